@@ -1,0 +1,80 @@
+//! Every bound in one place. Untrusted bytes meet these before they meet an allocation.
+
+/// The longest frame either end accepts, in bytes.
+pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// How many bytes of items the daemon puts into one page, so that a reply fits its frame.
+pub const PAGE_BYTES_MAX: usize = 700 << 10;
+/// Requests in flight on one connection; further ones wait in the socket.
+pub const IN_FLIGHT_MAX: usize = 64;
+/// Connections of one peer uid.
+pub const CONNECTIONS_PER_UID_MAX: usize = 64;
+/// The furthest deadline a client may set, in seconds; further ones are clamped.
+pub const DEADLINE_SECONDS_MAX: u64 = 300;
+/// How long a long poll may wait, in milliseconds.
+pub const WAIT_MS_MAX: u64 = 25_000;
+/// How long a new connection may stay silent before it is closed, in seconds.
+pub const HELLO_SECONDS_MAX: u64 = 10;
+
+/// Commands waiting for the writer; when full, calls fail with `RESOURCE_EXHAUSTED`.
+pub const QUEUE_COMMANDS_MAX: usize = 4096;
+
+/// Text of one memory, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Metadata of one memory, as JSON, in bytes.
+pub const METADATA_BYTES_MAX: usize = 16 << 10;
+/// Keys of one memory's metadata.
+pub const METADATA_KEYS_MAX: usize = 64;
+/// Tags of one memory.
+pub const TAGS_MAX: usize = 32;
+/// One tag, type, role or session name, in bytes.
+pub const LABEL_BYTES_MAX: usize = 64;
+/// A namespace path, in bytes.
+pub const NAMESPACE_BYTES_MAX: usize = 512;
+/// Segments of a namespace path.
+pub const NAMESPACE_DEPTH_MAX: usize = 16;
+/// The caller's own key of a memory, in bytes.
+pub const KEY_BYTES_MAX: usize = 256;
+/// An external id, in bytes.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 255;
+/// A name or description, in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 2048;
+/// Claims of one identity, as JSON, in bytes.
+pub const CLAIMS_BYTES_MAX: usize = 8 << 10;
+
+/// A search query, in bytes.
+pub const QUERY_BYTES_MAX: usize = 64 << 10;
+/// Results of one search.
+pub const SEARCH_LIMIT_MAX: u32 = 1000;
+/// Results of a search that does not say how many.
+pub const SEARCH_LIMIT_DEFAULT: u32 = 10;
+/// Items of one page.
+pub const PAGE_LIMIT_MAX: u32 = 1000;
+/// Items of a page that does not say how many.
+pub const PAGE_LIMIT_DEFAULT: u32 = 50;
+/// Memories of one batch.
+pub const BATCH_ITEMS_MAX: usize = 512;
+
+/// A policy rule, as JSON, in bytes.
+pub const RULE_BYTES_MAX: usize = 16 << 10;
+/// Nesting of a policy rule.
+pub const RULE_DEPTH_MAX: usize = 16;
+/// Values and operators of a policy rule.
+pub const RULE_NODES_MAX: usize = 256;
+/// Policies of one tenant.
+pub const POLICIES_MAX: usize = 10_000;
+
+/// An access token, in bytes, before anything of it is parsed.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+/// Scopes of one token.
+pub const SCOPES_MAX: usize = 32;
+/// The longest life of an access token, in seconds (90 days).
+pub const TOKEN_TTL_SECONDS_MAX: u64 = 90 * 86_400;
+/// The life of an access token that does not say, in seconds (24 hours).
+pub const TOKEN_TTL_SECONDS_DEFAULT: u64 = 86_400;
+
+/// How long a deleted memory can be restored unless configured otherwise, in seconds (30 days).
+pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;
+/// How long a purge plan can be applied, in seconds.
+pub const PLAN_TTL_SECONDS: u64 = 3600;
+/// How many memories one purge plan may cover.
+pub const PLAN_MEMORIES_MAX: usize = 1_000_000;

@@ -1,0 +1,142 @@
+//! The audit log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{IdentityId, RequestId, TenantId, TokenId};
+use crate::unit::{AuditSeq, UnixMillis};
+use crate::v1::common::Page;
+
+/// An audit entry, as shown. It holds no content, only who did what to which id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditView {
+    /// Its place.
+    pub seq: AuditSeq,
+    /// When it was decided.
+    pub time: UnixMillis,
+    /// Id of the tenant; none for what concerns the host.
+    pub tenant: Option<TenantId>,
+    /// External id of who acted, its id where that is gone, or `anonymous`, `operator`, `daemon`.
+    pub actor: String,
+    /// Id of who acted.
+    pub actor_id: Option<IdentityId>,
+    /// User id of the peer process, as the kernel says; none for the daemon itself.
+    pub peer_uid: Option<u32>,
+    /// The token that was used.
+    pub token: Option<TokenId>,
+    /// The action.
+    pub action: String,
+    /// The resource.
+    pub resource: String,
+    /// Id of what was acted on.
+    pub resource_id: Option<String>,
+    /// `allow` or `deny`.
+    pub decision: String,
+    /// The policy that decided, by name; its id where that is gone.
+    pub policy: Option<String>,
+    /// The revision of that policy.
+    pub policy_revision: Option<u32>,
+    /// The request.
+    pub request_id: RequestId,
+    /// `OK` or an error code.
+    pub outcome: String,
+    /// How many things it concerned.
+    pub count: u64,
+    /// SHA-256 of the entry's bytes, in hex.
+    pub hash: String,
+    /// The hash of the entry before.
+    pub prev_hash: String,
+}
+
+/// Lists audit entries, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditList {
+    /// By this actor: id or external id, or `anonymous`, `operator`, `daemon`.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Of this action.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// On this resource.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// On the thing with this id.
+    #[serde(default)]
+    pub resource_id: Option<String>,
+    /// `allow` or `deny`.
+    #[serde(default)]
+    pub decision: Option<String>,
+    /// At or after this moment.
+    #[serde(default)]
+    pub since: Option<UnixMillis>,
+    /// Before this moment.
+    #[serde(default)]
+    pub until: Option<UnixMillis>,
+    /// Which part.
+    #[serde(default)]
+    pub page: Page,
+    /// The newest entries instead of the oldest; still in order of their sequence.
+    #[serde(default)]
+    pub newest: bool,
+}
+
+/// Waits for entries after a sequence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditTail {
+    /// The last sequence already seen.
+    pub after: AuditSeq,
+    /// How many entries at the most.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// How long to wait for the first, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Answers [`AuditTail`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditTailed {
+    /// The entries the caller may see.
+    pub items: Vec<AuditView>,
+    /// Ask again after this sequence.
+    pub after: AuditSeq,
+}
+
+/// Names an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRef {
+    /// Its place.
+    pub seq: AuditSeq,
+}
+
+/// Asks for the bytes of entries, to verify them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRead {
+    /// The first wanted sequence.
+    pub from: AuditSeq,
+}
+
+/// Answers [`AuditRead`]: canonical bytes, each entry behind its length as a big-endian u32.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditBytes {
+    /// Base64 (RFC 4648 section 4) of the entries.
+    pub entries: String,
+    /// The sequence after the last of them.
+    pub next: AuditSeq,
+    /// Whether that is the end of the log.
+    pub end: bool,
+}
+
+/// The signed head of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHeadView {
+    /// How many entries there are.
+    pub size: u64,
+    /// RFC 6962 root over all entries, in hex.
+    pub root: String,
+    /// Hash of the last entry, in hex.
+    pub last_hash: String,
+    /// The same as a signed note in the C2SP tlog-checkpoint format.
+    pub checkpoint: String,
+    /// The Ed25519 public key that signs it, as a C2SP verifier key.
+    pub public_key: String,
+}

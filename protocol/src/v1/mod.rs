@@ -1,0 +1,13 @@
+//! Version 1 of the messages, one file a noun. Append-only.
+
+pub mod audit;
+pub mod common;
+pub mod hello;
+pub mod identity;
+pub mod memory;
+pub mod policy;
+pub mod purge;
+#[cfg(feature = "rpc")]
+pub mod service;
+pub mod system;
+pub mod token;

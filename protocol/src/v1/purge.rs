@@ -1,0 +1,89 @@
+//! Planned, confirmed, irreversible erasure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::PlanId;
+use crate::unit::UnixMillis;
+use crate::v1::common::Page;
+use crate::v1::memory::MemoryFilter;
+
+/// Plans an erasure: exactly one of `subject`, `filter` and `expired`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PurgePlanCreate {
+    /// Everything of this identity, and the identity itself: id or external id.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The memories this selects, deleted ones included.
+    #[serde(default)]
+    pub filter: Option<MemoryFilter>,
+    /// What is expired, and what was deleted and is past its retention.
+    #[serde(default)]
+    pub expired: bool,
+}
+
+/// A plan, as shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// Its id.
+    pub id: PlanId,
+    /// What `--confirm` must say: the external id of the subject, or the plan's id.
+    pub confirm: String,
+    /// What it erases, in words.
+    pub scope: String,
+    /// How many memories would go.
+    pub memories: u64,
+    /// How many earlier versions of them would go.
+    pub versions: u64,
+    /// How many tokens would go.
+    pub tokens: u64,
+    /// How many identities would go.
+    pub identities: u64,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// Until when it can be applied.
+    pub expires_at: UnixMillis,
+    /// `planned`, `applied` or `lapsed`.
+    pub state: String,
+    /// When it was applied.
+    pub applied_at: Option<UnixMillis>,
+}
+
+/// Carries a plan out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PurgeApply {
+    /// The plan.
+    pub plan: PlanId,
+    /// Must equal the plan's `confirm`.
+    pub confirm: String,
+}
+
+/// What was erased.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Purged {
+    /// The plan, if there was one.
+    pub plan: Option<PlanId>,
+    /// How many memories.
+    pub memories: u64,
+    /// How many earlier versions.
+    pub versions: u64,
+    /// How many tokens.
+    pub tokens: u64,
+    /// How many identities.
+    pub identities: u64,
+    /// How many data keys were destroyed.
+    pub keys_destroyed: u64,
+    /// Place of its entry in the audit log.
+    pub audit_seq: u64,
+}
+
+/// Lists plans, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PurgeList {
+    /// Which part.
+    #[serde(default)]
+    pub page: Page,
+}
+
+/// Sweeps what is due: expired memories, and deleted ones past their retention.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeRun {}

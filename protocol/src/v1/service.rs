@@ -1,0 +1,135 @@
+//! The tarpc service. Methods are added at the end, none is renamed or removed.
+
+use crate::error::WireError;
+use crate::v1::audit::{
+    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+};
+use crate::v1::common::{Call, Done, Listed};
+use crate::v1::hello::{Hello, Welcome};
+use crate::v1::identity::{
+    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
+    IdentityView, TenantRef, TenantView,
+};
+use crate::v1::memory::{
+    MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
+    MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
+    SearchResults,
+};
+use crate::v1::policy::{
+    DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
+    PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
+};
+use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::system::{Diagnosis, Status, WhoAmI};
+use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
+
+/// What every call answers.
+pub type Reply<T> = Result<T, WireError>;
+
+/// The socket API. `hello` comes first on every connection; any other call before it fails.
+#[tarpc::service]
+pub trait Manushya {
+    /// Opens the connection.
+    async fn hello(request: Hello) -> Reply<Welcome>;
+    /// Says who the caller is.
+    async fn whoami(call: Call) -> Reply<WhoAmI>;
+    /// Says how the daemon is.
+    async fn status(call: Call) -> Reply<Status>;
+    /// Checks the daemon's files, keys, store, index and audit log.
+    async fn doctor(call: Call) -> Reply<Diagnosis>;
+    /// Drains, snapshots and stops the daemon.
+    async fn shutdown(call: Call) -> Reply<Done>;
+
+    /// Makes a tenant with its first policies.
+    async fn tenant_create(call: Call, request: TenantRef) -> Reply<TenantView>;
+    /// Lists tenants.
+    async fn tenant_list(call: Call) -> Reply<Listed<TenantView>>;
+    /// Shows a tenant.
+    async fn tenant_show(call: Call, request: TenantRef) -> Reply<TenantView>;
+    /// Erases a tenant and everything in it.
+    async fn tenant_delete(call: Call, request: TenantRef) -> Reply<Purged>;
+
+    /// Makes an identity and its first token.
+    async fn identity_create(call: Call, request: IdentityCreate) -> Reply<IdentityCreated>;
+    /// Lists identities.
+    async fn identity_list(call: Call, request: IdentityList) -> Reply<Listed<IdentityView>>;
+    /// Shows an identity.
+    async fn identity_show(call: Call, request: IdentityRef) -> Reply<IdentityView>;
+    /// Changes, enables or disables an identity.
+    async fn identity_update(call: Call, request: IdentityUpdate) -> Reply<IdentityView>;
+    /// Deletes an identity that owns no memories, with its tokens.
+    async fn identity_delete(call: Call, request: IdentityRef) -> Reply<Done>;
+    /// Shows everything held about an identity.
+    async fn identity_export(call: Call, request: IdentityRef) -> Reply<IdentityExport>;
+
+    /// Issues an access token.
+    async fn token_issue(call: Call, request: TokenIssue) -> Reply<TokenIssued>;
+    /// Lists tokens.
+    async fn token_list(call: Call, request: TokenList) -> Reply<Listed<TokenView>>;
+    /// Says what a token is.
+    async fn token_inspect(call: Call, request: TokenInspect) -> Reply<TokenView>;
+    /// Revokes tokens.
+    async fn token_revoke(call: Call, request: TokenRevoke) -> Reply<Done>;
+
+    /// Adds a memory.
+    async fn memory_add(call: Call, request: MemoryAdd) -> Reply<MemoryAdded>;
+    /// Adds a batch of memories.
+    async fn memory_add_many(call: Call, request: MemoryAddMany) -> Reply<MemoryAddedMany>;
+    /// Shows a memory.
+    async fn memory_get(call: Call, request: MemoryRef) -> Reply<MemoryView>;
+    /// Lists memories.
+    async fn memory_list(call: Call, request: MemoryList) -> Reply<Listed<MemoryView>>;
+    /// Searches memories.
+    async fn memory_search(call: Call, request: MemorySearch) -> Reply<SearchResults>;
+    /// Changes a memory.
+    async fn memory_update(call: Call, request: MemoryUpdate) -> Reply<MemoryView>;
+    /// Shows the versions of a memory.
+    async fn memory_history(call: Call, request: MemoryHistory) -> Reply<Listed<MemoryView>>;
+    /// Restores a deleted memory.
+    async fn memory_restore(call: Call, request: MemoryRef) -> Reply<MemoryView>;
+    /// Deletes or erases a memory.
+    async fn memory_delete(call: Call, request: MemoryDelete) -> Reply<Done>;
+    /// Reads memories to take them elsewhere; like the list, under the action `export`.
+    async fn memory_export(call: Call, request: MemoryList) -> Reply<Listed<MemoryView>>;
+    /// Counts memories.
+    async fn memory_stats(call: Call, request: MemoryStatsOf) -> Reply<MemoryStats>;
+
+    /// Makes or changes policies, all or none.
+    async fn policy_apply(call: Call, request: PolicyApply) -> Reply<PolicyApplied>;
+    /// Lists policies.
+    async fn policy_list(call: Call, request: PolicyList) -> Reply<Listed<PolicyView>>;
+    /// Shows a policy.
+    async fn policy_show(call: Call, request: PolicyRef) -> Reply<PolicyView>;
+    /// Deletes a policy.
+    async fn policy_delete(call: Call, request: PolicyRef) -> Reply<Done>;
+    /// Enables or disables a policy.
+    async fn policy_set_active(call: Call, request: PolicySetActive) -> Reply<PolicyView>;
+    /// Checks policies without applying them.
+    async fn policy_validate(call: Call, request: PolicyValidate) -> Reply<PolicyValidated>;
+    /// Decides for facts that the caller gives.
+    async fn policy_test(call: Call, request: PolicyTest) -> Reply<Explanation>;
+    /// Says whether an identity may do something.
+    async fn policy_can_i(call: Call, request: PolicyQuestion) -> Reply<DecisionView>;
+    /// Says why.
+    async fn policy_explain(call: Call, request: PolicyQuestion) -> Reply<Explanation>;
+
+    /// Lists audit entries.
+    async fn audit_list(call: Call, request: AuditList) -> Reply<Listed<AuditView>>;
+    /// Shows an audit entry.
+    async fn audit_show(call: Call, request: AuditRef) -> Reply<AuditView>;
+    /// Waits for new audit entries.
+    async fn audit_tail(call: Call, request: AuditTail) -> Reply<AuditTailed>;
+    /// Reads the bytes of audit entries.
+    async fn audit_read(call: Call, request: AuditRead) -> Reply<AuditBytes>;
+    /// Signs the head of the audit log.
+    async fn audit_head(call: Call) -> Reply<AuditHeadView>;
+
+    /// Plans an erasure.
+    async fn purge_plan(call: Call, request: PurgePlanCreate) -> Reply<PlanView>;
+    /// Carries a plan out.
+    async fn purge_apply(call: Call, request: PurgeApply) -> Reply<Purged>;
+    /// Lists plans.
+    async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
+    /// Sweeps what is due.
+    async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+}

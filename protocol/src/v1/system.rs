@@ -1,0 +1,130 @@
+//! The daemon itself: who am I, status, doctor.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{IdentityId, TokenId};
+use crate::unit::UnixMillis;
+
+/// Who the caller is, how that is known, and what for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WhoAmI {
+    /// Id of the identity.
+    pub id: IdentityId,
+    /// Its external id.
+    pub external_id: String,
+    /// Its role.
+    pub role: String,
+    /// Name of its tenant.
+    pub tenant: String,
+    /// `peer uid` or `token`.
+    pub via: String,
+    /// User id of the peer process.
+    pub peer_uid: u32,
+    /// Whether the caller is the operator of the host, who works in any tenant.
+    pub operator: bool,
+    /// The token, if one was used.
+    pub token: Option<TokenId>,
+    /// What the credential may be used for; `*` is everything the identity may do.
+    pub scopes: Vec<String>,
+    /// When the credential ends.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// How the daemon is. Callers who are nobody here learn only the first three fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// `serving`.
+    pub state: String,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Its process id.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// Its data directory.
+    #[serde(default)]
+    pub home: Option<String>,
+    /// Counts of the whole host; only for its operator.
+    #[serde(default)]
+    pub host: Option<HostStatus>,
+}
+
+/// Counts of the whole host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostStatus {
+    /// Tenants.
+    pub tenants: u64,
+    /// Identities.
+    pub identities: u64,
+    /// Tokens that are active.
+    pub tokens: u64,
+    /// Policies.
+    pub policies: u64,
+    /// Memories that can be searched.
+    pub memories: u64,
+    /// Entries of the audit log.
+    pub audit_size: u64,
+    /// RFC 6962 root of the audit log, in hex.
+    pub audit_root: String,
+    /// Size of the store's file, in bytes.
+    pub store_bytes: u64,
+    /// Commands waiting for the writer.
+    pub queue: u64,
+    /// Connections open.
+    pub connections: u64,
+    /// Name, dimensions and revision of the embedder.
+    pub embedder: String,
+    /// The index of each tenant.
+    pub indexes: Vec<IndexStatus>,
+    /// How reads are audited: `durable` or `deferred`.
+    pub audit_reads: String,
+}
+
+/// The state of one tenant's index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IndexStatus {
+    /// Name of the tenant.
+    pub tenant: String,
+    /// Memories in it.
+    pub memories: u64,
+    /// Distinct words in it.
+    pub terms: u64,
+    /// Vectors in the graph.
+    pub graph: u64,
+    /// Vectors that are searched exactly until the graph has them.
+    pub tail: u64,
+}
+
+/// What `doctor` found on the daemon's side.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Every check, in order.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name, such as `store.integrity`.
+    pub id: String,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub evidence: String,
+    /// How to fix it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Works, but should be looked at.
+    Warning,
+    /// Broken.
+    Failure,
+}
