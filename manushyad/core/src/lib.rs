@@ -4,6 +4,9 @@
 //! to it, since none of them is a dependency.
 
 pub mod audit;
+pub mod directory;
 pub mod model;
+pub mod plan;
 pub mod policy;
 pub mod recall;
+pub mod view;

@@ -1,0 +1,221 @@
+//! Everything but the memories and the audit log: small enough to be held in RAM whole.
+//!
+//! The maps are persistent (they share what did not change), so that a reader keeps a consistent
+//! state for the price of a pointer while the writer prepares the next one.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+
+use crate::model::{
+    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token,
+};
+use crate::plan::Write;
+use crate::policy::PolicySet;
+
+/// Tenants, identities, tokens, policies and purge plans.
+#[derive(Clone, Default)]
+pub struct Directory {
+    tenants: OrdMap<TenantId, Arc<Tenant>>,
+    tenant_names: HashMap<TenantName, TenantId>,
+    identities: OrdMap<(TenantId, IdentityId), Arc<Identity>>,
+    external_ids: HashMap<(TenantId, ExternalId), IdentityId>,
+    tokens: OrdMap<(TenantId, TokenId), Arc<Token>>,
+    policies: OrdMap<(TenantId, PolicyId), Arc<Policy>>,
+    policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
+    policy_sets: HashMap<TenantId, Arc<PolicySet>>,
+    plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+}
+
+/// The records of one tenant: a range of an ordered map whose keys start with the tenant.
+fn of_tenant<'a, K, T>(
+    map: &'a OrdMap<(TenantId, K), Arc<T>>,
+    tenant: TenantId,
+    low: K,
+    high: K,
+) -> impl Iterator<Item = &'a Arc<T>> + use<'a, K, T>
+where
+    K: Ord + Clone,
+{
+    map.range((tenant, low)..=(tenant, high))
+        .map(|(_, value)| value)
+}
+
+impl Directory {
+    /// Takes in one change. Writes of memories leave it as it is.
+    pub fn apply(&mut self, write: &Write) {
+        self.apply_all(std::slice::from_ref(write));
+    }
+
+    /// Takes in many changes, building each tenant's policy set once.
+    pub fn apply_all(&mut self, writes: &[Write]) {
+        let mut stale: Vec<TenantId> = Vec::new();
+        for write in writes {
+            if let Some(tenant) = self.apply_one(write)
+                && !stale.contains(&tenant)
+            {
+                stale.push(tenant);
+            }
+        }
+        for tenant in stale {
+            let set = PolicySet::build(self.policies(tenant).cloned());
+            self.policy_sets.insert(tenant, Arc::new(set));
+        }
+    }
+
+    /// Takes in one change; returns the tenant whose policies it touched.
+    fn apply_one(&mut self, write: &Write) -> Option<TenantId> {
+        match write {
+            Write::PutTenant(tenant) => {
+                self.tenant_names.insert(tenant.name.clone(), tenant.id);
+                self.tenants.insert(tenant.id, tenant.clone());
+            }
+            Write::EraseTenant(id) => {
+                if let Some(tenant) = self.tenants.remove(id) {
+                    self.tenant_names.remove(&tenant.name);
+                }
+                self.policy_sets.remove(id);
+            }
+            Write::PutIdentity(identity) => {
+                let at = (identity.tenant, identity.id);
+                self.external_ids
+                    .insert((identity.tenant, identity.external_id.clone()), identity.id);
+                self.identities.insert(at, identity.clone());
+            }
+            Write::EraseIdentity(tenant, id) => {
+                if let Some(identity) = self.identities.remove(&(*tenant, *id)) {
+                    self.external_ids
+                        .remove(&(*tenant, identity.external_id.clone()));
+                }
+            }
+            Write::PutToken(token) => {
+                self.tokens.insert((token.tenant, token.id), token.clone());
+            }
+            Write::DropToken(tenant, id) => {
+                self.tokens.remove(&(*tenant, *id));
+            }
+            Write::PutPolicy(policy) => {
+                self.policy_names
+                    .insert((policy.tenant, policy.name.clone()), policy.id);
+                self.policies
+                    .insert((policy.tenant, policy.id), policy.clone());
+                return Some(policy.tenant);
+            }
+            Write::DropPolicy(tenant, id) => {
+                if let Some(policy) = self.policies.remove(&(*tenant, *id)) {
+                    self.policy_names.remove(&(*tenant, policy.name.clone()));
+                }
+                return Some(*tenant);
+            }
+            Write::PutPlan(plan) => {
+                self.plans.insert((plan.tenant, plan.id), plan.clone());
+            }
+            Write::DropPlan(tenant, id) => {
+                self.plans.remove(&(*tenant, *id));
+            }
+            Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+        }
+        None
+    }
+
+    /// All tenants, oldest first.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// A tenant by its id.
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(&id)
+    }
+
+    /// A tenant by its name.
+    pub fn tenant_by_name(&self, name: &str) -> Option<&Arc<Tenant>> {
+        let name = TenantName::new(name).ok()?;
+        self.tenants.get(self.tenant_names.get(&name)?)
+    }
+
+    /// The identities of a tenant, oldest first.
+    pub fn identities(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<Identity>> {
+        let (low, high) = (
+            IdentityId::from_bytes([0; 16]),
+            IdentityId::from_bytes([255; 16]),
+        );
+        of_tenant(&self.identities, tenant, low, high)
+    }
+
+    /// How many identities there are on the whole host.
+    pub fn identity_count(&self) -> usize {
+        self.identities.len()
+    }
+
+    /// An identity by its id.
+    pub fn identity(&self, tenant: TenantId, id: IdentityId) -> Option<&Arc<Identity>> {
+        self.identities.get(&(tenant, id))
+    }
+
+    /// An identity by its id or external id.
+    pub fn identity_by_ref(&self, tenant: TenantId, reference: &str) -> Option<&Arc<Identity>> {
+        if let Ok(id) = reference.parse::<IdentityId>() {
+            return self.identity(tenant, id);
+        }
+        let external_id = ExternalId::new(reference).ok()?;
+        self.identity(tenant, *self.external_ids.get(&(tenant, external_id))?)
+    }
+
+    /// The tokens of a tenant, oldest first.
+    pub fn tokens(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<Token>> {
+        let (low, high) = (TokenId::from_bytes([0; 16]), TokenId::from_bytes([255; 16]));
+        of_tenant(&self.tokens, tenant, low, high)
+    }
+
+    /// A token by its id.
+    pub fn token(&self, tenant: TenantId, id: TokenId) -> Option<&Arc<Token>> {
+        self.tokens.get(&(tenant, id))
+    }
+
+    /// The policies of a tenant, oldest first.
+    pub fn policies(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<Policy>> {
+        let (low, high) = (
+            PolicyId::from_bytes([0; 16]),
+            PolicyId::from_bytes([255; 16]),
+        );
+        of_tenant(&self.policies, tenant, low, high)
+    }
+
+    /// A policy by its id.
+    pub fn policy(&self, tenant: TenantId, id: PolicyId) -> Option<&Arc<Policy>> {
+        self.policies.get(&(tenant, id))
+    }
+
+    /// A policy by its id or name.
+    pub fn policy_by_ref(&self, tenant: TenantId, reference: &str) -> Option<&Arc<Policy>> {
+        if let Ok(id) = reference.parse::<PolicyId>() {
+            return self.policy(tenant, id);
+        }
+        let name = PolicyName::new(reference).ok()?;
+        self.policy(tenant, *self.policy_names.get(&(tenant, name))?)
+    }
+
+    /// The compiled policies of a tenant; an unknown tenant has none, and so denies.
+    pub fn policy_set(&self, tenant: TenantId) -> Arc<PolicySet> {
+        self.policy_sets.get(&tenant).cloned().unwrap_or_default()
+    }
+
+    /// The purge plans of a tenant, oldest first.
+    pub fn plans(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<PurgePlan>> {
+        let (low, high) = (PlanId::from_bytes([0; 16]), PlanId::from_bytes([255; 16]));
+        of_tenant(&self.plans, tenant, low, high)
+    }
+
+    /// A purge plan by its id.
+    pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
+        self.plans.get(&(tenant, id))
+    }
+
+    /// Whether a role is held by any identity of the tenant that may act.
+    pub fn has_active_role(&self, tenant: TenantId, role: &Role) -> bool {
+        self.identities(tenant)
+            .any(|identity| identity.is_active && identity.role == *role)
+    }
+}
