@@ -19,3 +19,5 @@ pub mod version;
 pub mod client;
 #[cfg(feature = "rpc")]
 pub mod frame;
+#[cfg(feature = "client")]
+pub mod home;

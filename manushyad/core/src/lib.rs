@@ -4,6 +4,8 @@
 //! to it, since none of them is a dependency.
 
 pub mod audit;
+pub mod command;
+pub mod decide;
 pub mod directory;
 pub mod model;
 pub mod plan;

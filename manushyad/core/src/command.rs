@@ -1,0 +1,211 @@
+//! Requests as data. Every id, moment, vector and random byte in them was made by the caller, so that
+//! deciding is pure.
+
+use manushya_protocol::id::{
+    IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
+use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::policy::PolicySpec;
+use serde_json::{Map, Value};
+
+use crate::model::{
+    Actor, ExternalId, Kind, MemoryContent, MemoryKey, Namespace, PurgeScope, Role, Scope, Session,
+    Tag, TenantName, Trust,
+};
+
+/// What surrounds a command: who, when, under which request.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who acts; its tenant is where the command works.
+    pub actor: Actor,
+    /// When it is decided.
+    pub now: UnixMillis,
+    /// The request.
+    pub request_id: RequestId,
+    /// The fact `request.purpose`.
+    pub purpose: Option<String>,
+    /// Decide and report, but change nothing.
+    pub dry_run: bool,
+    /// How long a deleted memory can be restored, in seconds.
+    pub retention_seconds: u64,
+}
+
+/// Makes a tenant, the identity its operator acts as, and its first policies.
+#[derive(Clone, Debug)]
+pub struct CreateTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub name: TenantName,
+    /// Id of its operator's identity.
+    pub operator: IdentityId,
+    /// Ids for its first policies; there are never more of those.
+    pub policies: [PolicyId; 8],
+}
+
+/// Makes an identity and its first token.
+#[derive(Clone, Debug)]
+pub struct CreateIdentity {
+    /// Its id.
+    pub id: IdentityId,
+    /// Unique in the tenant.
+    pub external_id: ExternalId,
+    /// Its role.
+    pub role: Role,
+    /// Its display name.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Facts for policies.
+    pub claims: Map<String, Value>,
+    /// Id of its first token.
+    pub token: TokenId,
+    /// Life of that token, in seconds.
+    pub ttl_seconds: u64,
+}
+
+/// Changes an identity; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateIdentity {
+    /// Its id or external id.
+    pub identity: String,
+    /// A new role.
+    pub role: Option<Role>,
+    /// A new display name; empty clears it.
+    pub name: Option<String>,
+    /// A new description; empty clears it.
+    pub description: Option<String>,
+    /// New claims.
+    pub claims: Option<Map<String, Value>>,
+    /// Enables or disables it.
+    pub is_active: Option<bool>,
+}
+
+/// Issues a token.
+#[derive(Clone, Debug)]
+pub struct IssueToken {
+    /// Its id.
+    pub id: TokenId,
+    /// For whom: id or external id.
+    pub identity: String,
+    /// Its life, in seconds.
+    pub ttl_seconds: u64,
+    /// What it may be used for; empty means everything.
+    pub scopes: Vec<Scope>,
+    /// A note.
+    pub label: Option<String>,
+}
+
+/// Which tokens to revoke.
+#[derive(Clone, Debug)]
+pub enum RevokeToken {
+    /// This one.
+    One(TokenId),
+    /// All of this identity, given by id or external id.
+    AllOf(String),
+}
+
+/// Adds a memory.
+#[derive(Clone, Debug)]
+pub struct AddMemory {
+    /// Its id.
+    pub id: MemoryId,
+    /// The caller's own key.
+    pub key: Option<MemoryKey>,
+    /// What the caller said.
+    pub content: MemoryContent,
+    /// The vector of the text.
+    pub vector: Option<Vec<f32>>,
+    /// When it was first noted, if not now.
+    pub created_at: Option<UnixMillis>,
+    /// What to do when the key exists with another content.
+    pub on_conflict: OnConflict,
+}
+
+/// Changes a memory; what is absent stays.
+#[derive(Clone, Debug)]
+pub struct UpdateMemory {
+    /// Its id.
+    pub id: MemoryId,
+    /// Fail unless this is its version.
+    pub if_version: Option<u32>,
+    /// A new text with its vector: they change together or not at all.
+    pub text: Option<(String, Option<Vec<f32>>)>,
+    /// A new type.
+    pub kind: Option<Kind>,
+    /// New tags.
+    pub tags: Option<Vec<Tag>>,
+    /// New metadata.
+    pub metadata: Option<Map<String, Value>>,
+    /// A new namespace.
+    pub namespace: Option<Namespace>,
+    /// A new session, or none.
+    pub session: Option<Option<Session>>,
+    /// A new trust.
+    pub trust: Option<Trust>,
+    /// A new expiry, or none.
+    pub expires_at: Option<Option<UnixMillis>>,
+}
+
+/// Deletes a memory.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteMemory {
+    /// Its id.
+    pub id: MemoryId,
+    /// Erase it for good.
+    pub hard: bool,
+}
+
+/// Makes or changes policies, all or none.
+#[derive(Clone, Debug)]
+pub struct ApplyPolicies {
+    /// The policies, each with an id to use if it is new.
+    pub items: Vec<(PolicyId, PolicySpec)>,
+    /// Apply even if the caller locks itself out.
+    pub force: bool,
+}
+
+/// Changes one policy.
+#[derive(Clone, Debug)]
+pub struct ChangePolicy {
+    /// Its id or name.
+    pub policy: String,
+    /// What becomes of it.
+    pub change: PolicyChange,
+    /// Go on even if the caller locks itself out.
+    pub force: bool,
+}
+
+/// What becomes of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyChange {
+    /// It goes.
+    Delete,
+    /// It is read, or not, from here on.
+    SetActive(bool),
+}
+
+/// Plans an erasure.
+#[derive(Clone, Debug)]
+pub struct PlanPurge {
+    /// Its id.
+    pub id: PlanId,
+    /// What it erases.
+    pub scope: PurgeScope,
+    /// The filter as JSON, for [`PurgeScope::Filter`].
+    pub filter_json: String,
+    /// What the filter selects, with versions, for [`PurgeScope::Filter`].
+    pub matched: Vec<(MemoryId, u32)>,
+}
+
+/// Carries a plan out.
+#[derive(Clone, Debug)]
+pub struct ApplyPurge {
+    /// The plan.
+    pub plan: PlanId,
+    /// What the caller confirmed.
+    pub confirm: String,
+    /// What the filter selects by now, for [`PurgeScope::Filter`].
+    pub matched: Vec<(MemoryId, u32)>,
+}

@@ -1,0 +1,231 @@
+//! Identities.
+
+use std::sync::Arc;
+
+use manushya_protocol::limits;
+
+use super::access::Access;
+use super::refusal::Refusal;
+use crate::command::{Context, CreateIdentity, UpdateIdentity};
+use crate::model::{
+    Action, Identity, Invalid, Resource, Scope, Token, check_claims, check_description,
+};
+use crate::plan::{Plan, Write};
+use crate::view::View;
+
+/// Checks the life of a token, in seconds.
+///
+/// # Errors
+///
+/// [`Invalid`] if it is zero or too long.
+pub fn check_ttl(ttl_seconds: u64) -> Result<(), Invalid> {
+    if ttl_seconds == 0 || ttl_seconds > limits::TOKEN_TTL_SECONDS_MAX {
+        let days = limits::TOKEN_TTL_SECONDS_MAX / 86_400;
+        return Err(Invalid::new("ttl", format!("must be between 1 second and {days} days")));
+    }
+    Ok(())
+}
+
+fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(), Invalid> {
+    check_description("name", name.unwrap_or_default())?;
+    check_description("description", description.unwrap_or_default())
+}
+
+/// Makes an identity and its first token. An external id that exists is a conflict, never an update.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn create(
+    view: &impl View,
+    context: &Context,
+    command: CreateIdentity,
+) -> Result<Plan<(Arc<Identity>, Arc<Token>)>, Refusal> {
+    let directory = view.directory();
+    let mut access = Access::begin(directory, context, Action::Create, Resource::Identity)?;
+    let tenant = context.actor.identity.tenant;
+    let identity = Arc::new(Identity {
+        id: command.id,
+        tenant,
+        external_id: command.external_id,
+        role: command.role,
+        name: command.name.filter(|text| !text.is_empty()),
+        description: command.description.filter(|text| !text.is_empty()),
+        claims: command.claims,
+        is_active: true,
+        token_epoch: 0,
+        created_at: context.now,
+        updated_at: context.now,
+    });
+    access.require_on(&identity)?;
+    let checked = check_claims(&identity.claims)
+        .and_then(|()| check_texts(identity.name.as_deref(), identity.description.as_deref()))
+        .and_then(|()| check_ttl(command.ttl_seconds));
+    if let Err(invalid) = checked {
+        return Err(Refusal::invalid(&access.audit, &invalid));
+    }
+    if directory.identity_by_ref(tenant, identity.external_id.as_str()).is_some() {
+        let message = format!("identity {} exists already", identity.external_id);
+        let hint = format!("manushyactl identity show {}", identity.external_id);
+        return Err(access.conflict(message, "external ids are unique in a tenant", &hint));
+    }
+    let token = Arc::new(Token {
+        id: command.token,
+        tenant,
+        identity: identity.id,
+        scopes: vec![Scope::ALL],
+        label: Some("first token".to_owned()),
+        epoch: identity.token_epoch,
+        issued_at: context.now,
+        expires_at: context.now.plus_seconds(command.ttl_seconds),
+        revoked_at: None,
+    });
+    let writes = vec![Write::PutIdentity(identity.clone()), Write::PutToken(token.clone())];
+    Ok(access.plan(writes, 1, (identity, token)))
+}
+
+/// Finds an identity by reference for `action`, and asks the policies about it.
+///
+/// # Errors
+///
+/// A refusal; one who may not act on an identity is told the same whether it exists or not.
+pub fn require<'a>(
+    view: &'a impl View,
+    context: &'a Context,
+    action: Action,
+    resource: Resource,
+    reference: &str,
+) -> Result<(Access<'a>, Arc<Identity>), Refusal> {
+    let directory = view.directory();
+    let mut access = Access::begin(directory, context, action, resource)?;
+    let tenant = context.actor.identity.tenant;
+    let Some(identity) = directory.identity_by_ref(tenant, reference) else {
+        return Err(access.missing("identity", reference, "manushyactl identity list"));
+    };
+    if let Err(refusal) = access.require_on(identity) {
+        let own = identity.id == context.actor.identity.id;
+        // Whether an identity exists is for those to know who may act on identities at all.
+        if own {
+            return Err(refusal);
+        }
+        return Err(access.missing("identity", reference, "manushyactl identity list"));
+    }
+    Ok((access, identity.clone()))
+}
+
+/// Changes an identity. Nobody changes their own role, nor switches themselves off.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn update(
+    view: &impl View,
+    context: &Context,
+    command: UpdateIdentity,
+) -> Result<Plan<Arc<Identity>>, Refusal> {
+    let (access, identity) =
+        require(view, context, Action::Update, Resource::Identity, &command.identity)?;
+    let own = identity.id == context.actor.identity.id;
+    if own && command.role.as_ref().is_some_and(|role| *role != identity.role) {
+        return Err(forbidden_to_self(&access, "change your own role"));
+    }
+    if own && command.is_active == Some(false) {
+        return Err(forbidden_to_self(&access, "disable yourself"));
+    }
+    if own && command.claims.as_ref().is_some_and(|claims| *claims != identity.claims) {
+        return Err(forbidden_to_self(&access, "change your own claims"));
+    }
+    let mut changed = Identity::clone(&identity);
+    if let Some(role) = command.role {
+        // Tokens carry the role, so those of the old one end with it.
+        changed.token_epoch += u32::from(role != changed.role);
+        changed.role = role;
+    }
+    if let Some(name) = command.name {
+        changed.name = Some(name).filter(|text| !text.is_empty());
+    }
+    if let Some(description) = command.description {
+        changed.description = Some(description).filter(|text| !text.is_empty());
+    }
+    if let Some(claims) = command.claims {
+        changed.claims = claims;
+    }
+    if let Some(is_active) = command.is_active {
+        changed.is_active = is_active;
+    }
+    let checked = check_claims(&changed.claims)
+        .and_then(|()| check_texts(changed.name.as_deref(), changed.description.as_deref()));
+    if let Err(invalid) = checked {
+        return Err(Refusal::invalid(&access.audit, &invalid));
+    }
+    if changed == *identity {
+        return Ok(access.plan(Vec::new(), 0, identity));
+    }
+    changed.updated_at = context.now;
+    let changed = Arc::new(changed);
+    Ok(access.plan(vec![Write::PutIdentity(changed.clone())], 1, changed))
+}
+
+fn forbidden_to_self(access: &Access<'_>, what: &str) -> Refusal {
+    use manushya_protocol::error::{ErrorCode, WireError};
+    let error = WireError::new(ErrorCode::Denied, format!("you may not {what}"))
+        .reason("no identity can widen or end its own rights")
+        .hint("ask another administrator");
+    Refusal::denied(&access.audit, error)
+}
+
+/// Deletes an identity that owns nothing, with its tokens. One that owns memories is purged instead.
+///
+/// # Errors
+///
+/// A refusal, among others `CONFLICT` if it owns memories or is a tenant's operator.
+pub fn delete(
+    view: &impl View,
+    context: &Context,
+    reference: &str,
+) -> Result<Plan<Arc<Identity>>, Refusal> {
+    let (access, identity) =
+        require(view, context, Action::Delete, Resource::Identity, reference)?;
+    if let Some(refusal) = not_erasable(view, &access, context, &identity) {
+        return Err(refusal);
+    }
+    let owned = match view.memories_of(identity.tenant, identity.id) {
+        Ok(owned) => owned.len(),
+        Err(error) => return Err(access.broken(error)),
+    };
+    if owned > 0 {
+        let message = format!("{} owns {owned} memories", identity.external_id);
+        let hint = format!("manushyactl purge plan --subject {}", identity.external_id);
+        return Err(access.conflict(message, "deleting it would orphan them", &hint));
+    }
+    let writes = erasing_writes(view, &identity);
+    Ok(access.plan(writes, 1, identity))
+}
+
+/// The refusal if an identity must stay: the caller itself, or the operator of a tenant.
+pub fn not_erasable(
+    view: &impl View,
+    access: &Access<'_>,
+    context: &Context,
+    identity: &Identity,
+) -> Option<Refusal> {
+    if identity.id == context.actor.identity.id {
+        return Some(forbidden_to_self(access, "delete yourself"));
+    }
+    let tenant = view.directory().tenant(identity.tenant)?;
+    (tenant.operator == identity.id).then(|| {
+        let message = format!("{} cannot be deleted", identity.external_id);
+        access.conflict(message, "the operator of the host acts as it", "disable other identities instead")
+    })
+}
+
+/// The writes that erase an identity and its tokens.
+pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
+    let tokens = view.directory().tokens(identity.tenant);
+    let mut writes: Vec<Write> = tokens
+        .filter(|token| token.identity == identity.id)
+        .map(|token| Write::DropToken(token.tenant, token.id))
+        .collect();
+    writes.push(Write::EraseIdentity(identity.tenant, identity.id));
+    writes
+}

@@ -1,0 +1,279 @@
+//! Memories.
+
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::memory::OnConflict;
+
+use super::access::Access;
+use super::refusal::Refusal;
+use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
+use crate::model::{Action, Memory, MemoryContent, Resource};
+use crate::plan::{Plan, Write};
+use crate::view::View;
+
+/// What became of an added memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddOutcome {
+    /// It is new.
+    Added,
+    /// It is a new version of the one with its key.
+    Updated,
+    /// The one with its key says the same already, or was to be left as it is.
+    Unchanged,
+}
+
+impl AddOutcome {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What is answered to an added memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Its id.
+    pub id: MemoryId,
+    /// Its version.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// What became of it.
+    pub outcome: AddOutcome,
+}
+
+/// When the sweeper has to look at a memory: at the end of its retention if it is deleted, at its
+/// expiry otherwise.
+pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
+    let retained = memory.deleted_at.map(|at| at.plus_seconds(context.retention_seconds));
+    match (retained, memory.content.expires_at) {
+        (Some(retained), Some(expires)) => Some(retained.min(expires)),
+        (retained, expires) => retained.or(expires),
+    }
+}
+
+fn put(memory: &Memory, context: &Context) -> Write {
+    Write::PutMemory { memory: Box::new(memory.clone()), due: due(memory, context) }
+}
+
+/// Adds a memory. With a key that exists, a retry of the same content changes nothing; another
+/// content is refused, left or taken as a new version, as the caller said.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn add(view: &impl View, context: &Context, command: AddMemory) -> Result<Plan<Added>, Refusal> {
+    let directory = view.directory();
+    let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
+    let owner = &context.actor.identity;
+    let content = match command.content.check() {
+        Ok(content) => content,
+        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
+    };
+    if command.created_at.is_some_and(|at| at > context.now.plus_seconds(60)) {
+        let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
+            .hint("leave it out to take the time of the call");
+        return Err(Refusal::allowed(&access.audit, error));
+    }
+    let memory = Memory {
+        id: command.id,
+        tenant: owner.tenant,
+        owner: owner.id,
+        key: command.key,
+        content,
+        vector: command.vector,
+        version: 1,
+        created_at: command.created_at.unwrap_or(context.now),
+        updated_at: context.now,
+        deleted_at: None,
+    };
+    access.require_new(&memory)?;
+    if let Some(key) = &memory.key {
+        let existing = view
+            .memory_by_key(memory.tenant, memory.owner, key)
+            .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
+        match existing {
+            Ok(Some(existing)) => return merge(context, access, existing, memory, command.on_conflict),
+            Ok(None) => {}
+            Err(error) => return Err(access.broken(error)),
+        }
+    }
+    if memory.is_expired(context.now) {
+        return Err(expired_at_birth(&access));
+    }
+    let added = Added {
+        id: memory.id,
+        version: 1,
+        created_at: memory.created_at,
+        outcome: AddOutcome::Added,
+    };
+    let due = due(&memory, context);
+    let write = Write::PutMemory { memory: Box::new(memory), due };
+    Ok(access.plan(vec![write], 1, added))
+}
+
+fn expired_at_birth(access: &Access<'_>) -> Refusal {
+    let error = WireError::new(ErrorCode::InvalidArgument, "the memory would be expired already")
+        .reason("its expiry is not in the future")
+        .hint("give a later --expires-at, or --ttl");
+    Refusal::allowed(&access.audit, error)
+}
+
+/// Adds a memory whose key exists: the memory that has it may be live, deleted or expired.
+fn merge(
+    context: &Context,
+    mut access: Access<'_>,
+    existing: Memory,
+    memory: Memory,
+    on_conflict: OnConflict,
+) -> Result<Plan<Added>, Refusal> {
+    access.audit.resource_id = Some(existing.id.to_bytes());
+    let answer = |memory: &Memory, outcome| Added {
+        id: memory.id,
+        version: memory.version,
+        created_at: memory.created_at,
+        outcome,
+    };
+    let same = existing.content == memory.content;
+    if existing.is_live(context.now) && (same || on_conflict == OnConflict::Skip) {
+        return Ok(access.plan(Vec::new(), 0, answer(&existing, AddOutcome::Unchanged)));
+    }
+    if existing.is_live(context.now) && on_conflict == OnConflict::Fail {
+        let message = format!("a memory with this key exists: {}", existing.id);
+        let hint = "update it, or add with --on-conflict update or skip";
+        return Err(access.conflict(message, "its content differs", hint));
+    }
+    if memory.is_expired(context.now) {
+        return Err(expired_at_birth(&access));
+    }
+    // Adding again what was deleted or has expired revives it, as a new version.
+    let changed = Memory {
+        content: memory.content,
+        vector: memory.vector,
+        version: existing.version.saturating_add(1),
+        updated_at: context.now,
+        deleted_at: None,
+        ..existing
+    };
+    let write = put(&changed, context);
+    Ok(access.plan(vec![write], 1, answer(&changed, AddOutcome::Updated)))
+}
+
+/// Finds a live memory for `action`.
+fn require_live<'a>(
+    view: &'a impl View,
+    context: &'a Context,
+    action: Action,
+    id: MemoryId,
+) -> Result<(Access<'a>, Memory), Refusal> {
+    let mut access = Access::begin(view.directory(), context, action, Resource::Memory)?;
+    let memory = access.require_memory(view, id)?;
+    if !memory.is_live(context.now) {
+        return Err(access.not_found(id));
+    }
+    Ok((access, memory))
+}
+
+/// Changes a memory; the version before stays in its history.
+///
+/// # Errors
+///
+/// A refusal, among others `CONFLICT` if its version is not the one the caller knows.
+pub fn update(
+    view: &impl View,
+    context: &Context,
+    command: UpdateMemory,
+) -> Result<Plan<Memory>, Refusal> {
+    let (mut access, memory) = require_live(view, context, Action::Update, command.id)?;
+    if let Some(expected) = command.if_version
+        && expected != memory.version
+    {
+        let message = format!("memory {} is at version {}", memory.id, memory.version);
+        let hint = "read it again, then repeat the change on what it says";
+        return Err(access.conflict(message, &format!("version {expected} was expected"), hint));
+    }
+    let old = memory.content.clone();
+    let content = MemoryContent {
+        kind: command.kind.unwrap_or(old.kind),
+        tags: command.tags.unwrap_or(old.tags),
+        metadata: command.metadata.unwrap_or(old.metadata),
+        namespace: command.namespace.unwrap_or(old.namespace),
+        session: command.session.unwrap_or(old.session),
+        trust: command.trust.unwrap_or(old.trust),
+        expires_at: command.expires_at.unwrap_or(old.expires_at),
+        text: old.text,
+    };
+    let (content, vector) = match command.text {
+        Some((text, vector)) => (MemoryContent { text, ..content }, vector),
+        None => (content, memory.vector.clone()),
+    };
+    let content = match content.check() {
+        Ok(content) => content,
+        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
+    };
+    if content == memory.content {
+        return Ok(access.plan(Vec::new(), 0, memory));
+    }
+    let version = memory.version.saturating_add(1);
+    let changed = Memory { content, vector, version, updated_at: context.now, ..memory };
+    if changed.is_expired(context.now) {
+        return Err(expired_at_birth(&access));
+    }
+    // What it becomes must be allowed too, or a change would carry it where the caller may not go.
+    access.ask_memory(&changed)?;
+    let write = put(&changed, context);
+    Ok(access.plan(vec![write], 1, changed))
+}
+
+/// Deletes a memory, to be restored until its retention ends, or erases it for good.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn delete(
+    view: &impl View,
+    context: &Context,
+    command: DeleteMemory,
+) -> Result<Plan<MemoryId>, Refusal> {
+    if command.hard {
+        // Erasing also takes what is deleted or expired already.
+        let mut access =
+            Access::begin(view.directory(), context, Action::Purge, Resource::Memory)?;
+        let memory = access.require_memory(view, command.id)?;
+        let write = Write::EraseMemory(memory.tenant, memory.id);
+        return Ok(access.plan(vec![write], 1, memory.id));
+    }
+    let (access, memory) = require_live(view, context, Action::Delete, command.id)?;
+    let deleted = Memory { deleted_at: Some(context.now), ..memory };
+    let write = put(&deleted, context);
+    Ok(access.plan(vec![write], 1, deleted.id))
+}
+
+/// Restores a deleted memory.
+///
+/// # Errors
+///
+/// A refusal, among others `CONFLICT` if it is not deleted.
+pub fn restore(view: &impl View, context: &Context, id: MemoryId) -> Result<Plan<Memory>, Refusal> {
+    let mut access = Access::begin(view.directory(), context, Action::Restore, Resource::Memory)?;
+    let memory = access.require_memory(view, id)?;
+    let Some(deleted_at) = memory.deleted_at else {
+        if memory.is_expired(context.now) {
+            return Err(access.not_found(id));
+        }
+        let message = format!("memory {id} is not deleted");
+        return Err(access.conflict(message, "there is nothing to restore", "manushyactl memory get"));
+    };
+    let retention_ended = deleted_at.plus_seconds(context.retention_seconds) <= context.now;
+    if retention_ended || memory.is_expired(context.now) {
+        return Err(access.not_found(id));
+    }
+    let restored = Memory { deleted_at: None, updated_at: context.now, ..memory };
+    let write = put(&restored, context);
+    Ok(access.plan(vec![write], 1, restored))
+}

@@ -1,0 +1,19 @@
+//! The deciding: `(view, context, command) -> Plan | Refusal`. Pure: the same input, the same plan.
+//!
+//! Every function here first asks [`access`] whether the caller may, and what it returns carries the
+//! one audit entry of the request, refusals included.
+
+pub mod access;
+pub mod identity;
+pub mod memory;
+pub mod policy;
+pub mod purge;
+mod refusal;
+pub mod tenant;
+pub mod token;
+
+pub use access::Access;
+pub use refusal::Refusal;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Why a command was refused, for the caller and for the audit log.
+
+use manushya_protocol::error::{ErrorCode, WireError};
+
+use crate::model::{AuditDraft, Decision, Invalid, Outcome};
+use crate::view::ViewError;
+
+/// A refused command: what the caller is told, and the entry that is written all the same.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the caller is told.
+    pub error: WireError,
+    /// What the audit log is told. Its outcome is the error's code.
+    pub audit: Box<AuditDraft>,
+    /// The store could not be read: everything that was waiting has to be given up.
+    pub broken: Option<ViewError>,
+}
+
+impl Refusal {
+    /// A refusal of something that was allowed as such, but cannot be done.
+    pub fn allowed(audit: &AuditDraft, error: WireError) -> Self {
+        Self::with(audit, Decision::Allow, error)
+    }
+
+    /// A refusal because it is not allowed.
+    pub fn denied(audit: &AuditDraft, error: WireError) -> Self {
+        Self::with(audit, Decision::Deny, error)
+    }
+
+    /// A refusal of malformed input.
+    pub fn invalid(audit: &AuditDraft, invalid: &Invalid) -> Self {
+        Self::allowed(audit, WireError::new(ErrorCode::InvalidArgument, invalid.to_string()))
+    }
+
+    /// The store could not be read.
+    pub fn broken(audit: &AuditDraft, cause: ViewError) -> Self {
+        let error = WireError::new(ErrorCode::Internal, "the store cannot be read")
+            .hint("manushyactl doctor");
+        Self { broken: Some(cause), ..Self::denied(audit, error) }
+    }
+
+    fn with(audit: &AuditDraft, decision: Decision, error: WireError) -> Self {
+        let outcome = Outcome::Error(error.code);
+        let audit = AuditDraft { decision, outcome, count: 0, ..audit.clone() };
+        Self { error, audit: Box::new(audit), broken: None }
+    }
+}

@@ -1,0 +1,217 @@
+//! The daemon's settings: flags over environment over file over default, every bound checked.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::home::{Home, check_socket_path};
+use manushya_protocol::limits;
+use manushya_protocol::unit::parse_duration_seconds;
+use serde::Deserialize;
+
+/// What the caller of the daemon gives: flags that win over everything else.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The folder everything lies under, as `MANUSHYA_HOME`.
+    pub home: Option<PathBuf>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The socket.
+    pub socket: Option<PathBuf>,
+    /// A file whose first line is the passphrase of the keys.
+    pub passphrase_file: Option<PathBuf>,
+    /// `text` or `json`.
+    pub log_format: Option<String>,
+}
+
+/// The whole file. What is beside `[daemon]` belongs to the clients, who check it.
+#[derive(Debug, Default, Deserialize)]
+struct RawFile {
+    #[serde(default)]
+    daemon: RawDaemon,
+    #[serde(default)]
+    socket: Option<PathBuf>,
+}
+
+/// The table `[daemon]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDaemon {
+    retention: Option<String>,
+    audit_reads: Option<String>,
+    sweep_interval: Option<String>,
+    snapshot_interval: Option<String>,
+    graph_threshold: Option<usize>,
+    operator_uids: Option<Vec<u32>>,
+    passphrase_file: Option<PathBuf>,
+    log: Option<String>,
+    log_format: Option<String>,
+}
+
+/// How reads are audited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditReads {
+    /// The reply waits until its entry is on disk.
+    Durable,
+    /// The reply goes first; the entry follows with the next commit, within milliseconds.
+    Deferred,
+}
+
+impl AuditReads {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Deferred => "deferred",
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings, resolved and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where things lie.
+    pub home: Home,
+    /// How long a deleted memory can be restored, in seconds.
+    pub retention_seconds: u64,
+    /// How reads are audited.
+    pub audit_reads: AuditReads,
+    /// How often what is due is erased.
+    pub sweep_interval: Duration,
+    /// How often the index is saved.
+    pub snapshot_interval: Duration,
+    /// From how many vectors on a tenant gets a graph.
+    pub graph_threshold: usize,
+    /// User ids that are the operator of the host, beside the daemon's own.
+    pub operator_uids: Vec<u32>,
+    /// A file whose first line is the passphrase of the keys.
+    pub passphrase_file: Option<PathBuf>,
+    /// What is logged, as a filter of the crate `tracing-subscriber`.
+    pub log: String,
+    /// How the log is written; by default text on a terminal and JSON elsewhere.
+    pub log_format: Option<LogFormat>,
+}
+
+/// One setting before it is resolved: where it came from, for messages.
+struct Layered {
+    key: &'static str,
+    value: Option<(String, String)>,
+}
+
+fn layered(key: &'static str, flag: Option<String>, file: Option<String>, path: &Path) -> Layered {
+    let variable = format!("MANUSHYA_{}", key.to_uppercase());
+    let value = flag
+        .map(|value| (value, "the command line".to_owned()))
+        .or_else(|| {
+            let value = std::env::var(&variable).ok().filter(|value| !value.is_empty())?;
+            Some((value, format!("the variable {variable}")))
+        })
+        .or_else(|| file.map(|value| (value, path.display().to_string())));
+    Layered { key, value }
+}
+
+impl Layered {
+    fn parse<T>(
+        self,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, WireError> {
+        let Some((value, origin)) = self.value else { return Ok(default) };
+        parse(&value).map_err(|reason| {
+            let message = format!("the setting daemon.{} is not valid", self.key);
+            WireError::new(ErrorCode::InvalidArgument, message)
+                .reason(reason)
+                .hint(format!("it comes from {origin}"))
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    parse_duration_seconds(text).map_err(|error| error.to_string())
+}
+
+fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("it must be one of: {}", all.join(", "))
+    })
+}
+
+fn read_file(path: &Path, must_exist: bool) -> Result<RawFile, WireError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+            return Ok(RawFile::default());
+        }
+        Err(error) => {
+            let message = format!("the configuration file {} cannot be read", path.display());
+            return Err(WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string()));
+        }
+    };
+    toml::from_str(&text).map_err(|error| {
+        let message = format!("the configuration file {} is not valid", path.display());
+        WireError::new(ErrorCode::InvalidArgument, message)
+            .reason(error.to_string().trim().replace('\n', " "))
+            .hint("manushyactl config template shows every key")
+    })
+}
+
+impl Config {
+    /// Resolves the settings.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`, naming the key and where its value came from.
+    pub fn resolve(options: &RunOptions) -> Result<Self, WireError> {
+        let mut home = match &options.home {
+            Some(home) => Home::under(home.clone().into_os_string())?,
+            None => Home::from_env()?,
+        };
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let given = options.config.clone().or_else(|| variable("MANUSHYA_CONFIG").map(PathBuf::from));
+        if let Some(config) = &given {
+            home.config_file.clone_from(config);
+        }
+        let file = read_file(&home.config_file, given.is_some())?;
+        let socket = options.socket.clone();
+        let socket = socket.or_else(|| variable("MANUSHYA_SOCKET").map(PathBuf::from));
+        if let Some(socket) = socket.or(file.socket) {
+            home.socket = socket;
+        }
+        check_socket_path(&home.socket)?;
+        let daemon = file.daemon;
+        let path = home.config_file.clone();
+        let at = |key, flag, file| layered(key, flag, file, &path);
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let reads = [("durable", AuditReads::Durable), ("deferred", AuditReads::Deferred)];
+        Ok(Self {
+            retention_seconds: at("retention", None, daemon.retention)
+                .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
+            audit_reads: at("audit_reads", None, daemon.audit_reads)
+                .parse(AuditReads::Durable, |text| one_of(text, &reads))?,
+            sweep_interval: at("sweep_interval", None, daemon.sweep_interval)
+                .parse(60, seconds)
+                .map(Duration::from_secs)?,
+            snapshot_interval: at("snapshot_interval", None, daemon.snapshot_interval)
+                .parse(600, seconds)
+                .map(Duration::from_secs)?,
+            graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
+            operator_uids: daemon.operator_uids.unwrap_or_default(),
+            passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
+            log: at("log", None, daemon.log).parse("info".to_owned(), |text| Ok(text.to_owned()))?,
+            log_format: at("log_format", options.log_format.clone(), daemon.log_format)
+                .parse(None, |text| one_of(text, &formats).map(Some))?,
+            home,
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The log, for operators: identifiers, sizes and durations, never content.
+
+use std::io::IsTerminal;
+
+use manushya_protocol::error::{ErrorCode, WireError};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::UtcTime;
+
+use super::config::{Config, LogFormat};
+
+/// Starts the log on standard error.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` if the filter does not parse.
+pub fn start(config: &Config) -> Result<(), WireError> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| {
+        WireError::new(ErrorCode::InvalidArgument, "the setting daemon.log is not valid")
+            .reason(error.to_string())
+            .hint("write for example `info` or `manushyad=debug`")
+    })?;
+    // tarpc logs whole requests when asked to, and requests hold content.
+    let quiet = "tarpc=off".parse().map_err(|_| {
+        WireError::new(ErrorCode::Internal, "the log's own filter does not parse")
+    })?;
+    let filter = filter.add_directive(quiet);
+    let is_terminal = std::io::stderr().is_terminal();
+    let format = config.log_format.unwrap_or(if is_terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false);
+    // A process that runs twice in one (a test) keeps the log it has.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.with_timer(UtcTime::rfc_3339()).json().try_init(),
+    };
+    Ok(())
+}

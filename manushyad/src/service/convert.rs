@@ -1,0 +1,197 @@
+//! From what the store holds to what is shown, and from what is asked to what is decided.
+
+use manushya_core::command::{AddMemory, UpdateMemory};
+use manushya_core::directory::Directory;
+use manushya_core::model::{
+    Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState, Policy,
+    PurgePlan, Session, Tag, Tenant, Token, Trust,
+};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::{MemoryId, TenantId};
+use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::identity::{IdentityView, TenantView};
+use manushya_protocol::v1::memory::{MemoryAdd, MemoryUpdate, MemoryView};
+use manushya_protocol::v1::policy::PolicyView;
+use manushya_protocol::v1::purge::PlanView;
+use manushya_protocol::v1::token::TokenView;
+
+/// The error for input that is out of bounds.
+pub fn invalid(error: &Invalid) -> WireError {
+    WireError::new(ErrorCode::InvalidArgument, error.to_string())
+}
+
+fn tenant_name(directory: &Directory, id: TenantId) -> String {
+    directory.tenant(id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string())
+}
+
+/// A tenant, as shown.
+pub fn tenant(directory: &Directory, tenant: &Tenant) -> TenantView {
+    TenantView {
+        id: tenant.id,
+        name: tenant.name.to_string(),
+        created_at: tenant.created_at,
+        identities: directory.identities(tenant.id).count() as u64,
+        policies: directory.policies(tenant.id).count() as u64,
+    }
+}
+
+/// An identity, as shown.
+pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
+    IdentityView {
+        id: identity.id,
+        tenant: tenant_name(directory, identity.tenant),
+        external_id: identity.external_id.to_string(),
+        role: identity.role.to_string(),
+        name: identity.name.clone(),
+        description: identity.description.clone(),
+        claims: identity.claims.clone(),
+        is_active: identity.is_active,
+        created_at: identity.created_at,
+        updated_at: identity.updated_at,
+    }
+}
+
+/// A token, as shown: never its secret.
+pub fn token(identity: &Identity, token: &Token, now: UnixMillis) -> TokenView {
+    TokenView {
+        id: token.id,
+        identity: identity.external_id.to_string(),
+        identity_id: identity.id,
+        scopes: token.scopes.iter().map(ToString::to_string).collect(),
+        label: token.label.clone(),
+        issued_at: token.issued_at,
+        expires_at: token.expires_at,
+        revoked_at: token.revoked_at,
+        state: token.state(identity, now).as_str().to_owned(),
+    }
+}
+
+/// A memory, as shown.
+pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
+    let owner = directory
+        .identity(memory.tenant, memory.owner)
+        .map_or_else(|| memory.owner.to_string(), |identity| identity.external_id.to_string());
+    let content = memory.content;
+    MemoryView {
+        id: memory.id,
+        owner,
+        owner_id: memory.owner,
+        key: memory.key.map(|key| key.as_str().to_owned()),
+        text: content.text,
+        kind: content.kind.as_str().to_owned(),
+        tags: content.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+        metadata: content.metadata,
+        namespace: content.namespace.as_str().to_owned(),
+        session: content.session.map(|session| session.as_str().to_owned()),
+        trust: content.trust.percent(),
+        version: memory.version,
+        created_at: memory.created_at,
+        updated_at: memory.updated_at,
+        expires_at: content.expires_at,
+        deleted_at: memory.deleted_at,
+    }
+}
+
+/// A policy, as shown.
+pub fn policy(policy: &Policy) -> PolicyView {
+    PolicyView {
+        id: policy.id,
+        name: policy.name.to_string(),
+        role: policy.role.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string),
+        rule: policy.rule.clone(),
+        effect: policy.effect,
+        priority: policy.priority,
+        is_active: policy.is_active,
+        description: policy.description.clone(),
+        revision: policy.revision,
+        created_at: policy.created_at,
+        updated_at: policy.updated_at,
+    }
+}
+
+/// A purge plan, as shown.
+pub fn plan(plan: &PurgePlan, now: UnixMillis) -> PlanView {
+    let (state, applied_at) = match plan.state {
+        PlanState::Applied(at) => ("applied", Some(at)),
+        PlanState::Planned if plan.expires_at <= now => ("lapsed", None),
+        PlanState::Planned => ("planned", None),
+    };
+    PlanView {
+        id: plan.id,
+        confirm: plan.confirm.clone(),
+        scope: plan.scope.describe().to_owned(),
+        memories: plan.memories,
+        versions: plan.versions,
+        tokens: plan.tokens,
+        identities: plan.identities,
+        created_at: plan.created_at,
+        expires_at: plan.expires_at,
+        state: state.to_owned(),
+        applied_at,
+    }
+}
+
+fn tags(tags: Vec<String>) -> Result<Vec<Tag>, Invalid> {
+    tags.into_iter().map(Tag::new).collect()
+}
+
+/// A memory to add. Its vector is made elsewhere.
+///
+/// # Errors
+///
+/// [`Invalid`] for the first field that is out of bounds.
+pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMemory, Invalid> {
+    if add.expires_at.is_some() && add.ttl_seconds.is_some() {
+        return Err(Invalid::new("ttl", "and expires_at cannot both be given"));
+    }
+    if add.ttl_seconds == Some(0) {
+        return Err(Invalid::new("ttl", "must be at least one second"));
+    }
+    let ttl = add.ttl_seconds.map(|seconds| now.plus_seconds(seconds));
+    let content = MemoryContent {
+        text: add.text,
+        kind: add.kind.map_or_else(|| Ok(Kind::default()), Kind::new)?,
+        tags: tags(add.tags)?,
+        metadata: add.metadata,
+        namespace: add.namespace.map_or_else(|| Ok(Namespace::default()), Namespace::new)?,
+        session: add.session.map(Session::new).transpose()?,
+        trust: add.trust.map_or_else(|| Ok(Trust::default()), Trust::new)?,
+        expires_at: add.expires_at.or(ttl),
+    };
+    Ok(AddMemory {
+        id,
+        key: add.key.map(MemoryKey::new).transpose()?,
+        content: content.check()?,
+        vector: None,
+        created_at: add.created_at,
+        on_conflict: add.on_conflict,
+    })
+}
+
+/// A change of a memory. The vector of a new text is made elsewhere.
+///
+/// # Errors
+///
+/// [`Invalid`] for the first field that is out of bounds.
+pub fn update_memory(update: MemoryUpdate, now: UnixMillis) -> Result<UpdateMemory, Invalid> {
+    if let Some(text) = &update.text {
+        manushya_core::model::check_text(text)?;
+    }
+    let session = update.session.map(|text| {
+        if text.is_empty() { Ok(None) } else { Session::new(text).map(Some) }
+    });
+    Ok(UpdateMemory {
+        id: update.id,
+        if_version: update.if_version,
+        text: update.text.map(|text| (text, None)),
+        kind: update.kind.map(Kind::new).transpose()?,
+        tags: update.tags.map(tags).transpose()?,
+        metadata: update.metadata,
+        namespace: update.namespace.map(Namespace::new).transpose()?,
+        session: session.transpose()?,
+        trust: update.trust.map(Trust::new).transpose()?,
+        expires_at: update
+            .ttl_seconds
+            .map(|seconds| (seconds > 0).then(|| now.plus_seconds(seconds))),
+    })
+}

@@ -1,0 +1,164 @@
+//! What the product does, one file a noun. Every door (the socket, later HTTP and MCP) calls these
+//! same methods with the messages of [`manushya_protocol::v1`]; nothing here knows a transport.
+//!
+//! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
+//! audit entry rides in the writer's next commit.
+
+mod audit;
+mod convert;
+mod doctor;
+mod identity;
+pub mod indexes;
+mod login;
+mod memory;
+mod page;
+mod policy;
+mod purge;
+mod search;
+mod system;
+mod token;
+mod view;
+pub mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use manushya_core::command::Context;
+use manushya_core::decide::Refusal;
+use manushya_core::model::AuditDraft;
+use manushya_core::plan::Plan;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::{
+    IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
+use manushya_protocol::unit::UnixMillis;
+use tokio::sync::Notify;
+
+pub use login::{Caller, Credential};
+use view::ReadView;
+
+use crate::app::config::{AuditReads, Config};
+use crate::auth::TokenKeys;
+use crate::port::Ports;
+use crate::store::{Store, Txn};
+use crate::vault::Vault;
+use indexes::Indexes;
+use writer::Writer;
+
+/// The product, without a door.
+pub struct Service {
+    /// Settings.
+    pub config: Config,
+    /// Clock, randomness, cipher and embedder.
+    pub ports: Ports,
+    /// The keys, for what the cipher does not cover: the audit log's and the tokens' signatures.
+    pub vault: Arc<Vault>,
+    /// The store, for snapshots.
+    pub store: Arc<Store>,
+    /// The index of every tenant.
+    pub indexes: Arc<Indexes>,
+    /// The one writer.
+    pub writer: Writer,
+    /// Signs and verifies access tokens.
+    pub tokens: TokenKeys,
+    /// When the daemon started.
+    pub started_at: UnixMillis,
+    /// Connections open.
+    pub connections: AtomicU64,
+    /// Told when the daemon shall stop.
+    pub stop: Arc<Notify>,
+    /// User ids that are the operator of the host.
+    pub operator_uids: Vec<u32>,
+}
+
+/// The error for a store that cannot be read.
+pub(crate) fn unreadable(error: &dyn std::error::Error) -> WireError {
+    tracing::error!(error = %writer::chain(error), "The store cannot be read.");
+    WireError::new(ErrorCode::Internal, "the store cannot be read").hint("manushyactl doctor")
+}
+
+macro_rules! new_ids {
+    ($($(#[$doc:meta])* $method:ident -> $id:ident;)*) => {
+        $($(#[$doc])* pub fn $method(&self) -> $id {
+            let mut entropy = [0; 10];
+            self.ports.entropy.fill(&mut entropy);
+            $id::from_parts(self.ports.clock.now(), entropy)
+        })*
+    };
+}
+
+impl Service {
+    new_ids! {
+        /// A fresh id.
+        new_request_id -> RequestId;
+        /// A fresh id.
+        new_tenant_id -> TenantId;
+        /// A fresh id.
+        new_identity_id -> IdentityId;
+        /// A fresh id.
+        new_memory_id -> MemoryId;
+        /// A fresh id.
+        new_policy_id -> PolicyId;
+        /// A fresh id.
+        new_token_id -> TokenId;
+        /// A fresh id.
+        new_plan_id -> PlanId;
+    }
+
+    /// A consistent state to read.
+    pub(crate) fn view(&self) -> Result<ReadView, WireError> {
+        // The snapshot is taken after the directory, so that what the directory names is in it.
+        let published = self.writer.published();
+        let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
+        Ok(ReadView::new(published, snapshot))
+    }
+
+    /// Decides and carries out a change.
+    pub(crate) async fn change<R, F>(&self, fallback: AuditDraft, decide: F) -> Result<R, WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        let (reply, _) = self.writer.run(fallback, decide).await?;
+        Ok(reply)
+    }
+
+    /// Decides and carries out a read, and sees to its audit entry.
+    pub(crate) async fn read<R>(
+        &self,
+        context: &Context,
+        decide: impl FnOnce(&ReadView, &Context) -> Result<Plan<R>, Refusal>,
+    ) -> Result<R, WireError> {
+        let decided = {
+            let view = self.view()?;
+            decide(&view, context)
+        };
+        match decided {
+            Ok(plan) => {
+                self.audit_read(plan.audit).await?;
+                Ok(plan.reply)
+            }
+            Err(refusal) => {
+                self.audit_durably(*refusal.audit).await?;
+                Err(refusal.error)
+            }
+        }
+    }
+
+    /// Writes the entry of a read that was allowed: before the reply, or soon after it.
+    pub(crate) async fn audit_read(&self, draft: AuditDraft) -> Result<(), WireError> {
+        match self.config.audit_reads {
+            AuditReads::Durable => self.audit_durably(draft).await,
+            AuditReads::Deferred => self.writer.observe(draft).map(drop),
+        }
+    }
+
+    /// Writes an entry and waits until it is on disk.
+    pub(crate) async fn audit_durably(&self, draft: AuditDraft) -> Result<(), WireError> {
+        let lost = || {
+            WireError::new(ErrorCode::AuditUnavailable, "the audit entry could not be written")
+                .hint("look at the daemon's log")
+        };
+        self.writer.observe(draft)?.await.map_err(|_| lost())?.map(|_| ())
+    }
+}

@@ -1,0 +1,318 @@
+//! Policies, and questions about decisions.
+
+use manushya_core::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange};
+use manushya_core::decide;
+use manushya_core::decide::access::{Access, draft, facts_of};
+use manushya_core::decide::Refusal;
+use manushya_core::model::{Action, Identity, Memory, Resource, Role};
+use manushya_core::policy::{Facts, MemoryFacts, TargetFacts};
+use manushya_core::view::View;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::limits;
+use manushya_protocol::v1::common::{Done, Listed};
+use manushya_protocol::v1::policy::{
+    DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyChange as WireChange, PolicyList,
+    PolicyQuestion, PolicyRef, PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated,
+    PolicyView,
+};
+
+use super::identity::listed_plan;
+use super::view::ReadView;
+use super::{Service, convert, page};
+
+impl Service {
+    /// Makes or changes policies, all or none.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn policy_apply(
+        &self,
+        context: Context,
+        request: PolicyApply,
+    ) -> Result<PolicyApplied, WireError> {
+        if request.policies.is_empty() {
+            return Err(WireError::new(ErrorCode::InvalidArgument, "there is no policy to apply"));
+        }
+        let items =
+            request.policies.into_iter().map(|spec| (self.new_policy_id(), spec)).collect();
+        let command = ApplyPolicies { items, force: request.force };
+        let fallback = draft(&context, Action::Manage, Resource::Policy);
+        let applied = self
+            .change(fallback, move |txn| decide::policy::apply(txn, &context, command))
+            .await?;
+        let items = applied
+            .iter()
+            .map(|(outcome, policy)| WireChange {
+                outcome: (*outcome).to_owned(),
+                policy: convert::policy(policy),
+            })
+            .collect();
+        Ok(PolicyApplied { items })
+    }
+
+    /// Lists policies by falling priority.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn policy_list(
+        &self,
+        context: Context,
+        request: PolicyList,
+    ) -> Result<Listed<PolicyView>, WireError> {
+        page::limit(&request.page)?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Policy)?;
+            access.require()?;
+            let mut chosen: Vec<_> = directory
+                .policies(context.actor.identity.tenant)
+                .map(|policy| convert::policy(policy))
+                .filter(|policy| request.role.as_ref().is_none_or(|role| *role == policy.role))
+                .collect();
+            let place = |policy: &PolicyView| {
+                let falling = i64::from(i32::MAX) - i64::from(policy.priority);
+                format!("{falling:010}{}", policy.id)
+            };
+            chosen.sort_by_key(place);
+            let listed = page::cut(chosen.into_iter(), &request.page, place, Clone::clone);
+            Ok(listed_plan(access, listed))
+        })
+        .await?
+    }
+
+    /// Shows a policy.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn policy_show(
+        &self,
+        context: Context,
+        request: PolicyRef,
+    ) -> Result<PolicyView, WireError> {
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Policy)?;
+            access.require()?;
+            let tenant = context.actor.identity.tenant;
+            let Some(policy) = directory.policy_by_ref(tenant, &request.policy) else {
+                return Err(access.missing("policy", &request.policy, "manushyactl policy list"));
+            };
+            access.audit.resource_id = Some(policy.id.to_bytes());
+            Ok(access.plan(Vec::new(), 1, convert::policy(policy)))
+        })
+        .await
+    }
+
+    /// Deletes a policy.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn policy_delete(
+        &self,
+        context: Context,
+        request: PolicyRef,
+    ) -> Result<Done, WireError> {
+        let command = ChangePolicy {
+            policy: request.policy,
+            change: PolicyChange::Delete,
+            force: request.force,
+        };
+        let policy = self.policy_change(context, command).await?;
+        Ok(Done { id: policy.name, outcome: "deleted".to_owned() })
+    }
+
+    /// Enables or disables a policy.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn policy_set_active(
+        &self,
+        context: Context,
+        request: PolicySetActive,
+    ) -> Result<PolicyView, WireError> {
+        let command = ChangePolicy {
+            policy: request.policy,
+            change: PolicyChange::SetActive(request.is_active),
+            force: request.force,
+        };
+        self.policy_change(context, command).await
+    }
+
+    async fn policy_change(
+        &self,
+        context: Context,
+        command: ChangePolicy,
+    ) -> Result<PolicyView, WireError> {
+        let fallback = draft(&context, Action::Manage, Resource::Policy);
+        let policy = self
+            .change(fallback, move |txn| decide::policy::change(txn, &context, &command))
+            .await?;
+        Ok(convert::policy(&policy))
+    }
+
+    /// Checks policies without applying them.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn policy_validate(
+        &self,
+        context: Context,
+        request: PolicyValidate,
+    ) -> Result<PolicyValidated, WireError> {
+        self.read(&context, |view, context| {
+            let mut access =
+                Access::begin(view.directory(), context, Action::Read, Resource::Policy)?;
+            access.require()?;
+            let findings = decide::policy::validate(&request.policies);
+            Ok(access.plan(Vec::new(), 0, PolicyValidated { findings }))
+        })
+        .await
+    }
+
+    /// Decides for facts that the caller gives.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for facts that are none, or what the deciding said.
+    pub async fn policy_test(
+        &self,
+        context: Context,
+        request: PolicyTest,
+    ) -> Result<Explanation, WireError> {
+        let invalid = |error| convert::invalid(&error);
+        let role = Role::new(request.role).map_err(invalid)?;
+        let action: Action = request.action.parse().map_err(invalid)?;
+        let resource: Resource = request.resource.parse().map_err(invalid)?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Policy)?;
+            access.require()?;
+            let given = Facts::from_json(action, resource, &role, &request.facts, context.now);
+            let facts = match given {
+                Ok(facts) => facts,
+                Err(error) => return Err(Refusal::invalid(&access.audit, &error)),
+            };
+            let tenant = context.actor.identity.tenant;
+            let explained = directory.policy_set(tenant).explain(&role, &facts);
+            Ok(access.plan(Vec::new(), 0, explained))
+        })
+        .await
+    }
+
+    /// Says whether an identity may do something.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn policy_can_i(
+        &self,
+        context: Context,
+        request: PolicyQuestion,
+    ) -> Result<DecisionView, WireError> {
+        Ok(self.policy_explain(context, request).await?.decision)
+    }
+
+    /// Says why an identity may do something, or may not. About oneself anyone may ask; about others,
+    /// who may read policies.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn policy_explain(
+        &self,
+        context: Context,
+        request: PolicyQuestion,
+    ) -> Result<Explanation, WireError> {
+        let invalid = |error| convert::invalid(&error);
+        let action: Action = request.action.parse().map_err(invalid)?;
+        let resource: Resource = request.resource.parse().map_err(invalid)?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Policy)?;
+            let tenant = context.actor.identity.tenant;
+            let other = request.identity.is_some() || request.memory.is_some();
+            if other {
+                access.require()?;
+            } else {
+                access.audit.decision = manushya_core::model::Decision::Allow;
+            }
+            let subject = match &request.identity {
+                None => context.actor.identity.clone(),
+                Some(reference) => match directory.identity_by_ref(tenant, reference) {
+                    Some(identity) => identity.clone(),
+                    None => {
+                        let hint = "manushyactl identity list";
+                        return Err(access.missing("identity", reference, hint));
+                    }
+                },
+            };
+            let facts = facts_of(directory, context, &subject, action, resource);
+            let facts = about(view, context, &access, &subject, &request, resource, facts)?;
+            let mut explained = directory.policy_set(tenant).explain(&subject.role, &facts);
+            if !subject.is_active {
+                explained.decision.allowed = false;
+                explained.decision.reason = format!("{} is disabled", subject.external_id);
+            }
+            Ok(access.plan(Vec::new(), 0, explained))
+        })
+        .await
+    }
+}
+
+/// Adds what the question is about: a memory, by default one of the subject's own, or an identity, by
+/// default the subject itself.
+fn about(
+    view: &ReadView,
+    context: &Context,
+    access: &Access<'_>,
+    subject: &Identity,
+    request: &PolicyQuestion,
+    resource: Resource,
+    facts: Facts,
+) -> Result<Facts, Refusal> {
+    let directory = view.directory();
+    let facts = match resource {
+        Resource::Memory => {
+            let found = match request.memory {
+                None => None,
+                Some(id) => match view.memory(subject.tenant, id) {
+                    Ok(Some(memory)) => Some(memory),
+                    Ok(None) => return Err(access.not_found(id)),
+                    Err(error) => return Err(access.broken(error)),
+                },
+            };
+            let own = || MemoryFacts::typical_of(subject);
+            let known = found.as_ref().map_or_else(own, |memory: &Memory| {
+                MemoryFacts::of(memory, context.now)
+            });
+            facts.with_memory(&known)
+        }
+        Resource::Identity | Resource::Token => {
+            let target = match &request.target {
+                None => subject,
+                Some(reference) => match directory.identity_by_ref(subject.tenant, reference) {
+                    Some(identity) => identity,
+                    None => {
+                        let hint = "manushyactl identity list";
+                        return Err(access.missing("identity", reference, hint));
+                    }
+                },
+            };
+            facts.with_target(TargetFacts::new(target))
+        }
+        Resource::Policy | Resource::Audit | Resource::System => facts,
+    };
+    if request.facts.len() > limits::METADATA_KEYS_MAX {
+        let error = WireError::new(ErrorCode::InvalidArgument, "too many facts");
+        return Err(Refusal::allowed(&access.audit, error));
+    }
+    facts
+        .with_overrides(&request.facts)
+        .map_err(|error| Refusal::invalid(&access.audit, &error))
+}

@@ -1,0 +1,162 @@
+//! Access tokens.
+
+use manushya_core::command::{Context, IssueToken, RevokeToken};
+use manushya_core::decide;
+use manushya_core::decide::access::{Access, draft};
+use manushya_core::directory::Directory;
+use manushya_core::model::{Action, Identity, Resource, Scope, Token};
+use manushya_core::view::View;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::limits;
+use manushya_protocol::secret::BearerToken;
+use manushya_protocol::v1::common::{Done, Listed};
+use manushya_protocol::v1::token::{
+    TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
+};
+
+use super::identity::{listed_plan, readable};
+use super::{Service, convert, page};
+
+impl Service {
+    /// The secret of a token that is on record.
+    pub(super) fn sign(
+        &self,
+        directory: &Directory,
+        identity: &Identity,
+        token: &Token,
+    ) -> Result<BearerToken, WireError> {
+        let tenant = directory.tenant(token.tenant).map_or("", |tenant| tenant.name.as_str());
+        self.tokens.issue(token, tenant, identity.role.as_str()).map_err(|error| {
+            WireError::new(ErrorCode::Internal, "the access token cannot be signed")
+                .reason(error.to_string())
+        })
+    }
+
+    /// Issues an access token.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn token_issue(
+        &self,
+        context: Context,
+        request: TokenIssue,
+    ) -> Result<TokenIssued, WireError> {
+        let scopes: Result<Vec<Scope>, _> =
+            request.scopes.iter().take(limits::SCOPES_MAX + 1).map(|text| text.parse()).collect();
+        let command = IssueToken {
+            id: self.new_token_id(),
+            identity: request.identity,
+            ttl_seconds: request.ttl_seconds.unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
+            scopes: scopes.map_err(|error| convert::invalid(&error))?,
+            label: request.label,
+        };
+        let fallback = draft(&context, Action::Create, Resource::Token);
+        let (dry_run, now) = (context.dry_run, context.now);
+        let (identity, token) = self
+            .change(fallback, move |txn| decide::token::issue(txn, &context, command))
+            .await?;
+        let directory = &self.writer.published().directory;
+        let access_token = if dry_run { None } else { Some(self.sign(directory, &identity, &token)?) };
+        Ok(TokenIssued {
+            access_token,
+            token_type: "bearer".to_owned(),
+            expires_at: token.expires_at,
+            token: convert::token(&identity, &token, now),
+        })
+    }
+
+    /// Lists the tokens of those the caller may read the tokens of.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn token_list(
+        &self,
+        context: Context,
+        request: TokenList,
+    ) -> Result<Listed<TokenView>, WireError> {
+        page::limit(&request.page)?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let access = Access::begin(directory, context, Action::Read, Resource::Token)?;
+            let tenant = context.actor.identity.tenant;
+            let wanted = request
+                .identity
+                .as_deref()
+                .map(|reference| directory.identity_by_ref(tenant, reference).map(|found| found.id));
+            let readable = readable(view, context, Resource::Token);
+            let chosen = directory
+                .tokens(tenant)
+                .filter(|token| wanted.is_none_or(|wanted| wanted == Some(token.identity)))
+                .filter_map(|token| Some((directory.identity(tenant, token.identity)?, token)))
+                .filter(|(identity, _)| readable(identity))
+                .map(|(identity, token)| convert::token(identity, token, context.now))
+                .filter(|token| request.all_states || token.state == "active");
+            let listed =
+                page::cut(chosen, &request.page, |token| token.id.to_string(), Clone::clone);
+            Ok(listed_plan(access, listed))
+        })
+        .await?
+    }
+
+    /// Says what a token is. Who has its secret may know whose it is.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` if it is not a token of this daemon, or what the deciding said.
+    pub async fn token_inspect(
+        &self,
+        context: Context,
+        request: TokenInspect,
+    ) -> Result<TokenView, WireError> {
+        let claims = self.tokens.verify_signature(&request.token).map_err(|error| {
+            WireError::new(ErrorCode::InvalidArgument, "this is not a token of this daemon")
+                .reason(error.to_string())
+        })?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Token)?;
+            access.audit.resource_id = Some(claims.token.to_bytes());
+            let own = context.actor.identity.tenant;
+            let found = directory
+                .token(own, claims.token)
+                .and_then(|token| Some((directory.identity(own, token.identity)?, token)));
+            let Some((identity, token)) = found else {
+                let id = claims.token.to_string();
+                return Err(access.missing("token", &id, "it was issued long ago, or elsewhere"));
+            };
+            access.audit.decision = manushya_core::model::Decision::Allow;
+            let shown = convert::token(identity, token, context.now);
+            Ok(access.plan(Vec::new(), 1, shown))
+        })
+        .await
+    }
+
+    /// Revokes tokens.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn token_revoke(
+        &self,
+        context: Context,
+        request: TokenRevoke,
+    ) -> Result<Done, WireError> {
+        let (command, id) = match (request.id, request.identity) {
+            (Some(id), None) => (RevokeToken::One(id), id.to_string()),
+            (None, Some(identity)) => (RevokeToken::AllOf(identity.clone()), identity),
+            _ => {
+                return Err(WireError::new(
+                    ErrorCode::InvalidArgument,
+                    "give either a token or an identity",
+                ));
+            }
+        };
+        let fallback = draft(&context, Action::Delete, Resource::Token);
+        let revoked = self
+            .change(fallback, move |txn| decide::token::revoke(txn, &context, &command))
+            .await?;
+        Ok(Done { id, outcome: format!("revoked {revoked}") })
+    }
+}

@@ -1,0 +1,445 @@
+//! The one writer: takes all waiting commands, decides them in order, puts what they do into one
+//! transaction with their audit entries, and answers when that is on disk and in the index.
+//!
+//! Two threads in a row: the *writer* decides and commits, the *applier* brings committed changes
+//! into the index and then replies. So the index of one batch is made while the next batch is on its
+//! way to the disk, and order is kept.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use manushya_core::audit::Head;
+use manushya_core::decide::Refusal;
+use manushya_core::directory::Directory;
+use manushya_core::model::{AuditDraft, Outcome};
+use manushya_core::plan::{Plan, Write};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::limits;
+use manushya_protocol::unit::AuditSeq;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::indexes::Indexes;
+use crate::store::{Store, StoreError, Txn};
+
+/// How many commands one transaction takes.
+const BATCH_COMMANDS_MAX: usize = 1024;
+
+/// How the daemon ends when the disk fails: `EX_TEMPFAIL`, so that a supervisor starts it again.
+const EXIT_DISK: i32 = 75;
+
+/// What a decided command hands to the writer.
+struct Step {
+    writes: Vec<Write>,
+    audit: AuditDraft,
+    done: Done,
+    broken: bool,
+}
+
+/// Called once, when the command's fate is known.
+type Done = Box<dyn FnOnce(Result<AuditSeq, WireError>) + Send>;
+/// Decides a command in the transaction it will be part of.
+type Decide = Box<dyn FnOnce(&Txn) -> Step + Send>;
+
+/// The log and the directory as of the last commit.
+#[derive(Clone)]
+pub struct Published {
+    /// Tenants, identities, tokens, policies and plans.
+    pub directory: Directory,
+    /// The audit log's head.
+    pub head: Head,
+}
+
+/// Hands commands to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Decide>,
+    published: Arc<ArcSwap<Published>>,
+    audit_size: watch::Receiver<u64>,
+    failed: Arc<AtomicBool>,
+    commits: Arc<AtomicU64>,
+}
+
+/// The writer's threads, to be joined at the end.
+pub struct WriterThreads {
+    writer: JoinHandle<()>,
+    applier: JoinHandle<()>,
+}
+
+impl WriterThreads {
+    /// Waits until everything that was queued is done and in the index. All [`Writer`]s must be gone
+    /// first. Returns whether both threads ended well.
+    pub fn join(self) -> bool {
+        let written = self.writer.join().is_ok();
+        self.applier.join().is_ok() && written
+    }
+}
+
+fn full() -> WireError {
+    WireError::new(ErrorCode::ResourceExhausted, "the daemon has too much to do")
+        .reason(format!("{} commands wait to be written", limits::QUEUE_COMMANDS_MAX))
+        .hint("try again in a moment, with fewer requests in flight")
+}
+
+fn stopping() -> WireError {
+    WireError::new(ErrorCode::Unreachable, "the daemon is stopping")
+        .hint("manushyactl up")
+}
+
+/// What is answered when a decision panicked; the panic itself goes to the log.
+fn panicked(audit: &AuditDraft) -> Refusal {
+    let error = WireError::new(ErrorCode::Internal, "the daemon failed to decide this request")
+        .reason("a fault in the daemon; nothing was changed")
+        .hint("the daemon's log has more under the request id");
+    Refusal::denied(audit, error)
+}
+
+impl Writer {
+    /// Starts the threads.
+    pub fn start(
+        store: Arc<Store>,
+        published: Published,
+        indexes: Arc<Indexes>,
+    ) -> std::io::Result<(Self, WriterThreads)> {
+        let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
+        // Bounded, so that the writer cannot run away from the index.
+        let (committed, applies) = std::sync::mpsc::sync_channel::<Batch>(2);
+        let (size, audit_size) = watch::channel(published.head.size());
+        let published = Arc::new(ArcSwap::from_pointee(published));
+        let writer = Self {
+            queue,
+            published: published.clone(),
+            audit_size,
+            failed: Arc::default(),
+            commits: Arc::default(),
+        };
+        let state = Thread {
+            store,
+            published,
+            indexes: indexes.clone(),
+            committed,
+            size,
+            failed: writer.failed.clone(),
+            commits: writer.commits.clone(),
+        };
+        let threads = WriterThreads {
+            writer: std::thread::Builder::new()
+                .name("writer".to_owned())
+                .spawn(move || state.run(commands))?,
+            applier: std::thread::Builder::new().name("applier".to_owned()).spawn(move || {
+                for batch in applies {
+                    indexes.apply(&batch.writes);
+                    batch.answer();
+                }
+            })?,
+        };
+        Ok((writer, threads))
+    }
+
+    /// The state as of the last commit.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.load_full()
+    }
+
+    /// Tells of the log's size, for those who wait for entries.
+    pub fn audit_size(&self) -> watch::Receiver<u64> {
+        self.audit_size.clone()
+    }
+
+    /// How many commands wait.
+    pub fn queued(&self) -> u64 {
+        (self.queue.max_capacity() - self.queue.capacity()) as u64
+    }
+
+    /// How many transactions were committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
+    /// if the caller is gone.
+    ///
+    /// # Errors
+    ///
+    /// `RESOURCE_EXHAUSTED` if the queue is full, `UNREACHABLE` if the daemon is stopping.
+    pub fn submit<R, F>(
+        &self,
+        fallback: AuditDraft,
+        decide: F,
+    ) -> Result<oneshot::Receiver<Result<(R, AuditSeq), WireError>>, WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        let (command, receiver) = command(fallback, decide);
+        self.queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => full(),
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
+        Ok(receiver)
+    }
+
+    /// Queues a command and waits for its fate.
+    ///
+    /// # Errors
+    ///
+    /// What the decision or the commit said.
+    pub async fn run<R, F>(&self, fallback: AuditDraft, decide: F) -> Result<(R, AuditSeq), WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        self.submit(fallback, decide)?.await.map_err(|_| stopping())?
+    }
+
+    /// Queues many commands at once, all or none, and waits for all of their fates.
+    ///
+    /// # Errors
+    ///
+    /// `RESOURCE_EXHAUSTED` if the queue has no room for all of them.
+    pub async fn run_many<R, F>(
+        &self,
+        commands: Vec<(AuditDraft, F)>,
+    ) -> Result<Vec<Result<(R, AuditSeq), WireError>>, WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut receivers = Vec::with_capacity(commands.len());
+        {
+            // Waits for room: a batch that is refused as a whole would only be sent again.
+            let permits =
+                self.queue.reserve_many(commands.len()).await.map_err(|_| stopping())?;
+            for (permit, (fallback, decide)) in permits.zip(commands) {
+                let (command, receiver) = command(fallback, decide);
+                permit.send(command);
+                receivers.push(receiver);
+            }
+        }
+        let mut fates = Vec::with_capacity(receivers.len());
+        for receiver in receivers {
+            fates.push(receiver.await.unwrap_or_else(|_| Err(stopping())));
+        }
+        Ok(fates)
+    }
+
+    /// Queues an audit entry of something that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    pub fn observe(
+        &self,
+        draft: AuditDraft,
+    ) -> Result<oneshot::Receiver<Result<((), AuditSeq), WireError>>, WireError> {
+        let plan = draft.clone();
+        self.submit(draft, move |_| Ok(Plan { writes: Vec::new(), audit: plan, reply: () }))
+    }
+
+    /// Whether the disk has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Packs a decision and the way to answer it.
+fn command<R, F>(
+    fallback: AuditDraft,
+    decide: F,
+) -> (Decide, oneshot::Receiver<Result<(R, AuditSeq), WireError>>)
+where
+    R: Send + 'static,
+    F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let command: Decide = Box::new(move |txn| {
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(txn)))
+            .unwrap_or_else(|_| Err(panicked(&fallback)));
+        match decided {
+            Ok(plan) => Step {
+                writes: plan.writes,
+                audit: plan.audit,
+                broken: false,
+                done: Box::new(move |fate| {
+                    // A caller that left is no reason not to have done it.
+                    let _ = sender.send(fate.map(|seq| (plan.reply, seq)));
+                }),
+            },
+            Err(refusal) => {
+                if let Some(cause) = &refusal.broken {
+                    tracing::error!(error = %cause.0, "The store cannot be read.");
+                }
+                let Refusal { error, audit, broken } = refusal;
+                Step {
+                    writes: Vec::new(),
+                    audit: *audit,
+                    broken: broken.is_some(),
+                    done: Box::new(move |fate| {
+                        let _ = sender.send(fate.and(Err(error)));
+                    }),
+                }
+            }
+        }
+    });
+    (command, receiver)
+}
+
+/// A committed batch on its way to the index.
+struct Batch {
+    writes: Vec<Write>,
+    answers: Vec<(Done, AuditSeq)>,
+}
+
+impl Batch {
+    fn answer(self) {
+        for (done, seq) in self.answers {
+            done(Ok(seq));
+        }
+    }
+}
+
+/// The writer's own state.
+struct Thread {
+    store: Arc<Store>,
+    published: Arc<ArcSwap<Published>>,
+    indexes: Arc<Indexes>,
+    committed: std::sync::mpsc::SyncSender<Batch>,
+    size: watch::Sender<u64>,
+    failed: Arc<AtomicBool>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Thread {
+    fn run(self, mut commands: mpsc::Receiver<Decide>) {
+        let mut waiting = Vec::new();
+        while commands.blocking_recv_many(&mut waiting, BATCH_COMMANDS_MAX) > 0 {
+            self.batch(waiting.drain(..));
+        }
+    }
+
+    fn batch(&self, commands: impl Iterator<Item = Decide>) {
+        let published = self.published.load_full();
+        let mut head = published.head.clone();
+        let mut txn = match self.store.begin(published.directory.clone()) {
+            Ok(txn) => txn,
+            Err(error) => return self.give_up(commands.map(|_| None).collect(), &error),
+        };
+        let mut batch = Batch { writes: Vec::new(), answers: Vec::new() };
+        let mut failure = None;
+        for command in commands {
+            let step = command(&txn);
+            if failure.is_some() {
+                batch.answers.push((step.done, AuditSeq(0)));
+                continue;
+            }
+            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
+                Ok(answer) => batch.answers.push(answer),
+                Err((done, error)) => {
+                    batch.answers.push((done, AuditSeq(0)));
+                    failure = Some(error);
+                }
+            }
+        }
+        let outcome = match failure {
+            Some(error) => Err(error),
+            None => txn.set_audit_head(&head.to_bytes()).and_then(|()| txn.commit()),
+        };
+        match outcome {
+            Ok(committed) => self.publish(committed, head, batch),
+            Err(error) => {
+                self.give_up(batch.answers.into_iter().map(|(done, _)| Some(done)).collect(), &error);
+            }
+        }
+    }
+
+    fn publish(&self, committed: crate::store::Committed, head: Head, batch: Batch) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if !committed.doomed.is_empty() {
+            // What is to be erased leaves the index before its keys are destroyed, so that no search
+            // meets a record it cannot open.
+            self.indexes.forget(&batch.writes);
+            if let Err(error) = self.store.shred(&committed.doomed) {
+                let dones = batch.answers.into_iter().map(|(done, _)| Some(done)).collect();
+                return self.give_up(dones, &error);
+            }
+        }
+        let size = head.size();
+        self.published.store(Arc::new(Published { directory: committed.directory, head }));
+        let _ = self.size.send(size);
+        // The applier lives as long as this thread; were it gone, nobody would wait for an answer.
+        if let Err(unsent) = self.committed.send(batch) {
+            unsent.0.answer();
+        }
+    }
+
+    /// Answers everyone that nothing was done, and stops: after a failed sync, what is on disk is not
+    /// known until it is opened again.
+    fn give_up(&self, dones: Vec<Option<Done>>, error: &StoreError) {
+        tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
+        self.failed.store(true, Ordering::Relaxed);
+        for done in dones.into_iter().flatten() {
+            let code = if error.is_full() {
+                ErrorCode::ResourceExhausted
+            } else {
+                ErrorCode::AuditUnavailable
+            };
+            done(Err(WireError::new(code, "nothing was done: the store cannot be written")
+                .reason(error.to_string())
+                .hint("look at disk space and at the daemon's log, then: manushyactl up")));
+        }
+        // Replies need a moment to leave.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::process::exit(EXIT_DISK);
+    }
+}
+
+/// Puts one decided command into the transaction. A command whose writes cannot be taken is answered
+/// and audited as failed; only a broken transaction is an error.
+fn take_in(
+    txn: &mut Txn,
+    head: &mut Head,
+    step: Step,
+    writes: &mut Vec<Write>,
+) -> Result<(Done, AuditSeq), (Done, StoreError)> {
+    let Step { writes: own, mut audit, mut done, broken } = step;
+    if broken {
+        return Err((done, StoreError::broken()));
+    }
+    if !own.is_empty()
+        && let Err(error) = txn.apply(&own)
+    {
+        if txn.is_broken() {
+            return Err((done, error));
+        }
+        let refused = WireError::new(ErrorCode::InvalidArgument, "the store does not take this")
+            .reason(error.to_string());
+        audit.outcome = Outcome::Error(refused.code);
+        audit.count = 0;
+        let answer = done;
+        done = Box::new(move |fate| answer(fate.and(Err(refused))));
+    } else {
+        writes.extend(own);
+    }
+    let (entry, bytes) = head.append(audit);
+    match txn.append_audit(entry.seq, &bytes) {
+        Ok(()) => Ok((done, entry.seq)),
+        Err(error) => Err((done, error)),
+    }
+}
+
+/// An error with its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
