@@ -1,1 +1,21 @@
-//! audit
+//! The tamper-evident audit log as bytes and hashes, without a store or a clock.
+//!
+//! Entries have one [`canonical`] form. Its hash links each entry to the one before ([`chain`]) and
+//! is a leaf of an RFC 6962 tree ([`merkle`]). [`log`] appends, [`checkpoint`] signs the tree's
+//! head, and [`verify`] recomputes all of it from bytes and a public key alone. The formats are
+//! written down in `docs/formats/audit.md`.
+
+pub mod canonical;
+pub mod chain;
+pub mod checkpoint;
+pub mod log;
+pub mod merkle;
+#[cfg(test)]
+mod strategy;
+pub mod verify;
+
+pub use canonical::{DecodeError, ENTRY_BYTES_MAX, decode, encode};
+pub use chain::entry_hash;
+pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
+pub use log::{Head, HeadError};
+pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};

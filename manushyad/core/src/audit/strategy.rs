@@ -1,0 +1,87 @@
+//! Random drafts and logs for the property tests of this folder.
+
+use std::ops::Range;
+
+use manushya_protocol::error::ErrorCode;
+use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::unit::UnixMillis;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::model::{
+    Action, AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome, PolicyStamp, Resource,
+};
+
+fn actors() -> impl Strategy<Value = AuditActor> {
+    prop_oneof![
+        Just(AuditActor::Anonymous),
+        any::<[u8; 16]>().prop_map(|id| AuditActor::Identity(IdentityId::from_bytes(id))),
+        Just(AuditActor::Daemon),
+    ]
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Ok),
+        select(ErrorCode::ALL).prop_map(Outcome::Error),
+        Just(Outcome::Error(ErrorCode::Unknown)),
+    ]
+}
+
+/// Any draft.
+pub fn draft() -> impl Strategy<Value = AuditDraft> {
+    let who = (
+        any::<i64>(),
+        option::of(any::<[u8; 16]>()),
+        actors(),
+        option::of(any::<u32>()),
+        option::of(any::<[u8; 16]>()),
+    );
+    let what = (
+        select(Action::ALL),
+        select(Resource::ALL),
+        option::of(any::<[u8; 16]>()),
+        select(&[Decision::Allow, Decision::Deny][..]),
+        option::of((any::<[u8; 16]>(), any::<u32>())),
+        any::<[u8; 16]>(),
+        outcomes(),
+        any::<u64>(),
+    );
+    (who, what).prop_map(|(who, what)| {
+        let (time, tenant, actor, peer_uid, token) = who;
+        let (action, resource, resource_id, decision, policy, request_id, outcome, count) = what;
+        AuditDraft {
+            time: UnixMillis(time),
+            tenant: tenant.map(TenantId::from_bytes),
+            actor,
+            peer_uid,
+            token: token.map(TokenId::from_bytes),
+            action,
+            resource,
+            resource_id,
+            decision,
+            policy: policy.map(|(id, revision)| PolicyStamp {
+                id: PolicyId::from_bytes(id),
+                revision,
+            }),
+            request_id: RequestId::from_bytes(request_id),
+            outcome,
+            count,
+        }
+    })
+}
+
+/// As many drafts as `count` says.
+pub fn drafts(count: Range<usize>) -> impl Strategy<Value = Vec<AuditDraft>> {
+    prop::collection::vec(draft(), count)
+}
+
+/// Any entry, at any place.
+pub fn entry() -> impl Strategy<Value = AuditEntry> {
+    (any::<u64>(), any::<[u8; 32]>(), draft()).prop_map(|(seq, prev_hash, draft)| AuditEntry {
+        seq: manushya_protocol::unit::AuditSeq(seq),
+        prev_hash: Hash(prev_hash),
+        draft,
+    })
+}
