@@ -6,7 +6,7 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::UtcTime;
 
-use super::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat};
 
 /// Starts the log on standard error.
 ///

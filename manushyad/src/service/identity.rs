@@ -98,13 +98,12 @@ impl Service {
     ) -> Result<Purged, WireError> {
         let name = TenantName::new(request.name).map_err(|error| convert::invalid(&error))?;
         let fallback = draft(&context, Action::Purge, Resource::System);
-        let keys = self.ports.cipher.keys().len();
-        let ((_, mut purged), seq) = self
+        let ((_, mut purged), receipt) = self
             .writer
             .run(fallback, move |txn| decide::tenant::delete(txn, &context, &name))
             .await?;
-        purged.audit_seq = seq.0;
-        purged.keys_destroyed = keys.saturating_sub(self.ports.cipher.keys().len()) as u64;
+        purged.audit_seq = receipt.seq.0;
+        purged.keys_destroyed = receipt.keys_destroyed;
         Ok(purged)
     }
 

@@ -12,6 +12,7 @@ pub mod indexes;
 mod login;
 mod memory;
 mod page;
+mod permit;
 mod policy;
 mod purge;
 mod search;
@@ -37,7 +38,7 @@ use tokio::sync::Notify;
 pub use login::{Caller, Credential};
 use view::ReadView;
 
-use crate::app::config::{AuditReads, Config};
+use crate::config::{AuditReads, Config};
 use crate::auth::TokenKeys;
 use crate::port::Ports;
 use crate::store::{Store, Txn};
