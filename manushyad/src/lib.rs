@@ -3,5 +3,6 @@
 pub mod auth;
 pub mod embed;
 pub mod index;
+pub mod os;
 pub mod port;
 pub mod vault;
