@@ -1,8 +1,8 @@
 //! The Manushya daemon as a library: `main.rs` and `manushyactl up` are thin callers of it.
 
 mod app;
-pub mod config;
 pub mod auth;
+pub mod config;
 pub mod embed;
 pub mod index;
 pub mod jobs;
