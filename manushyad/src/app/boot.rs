@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::auth::TokenKeys;
 use crate::embed::HashEmbedder;
 use crate::os::{OsEntropy, SystemClock};
-use crate::port::{Entropy, Ports};
+use crate::port::Ports;
 use crate::rpc;
 use crate::service::Service;
 use crate::service::indexes::Indexes;
@@ -148,7 +148,8 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let store = Arc::new(store);
-    let tokens = TokenKeys::new(vault.jwt_keys());
+    let tokens = TokenKeys::new(vault.jwt_keys())
+        .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
-use crate::service::Service;
+use crate::service::{Service, stopped};
 
 /// How often the index is tended when there is nothing to do.
 const TEND_INTERVAL: Duration = Duration::from_millis(200);
@@ -55,7 +55,7 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
                 Ok(memories) => tracing::info!(memories, "Swept what was due."),
                 Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
             },
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::handler::Session;
 use super::transport::Transport;
 use crate::auth::PeerCred;
-use crate::service::Service;
+use crate::service::{Service, stopped};
 
 /// How long a drain waits for requests in flight.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -111,10 +111,11 @@ impl Server {
     /// Accepts connections until `stop` turns true, then lets what is in flight finish.
     pub async fn serve(self, listener: UnixListener, mut stop: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
+        let later = stop.clone();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.admit(stream, &mut connections, &stop),
+                    Ok((stream, _)) => self.admit(stream, &mut connections, &later),
                     Err(error) => {
                         // Out of descriptors, most likely: they come back as connections end.
                         tracing::warn!(%error, "A connection could not be accepted.");
@@ -122,7 +123,7 @@ impl Server {
                     }
                 },
                 Some(_) = connections.join_next() => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             }
         }
         drop(listener);
@@ -182,7 +183,7 @@ async fn connection(
     tokio::select! {
         () = requests => {}
         () = silence => tracing::debug!(peer_uid = peer.uid, "A connection never said hello."),
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             // Requests in flight run in tasks of their own; their replies need a moment to leave.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -124,7 +124,7 @@ impl Service {
                 verifier.push(bytes).map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
             }
         }
-        let checkpoint = super::audit::checkpoint(&head).map_err(|error| error.to_string())?;
+        let checkpoint = super::audit::checkpoint(&head).map_err(|error| error.message)?;
         verifier.finish(&checkpoint).map(|summary| summary.size).map_err(|broken| chain(&broken))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use manushya_core::command::{Context, CreateIdentity, CreateTenant, UpdateIdentity};
 use manushya_core::decide;
-use manushya_core::decide::access::{Access, draft};
+use manushya_core::decide::access::{Access, Asking, draft};
 use manushya_core::model::{
     Action, ExternalId, Identity, Resource, Role, TenantName, Token,
 };
@@ -288,9 +288,12 @@ pub(super) fn readable<'a>(
     let directory = view.directory();
     let actor = &context.actor.identity;
     let set = directory.policy_set(actor.tenant);
-    let facts = decide::access::facts(directory, context, Action::Read, resource);
+    let asking = Asking::of(directory, context);
     move |identity| {
-        set.decide(&actor.role, &facts.clone().with_target(TargetFacts::new(identity))).allowed
+        asking.as_ref().is_some_and(|asking| {
+            let facts = asking.to(Action::Read, resource).with_target(TargetFacts::new(identity));
+            set.decide(&actor.role, &facts).allowed
+        })
     }
 }
 

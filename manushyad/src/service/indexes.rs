@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::config::Config;
 use crate::index::{IndexOptions, Prepared, TenantIndex};
 use crate::store::{Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{Vault, replace_file};
 
 /// How many memories are put into an index at a time while it is built.
 const LOAD_CHUNK: usize = 512;
@@ -221,10 +222,19 @@ fn save_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> io::Result<u64
         };
     };
     let sealed = vault.seal_file(&snapshot.bytes).map_err(io::Error::other)?;
-    crate::os::write_atomically(path, &sealed)?;
+    write_atomically(path, &sealed)?;
     if index.erasures() != snapshot.erasures {
         std::fs::remove_file(path)?;
         return Ok(0);
     }
     Ok(sealed.len() as u64)
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
+    else {
+        return Err(io::Error::other("a snapshot has no folder"));
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    replace_file(folder, name, bytes).map_err(io::Error::other)
 }

@@ -135,7 +135,7 @@ impl Service {
             .verify(token, self.ports.clock.now())
             .map_err(|error| refuse(error.to_string()))?;
         let unknown = || refuse("the daemon does not know it".to_owned());
-        let tenant = directory.tenant_by_name(&claims.tenant).ok_or_else(unknown)?;
+        let tenant = directory.tenant_by_name(claims.tenant.as_str()).ok_or_else(unknown)?;
         let record = directory.token(tenant.id, claims.token).ok_or_else(unknown)?;
         let identity = directory.identity(tenant.id, claims.identity).ok_or_else(unknown)?;
         if record.identity != identity.id {

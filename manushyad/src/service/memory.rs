@@ -17,7 +17,7 @@ use manushya_protocol::v1::memory::{
     MemoryView,
 };
 
-use super::permit::Permission;
+use super::permit::{Choice, Permission};
 use super::view::ReadView;
 use super::{Service, convert, page, unreadable};
 
@@ -178,7 +178,11 @@ impl Service {
     ) -> Result<Listed<MemoryView>, WireError> {
         let directory = view.directory();
         let permission = Permission::new(directory, context, action);
-        let chosen = permission.select(directory, context, filter, &self.indexes, after, limit)?;
+        let asked = limit.saturating_add(1);
+        let mut chosen =
+            permission.select(directory, context, filter, &self.indexes, after, asked)?;
+        let more = chosen.ids.len() > limit;
+        chosen.ids.truncate(limit);
         let mut page = Filling::default();
         for id in &chosen.ids {
             let found = view.memory(context.actor.identity.tenant, *id);
@@ -191,7 +195,7 @@ impl Service {
                 break;
             }
         }
-        let complete = !page.is_full && !chosen.more;
+        let complete = !page.is_full && !more;
         Ok(page.listed(chosen.total, complete))
     }
 
@@ -207,7 +211,7 @@ impl Service {
         let directory = view.directory();
         let tenant = context.actor.identity.tenant;
         let permission = Permission::new(directory, context, action);
-        let matches = permission.matcher(directory, context, filter)?;
+        let choice = Choice::of(directory, context, filter)?;
         let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
         let mut page = Filling::default();
         let (mut total, mut complete) = (0, true);
@@ -217,7 +221,7 @@ impl Service {
                 memory.deleted_at.is_some()
                     && !memory.is_expired(context.now)
                     && permission.admits(memory, context.now)
-                    && matches(memory)
+                    && choice.matches(memory, context.now)
             }) else {
                 continue;
             };

@@ -11,7 +11,7 @@ use manushya_protocol::v1::common::Listed;
 use manushya_protocol::v1::memory::MemoryFilter;
 use manushya_protocol::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 
-use super::permit::Permission;
+use super::permit::{Choice, Permission};
 use super::view::ReadView;
 use super::{Service, convert, page, unreadable};
 
@@ -97,7 +97,7 @@ impl Service {
         let directory = view.directory();
         let tenant = context.actor.identity.tenant;
         let permission = Permission::new(directory, context, Action::Purge);
-        let matches = permission.matcher(directory, context, filter)?;
+        let choice = Choice::of(directory, context, filter)?;
         let chosen =
             permission.select(directory, context, filter, &self.indexes, None, usize::MAX)?;
         let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
@@ -106,7 +106,10 @@ impl Service {
             let found = view.memory(tenant, id).map_err(|error| unreadable(&error))?;
             matched.extend(
                 found
-                    .filter(|memory| permission.admits(memory, context.now) && matches(memory))
+                    .filter(|memory| {
+                        permission.admits(memory, context.now)
+                            && choice.matches(memory, context.now)
+                    })
                     .map(|memory| (memory.id, memory.version)),
             );
         }

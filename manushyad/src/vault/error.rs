@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use manushya_protocol::error::ErrorCode;
+
 use crate::port::CipherError;
 
 /// Says why a vault cannot be made, opened or written.
@@ -125,6 +127,20 @@ impl From<VaultError> for CipherError {
                 Self::Keystore(source)
             }
             other => Self::Keystore(io::Error::other(other)),
+        }
+    }
+}
+
+impl VaultError {
+    /// The stable code that programs branch on.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::PassphraseNeeded(_) | Self::PassphraseWrong(_) | Self::PassphraseUnused(_) => {
+                ErrorCode::VaultLocked
+            }
+            Self::Permissive { .. } | Self::Exists(_) => ErrorCode::InvalidArgument,
+            Self::Io { .. } => ErrorCode::Internal,
+            _ => ErrorCode::Integrity,
         }
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn write_new(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Vaul
 ///
 /// The bytes of the old file are overwritten where they lay, if no other name leads to them. That
 /// is an effort, not a promise: flash memory and copying file systems keep the old blocks.
-pub(super) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), VaultError> {
+pub fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), VaultError> {
     let path = dir.join(name);
     let tmp_name = format!("{name}{TMP_SUFFIX}");
     let tmp = dir.join(&tmp_name);

@@ -35,6 +35,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 pub use error::VaultError;
+pub use file::replace as replace_file;
 
 use crate::port::{Cipher, CipherError};
 use key::Key;

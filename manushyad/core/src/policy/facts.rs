@@ -80,6 +80,19 @@ pub struct MemoryFacts<'a> {
 }
 
 impl<'a> MemoryFacts<'a> {
+    /// A plain memory that `owner` has just made, to ask about one's own memories at large.
+    pub fn own(owner: IdentityId) -> Self {
+        Self {
+            owner: Some(owner),
+            kind: Some("note"),
+            namespace: Some("/"),
+            tags: Some(Vec::new()),
+            trust: Some(50),
+            age_seconds: Some(0),
+            ..Self::default()
+        }
+    }
+
     /// All facts of `memory` at `now`.
     pub fn new(memory: &'a Memory, now: UnixMillis) -> Self {
         let content = &memory.content;
