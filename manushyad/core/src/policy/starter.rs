@@ -22,8 +22,8 @@ pub struct StarterPolicy {
 }
 
 /// The first policies of a tenant: admin may all, agent and user may work on their own memories,
-/// and everyone may read their own identity and tokens. All have priority 0, so that any policy of a
-/// higher priority overrules them.
+/// and everyone may read their own identity and tokens. All have priority 0, so that any policy of
+/// a higher priority overrules them.
 pub fn starter_policies() -> Vec<StarterPolicy> {
     let own_memories = json!({"and": [
         {"==": [{"var": "resource"}, "memory"]},

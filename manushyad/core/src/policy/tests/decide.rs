@@ -212,6 +212,28 @@ fn scope_asks_each_memory_no_more_than_it_must() {
 }
 
 #[test]
+fn scope_keeps_an_if_apart_from_the_fact_it_leaves() {
+    // `!!` of a fact asks whether it is there; `!!` of an `if` does not, whatever remains of it.
+    let searching = json!({"==": [{"var": "action"}, "search"]});
+    let rule = json!({"!!": {"if": [searching, {"var": "memory.session"}, false]}});
+    let set = set(vec![
+        policy("a", json!(true), Effect::Allow, 0),
+        policy("d", rule, Effect::Deny, 0),
+    ]);
+    let (identity, request) = (identity(Map::new()), request());
+    let facts = Facts::new(Action::Search, Resource::Memory, &identity, &request);
+    let SearchScope::PerMemory(candidates) = set.scope(&agent(), &facts) else {
+        panic!("it depends on the session");
+    };
+    let verdict = candidates.decide(&MemoryFacts::default());
+    assert!(!verdict.allowed);
+    assert_eq!(
+        verdict,
+        set.decide(&agent(), &facts.with_memory(MemoryFacts::default()))
+    );
+}
+
+#[test]
 fn deny_by_a_fact_that_is_missing_denies_and_says_why() {
     let deny = json!({"==": [{"var": "memory.session"}, "s"]});
     let policies = vec![
