@@ -7,8 +7,9 @@
 //!
 //! `jsonlogic-rs` fails open: an operator it does not know is true, and a missing attribute
 //! compares as 0. So the fence admits few operators, a walker of our own does
-//! `and or ! !! if some all none` in Kleene's three-valued logic (S. C. Kleene, Introduction to Metamathematics, section 64), and
-//! the library is asked only to compare values that are known to be there and to be comparable.
+//! `and or ! !! if some all none` in Kleene's three-valued logic (S. C. Kleene, Introduction to
+//! Metamathematics, section 64), and the library is asked only to compare values that are known to
+//! be there and to be comparable.
 
 mod engine;
 mod eval;
