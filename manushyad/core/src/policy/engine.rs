@@ -1,8 +1,9 @@
 //! `jsonlogic-rs`, and the only file that names it.
 //!
-//! What reaches the library was built here: one operator over literals and numbered slots, and a list
-//! of the slots' values, which are scalars and lists of scalars. So no fact can be taken for code, no
-//! path is resolved by the library, and its operators are asked only about values that are there.
+//! What reaches the library was built here: one operator over literals and numbered slots, and a
+//! list of the slots' values, which are scalars and lists of scalars. So no fact can be taken for
+//! code, no path is resolved by the library, and its operators are asked only about values that are
+//! there.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;

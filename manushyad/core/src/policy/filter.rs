@@ -29,7 +29,7 @@ impl Filter {
         Ok(Self { root, reads })
     }
 
-    /// Whether it selects `memory`: it must be true. What is missing or does not fit selects nothing.
+    /// Whether it selects `memory`: it must be true, and what is missing or does not fit is not.
     pub fn matches(&self, memory: &MemoryFacts<'_>) -> bool {
         let view = View {
             memory: Some(memory),

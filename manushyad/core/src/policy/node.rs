@@ -107,6 +107,8 @@ pub(super) struct Compare {
     pub operator: Operator,
     pub operands: Vec<Node>,
     pub leaf: Leaf,
+    /// The answer for each pair, if `action` or `resource` alone decide.
+    pub by_pair: Option<Guard>,
 }
 
 impl Compare {
@@ -117,6 +119,7 @@ impl Compare {
         });
         let leaf = Leaf::new(operator.symbol(), parts);
         Self {
+            by_pair: Guard::of_comparison(operator, &operands),
             operator,
             operands,
             leaf,
@@ -186,10 +189,13 @@ pub(super) struct Guard {
     not_true: u128,
 }
 
-fn pair(action: Action, resource: Resource) -> u128 {
-    let bit = u32::from(action.code()) * 8 + u32::from(resource.code());
-    // A pair beyond the bits would be in every set, so that its rules are always evaluated.
-    1_u128.checked_shl(bit).unwrap_or(u128::MAX)
+/// The bit of a pair; none if there are more pairs than bits.
+fn pair(action: Action, resource: Resource) -> Option<u128> {
+    let (action, resource) = (u32::from(action.code()), u32::from(resource.code()));
+    if action >= 16 || resource >= 8 {
+        return None;
+    }
+    Some(1 << (action * 8 + resource))
 }
 
 impl Guard {
@@ -198,7 +204,7 @@ impl Guard {
         not_true: u128::MAX,
     };
 
-    /// Finds what `action` and `resource` alone decide. What it does not understand may be anything.
+    /// Finds what `action` and `resource` alone decide; the rest may be anything.
     pub fn of(node: &Node) -> Self {
         match node {
             Node::Literal(Value::Bool(value)) => Self::exactly(if *value { u128::MAX } else { 0 }),
@@ -225,7 +231,7 @@ impl Guard {
                     not_true: inner.not_false,
                 }
             }
-            Node::Compare(compare) => Self::of_comparison(compare).unwrap_or(Self::ANY),
+            Node::Compare(compare) => compare.by_pair.unwrap_or(Self::ANY),
             _ => Self::ANY,
         }
     }
@@ -237,15 +243,15 @@ impl Guard {
         }
     }
 
-    fn of_comparison(compare: &Compare) -> Option<Self> {
-        let (fact, literal) = match compare.operands.as_slice() {
+    fn of_comparison(operator: Operator, operands: &[Node]) -> Option<Self> {
+        let (fact, literal) = match operands {
             [Node::Fact(fact), Node::Literal(literal)] => (fact, literal),
-            [Node::Literal(literal), Node::Fact(fact)] if compare.operator != Operator::In => {
+            [Node::Literal(literal), Node::Fact(fact)] if operator != Operator::In => {
                 (fact, literal)
             }
             _ => return None,
         };
-        let words: Vec<&str> = match (compare.operator, literal) {
+        let words: Vec<&str> = match (operator, literal) {
             (Operator::In, Value::Array(items)) => {
                 items.iter().map(Value::as_str).collect::<Option<_>>()?
             }
@@ -260,12 +266,14 @@ impl Guard {
                     Fact::Resource => resource.as_str(),
                     _ => return None,
                 };
+                // Without a bit of its own a pair is left to the engine.
+                let bit = pair(*action, *resource)?;
                 if words.contains(&word) {
-                    pairs |= pair(*action, *resource);
+                    pairs |= bit;
                 }
             }
         }
-        match compare.operator {
+        match operator {
             Operator::Equal | Operator::StrictEqual | Operator::In => Some(Self::exactly(pairs)),
             Operator::NotEqual | Operator::StrictNotEqual => Some(Self::exactly(!pairs)),
             _ => None,
@@ -274,7 +282,7 @@ impl Guard {
 
     /// Whether a rule with this guard may be other than false.
     pub fn admits(self, action: Action, resource: Resource) -> bool {
-        self.not_false & pair(action, resource) != 0
+        pair(action, resource).is_none_or(|bit| self.not_false & bit != 0)
     }
 }
 

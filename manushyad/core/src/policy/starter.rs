@@ -21,9 +21,9 @@ pub struct StarterPolicy {
     pub description: &'static str,
 }
 
-/// The first policies of a tenant: admin may all, agent and user may work on their own memories, and
-/// everyone may read their own identity and tokens. All have priority 0, so that any policy of a
-/// higher priority overrules them.
+/// The first policies of a tenant: admin may all, agent and user may work on their own memories,
+/// and everyone may read their own identity and tokens. All have priority 0, so that any policy of
+/// a higher priority overrules them.
 pub fn starter_policies() -> Vec<StarterPolicy> {
     let own_memories = json!({"and": [
         {"==": [{"var": "resource"}, "memory"]},
