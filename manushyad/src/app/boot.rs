@@ -101,19 +101,20 @@ fn unlock(config: &Config) -> Result<Unlock, WireError> {
     Ok(Unlock::Passphrase(SecretString::from(line.to_owned())))
 }
 
-fn open_vault(config: &Config) -> Result<(Vault, bool), WireError> {
+fn open_vault(config: &Config) -> Result<Vault, WireError> {
     let folder = config.home.data.join("keys");
-    let exists = Vault::exists(&folder);
     let unlock = unlock(config)?;
-    let opened =
-        if exists { Vault::open(&folder, unlock) } else { Vault::create(&folder, unlock) };
-    let vault = opened.map_err(|error| {
+    let opened = if Vault::exists(&folder) {
+        Vault::open(&folder, unlock)
+    } else {
+        Vault::create(&folder, unlock)
+    };
+    opened.map_err(|error| {
         let code = error.code();
         WireError::new(code, "the keys cannot be opened")
             .reason(chain(&error))
             .hint("give --passphrase-file if the home has a passphrase; manushyactl doctor")
-    })?;
-    Ok((vault, exists))
+    })
 }
 
 /// Boots. The socket is bound, but nobody is served yet.
@@ -127,10 +128,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         private_folder(folder)?;
     }
     let lock = lock_home(&config.home.data)?;
-    let (vault, existed) = open_vault(&config)?;
-    let vault = Arc::new(vault);
+    let vault = Arc::new(open_vault(&config)?);
     let path = config.home.data.join("store.redb");
-    let (store, opened) = Store::open(&path, vault.clone(), existed).map_err(|error| {
+    let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
         WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
     })?;
     if !opened.was_clean && !opened.created {
@@ -147,7 +147,6 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
-    let store = Arc::new(store);
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())

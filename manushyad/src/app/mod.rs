@@ -101,13 +101,11 @@ fn close(booted: Booted) -> Result<(), WireError> {
         return Ok(());
     }
     let ended_well = threads.join();
-    let closed = match Arc::try_unwrap(store) {
-        Ok(store) if ended_well => store.close(),
-        Ok(_) | Err(_) => {
-            tracing::warn!("The writer did not end well; the store is left unclean.");
-            return Ok(());
-        }
-    };
+    if !ended_well {
+        tracing::warn!("The writer did not end well; the store is left unclean.");
+        return Ok(());
+    }
+    let closed = store.close();
     let _ = std::fs::remove_file(socket);
     drop(lock);
     closed.map_err(|error| boot::failed("the store cannot be closed", &error))?;

@@ -7,11 +7,13 @@ use std::path::Path;
 use manushya_core::audit::Verifier;
 use manushya_core::command::Context;
 use manushya_core::decide;
-use manushya_core::model::{Action, Decision};
+use manushya_core::model::{Action, Decision, Memory};
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::system::{Check, Diagnosis, Verdict};
+
+use parking_lot::Mutex;
 
 use super::writer::chain;
 use super::{Service, unreadable};
@@ -81,12 +83,16 @@ impl Service {
     fn check_store(&self) -> Check {
         let id = "store.integrity";
         match self.store.verify() {
-            Ok(report) if report.problems.is_empty() => {
-                let evidence = format!("{} memories open and their indexes agree", report.memories);
+            Ok(report) if report.is_good() => {
+                let evidence = format!(
+                    "{} memories and {} earlier versions open, and all tables agree",
+                    report.memories, report.versions
+                );
                 check(id, Verdict::Ok, evidence, None)
             }
             Ok(report) => {
-                let evidence = format!("{} problems, first: {}", report.problems.len(), report.problems[0]);
+                let first = report.findings.first().map_or("", String::as_str);
+                let evidence = format!("{} findings, first: {first}", report.findings_total);
                 check(id, Verdict::Failure, evidence, Some("restore a backup"))
             }
             Err(error) => {
@@ -162,8 +168,14 @@ impl Service {
         let indexed: BTreeSet<(MemoryId, u32)> =
             self.indexes.ids(tenant).into_iter().collect();
         let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
-        let stored: BTreeSet<(MemoryId, u32)> =
-            snapshot.live_versions(tenant).map_err(|error| unreadable(&error))?.into_iter().collect();
+        let live = Mutex::new(BTreeSet::new());
+        let visit = |memory: Memory| {
+            if memory.deleted_at.is_none() {
+                live.lock().insert((memory.id, memory.version));
+            }
+        };
+        snapshot.for_each_memory(Some(tenant), 2, visit).map_err(|error| unreadable(&error))?;
+        let stored = live.into_inner();
         if indexed == stored {
             return Ok((stored.len(), None));
         }

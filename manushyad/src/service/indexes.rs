@@ -18,8 +18,6 @@ use crate::index::{IndexOptions, Prepared, TenantIndex};
 use crate::store::{Store, StoreError};
 use crate::vault::{Vault, replace_file};
 
-/// How many memories are put into an index at a time while it is built.
-const LOAD_CHUNK: usize = 512;
 /// How many vectors one round of tending adds to a graph.
 const TEND_VECTORS: usize = 2048;
 /// How large a saved graph may be, in bytes, before it is not read.
@@ -67,8 +65,8 @@ impl Indexes {
         vault: &Vault,
         data: &Path,
     ) -> Result<(), StoreError> {
-        let snapshot = store.snapshot()?;
-        snapshot.for_each_memory(LOAD_CHUNK, |memories: Vec<Memory>| self.take_in(memories))?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        store.snapshot()?.for_each_memory(None, threads, |memory| self.take_in(&memory))?;
         for tenant in directory.tenants() {
             let path = snapshot_path(data, tenant.id);
             match load_graph(&path, vault, &self.of(tenant.id)) {
@@ -83,15 +81,11 @@ impl Indexes {
         Ok(())
     }
 
-    fn take_in(&self, memories: Vec<Memory>) {
-        let mut by_tenant: HashMap<TenantId, Vec<Prepared>> = HashMap::new();
-        for memory in memories.iter().filter(|memory| memory.deleted_at.is_none()) {
-            if let Some(prepared) = self.prepare(memory) {
-                by_tenant.entry(memory.tenant).or_default().push(prepared);
-            }
-        }
-        for (tenant, prepared) in by_tenant {
-            self.of(tenant).upsert_all(&prepared);
+    fn take_in(&self, memory: &Memory) {
+        if memory.deleted_at.is_none()
+            && let Some(prepared) = self.prepare(memory)
+        {
+            self.of(memory.tenant).upsert(&prepared);
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Service {
     /// The keys, for what the cipher does not cover: the audit log's and the tokens' signatures.
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
-    pub store: Arc<Store>,
+    pub store: Store,
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.

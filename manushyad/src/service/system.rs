@@ -65,7 +65,7 @@ impl Service {
             identities: directory.identity_count() as u64,
             audit_size: published.head.size(),
             audit_root: published.head.root().to_string(),
-            store_bytes: self.store.file_bytes(),
+            store_bytes: self.store.file_bytes().unwrap_or_default(),
             queue: self.writer.queued(),
             connections: self.connections.load(Ordering::Relaxed),
             embedder: self.ports.embedder.name().to_owned(),

@@ -108,7 +108,7 @@ fn panicked(audit: &AuditDraft) -> Refusal {
 impl Writer {
     /// Starts the threads.
     pub fn start(
-        store: Arc<Store>,
+        store: Store,
         published: Published,
         indexes: Arc<Indexes>,
     ) -> std::io::Result<(Self, WriterThreads)> {
@@ -316,7 +316,7 @@ impl Batch {
 
 /// The writer's own state.
 struct Thread {
-    store: Arc<Store>,
+    store: Store,
     published: Arc<ArcSwap<Published>>,
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
@@ -395,7 +395,7 @@ impl Thread {
         tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
         self.failed.store(true, Ordering::Relaxed);
         for done in dones.into_iter().flatten() {
-            let code = if error.is_full() {
+            let code = if matches!(error, StoreError::Full(_)) {
                 ErrorCode::ResourceExhausted
             } else {
                 ErrorCode::AuditUnavailable
@@ -420,12 +420,12 @@ fn take_in(
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step { writes: own, mut audit, mut done, broken } = step;
     if broken {
-        return Err((done, StoreError::broken()));
+        return Err((done, StoreError::Broken));
     }
     if !own.is_empty()
         && let Err(error) = txn.apply(&own)
     {
-        if txn.is_broken() {
+        if !error.is_refusal() {
             return Err((done, error));
         }
         let refused = WireError::new(ErrorCode::InvalidArgument, "the store does not take this")
