@@ -110,7 +110,8 @@ impl Vault {
     ///
     /// [`VaultError::Permissive`] if other users can reach a secret,
     /// [`VaultError::PassphraseWrong`] and its like for the identity, [`VaultError::Decrypt`] and
-    /// [`VaultError::Format`] for anything altered, cut, exchanged or put back from before an erasure.
+    /// [`VaultError::Format`] for anything altered, cut, exchanged or put back from before an
+    /// erasure.
     pub fn open(dir: &Path, unlock: Unlock) -> Result<Self, VaultError> {
         file::check_dir(dir)?;
         for name in [ROOT, KEYSTORE, RECOVERY_RECIPIENT] {
