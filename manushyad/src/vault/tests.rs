@@ -4,12 +4,14 @@ mod conformance;
 mod damage;
 mod erasure;
 
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::create::recipient_file;
 use super::*;
 
 /// A vault in a folder of its own, which goes when the test ends.

@@ -190,6 +190,22 @@ fn crash_after_a_failed_step_opens() {
     }
 }
 
+/// A write can reach the disk and be reported as failed. Taking it up must not bring another root
+/// of the same epoch, under which that file would not open.
+#[test]
+fn write_that_failed_after_reaching_the_disk_still_opens() {
+    let scene = Scene::set();
+    {
+        let mut disk = scene.vault.disk.lock();
+        scene.vault.announce_root(&mut disk).unwrap();
+        let newest = disk.roots.last().unwrap();
+        let written = disk.keystore.rewrapped(newest, |id| id == scene.gone.0.0);
+        scene.home.put(KEYSTORE, &written.unwrap().encode());
+        scene.vault.announce_root(&mut disk).unwrap();
+    }
+    scene.reopened().check_erased();
+}
+
 #[test]
 fn failed_last_step_does_not_spare_the_keys_of_the_next_call() {
     let scene = Scene::set();
