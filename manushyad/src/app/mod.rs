@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::jobs;
 use crate::rpc::Server;
+use crate::service::writer::chain;
 use boot::Booted;
 use crate::config::{Config, RunOptions};
 
@@ -93,7 +94,7 @@ fn close(booted: Booted) -> Result<(), WireError> {
     let Booted { service, threads, lock } = booted;
     jobs::snapshot::save_all(&service);
     let socket = service.config.home.socket.clone();
-    let store = service.store.clone();
+    let (store, vault) = (service.store.clone(), service.vault.clone());
     // The writer ends when the last one who could queue a command is gone.
     let alone = Arc::try_unwrap(service).is_ok();
     if !alone {
@@ -106,6 +107,10 @@ fn close(booted: Booted) -> Result<(), WireError> {
         return Ok(());
     }
     let closed = store.close();
+    // Spare keys that outlive the process would have to be destroyed at the next start.
+    if let Err(error) = vault.drop_spares() {
+        tracing::warn!(error = %chain(&error), "Spare keys could not be given back.");
+    }
     let _ = std::fs::remove_file(socket);
     drop(lock);
     closed.map_err(|error| boot::failed("the store cannot be closed", &error))?;
