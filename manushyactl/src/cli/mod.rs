@@ -23,7 +23,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
-    propagate_version = true,
     max_term_width = 100
 )]
 pub struct Cli {

@@ -30,7 +30,7 @@ impl Prompt {
             return Ok(());
         }
         if !self.can_ask() {
-            return Err(Stop::usage(format!("{question} needs a yes"))
+            return Err(Stop::usage(format!("nobody can be asked: {question}"))
                 .reason("there is no terminal to ask on, or --no-input is set")
                 .hint("add -y (--yes)"));
         }
@@ -120,7 +120,7 @@ mod tests {
             yes: false,
             no_input: true,
         };
-        let stop = prompt.confirm("deleting 1 memory").unwrap_err();
+        let stop = prompt.confirm("Delete 1 memory?").unwrap_err();
         assert_eq!(stop.exit(), exit::USAGE);
         assert!(format!("{stop:?}").contains("--yes"));
     }

@@ -96,8 +96,8 @@ pub async fn delete(arguments: &cli::Delete, context: &Context) -> Outcome {
     if !context.dry_run {
         let things = time::things(ids.len() as u64, "memory", "memories");
         context.prompt.confirm(&match arguments.hard {
-            true => format!("Erasing {things} for good"),
-            false => format!("Deleting {things}"),
+            true => format!("Erase {things} for good?"),
+            false => format!("Delete {things}?"),
         })?;
     }
     let client = context.connect().await?;
