@@ -4,4 +4,5 @@ pub mod auth;
 pub mod embed;
 pub mod index;
 pub mod port;
+pub mod store;
 pub mod vault;
