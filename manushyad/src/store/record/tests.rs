@@ -107,7 +107,7 @@ fn decode_rule(bytes: &[u8]) -> bool {
 #[test]
 fn nesting_and_lengths_are_bounded_before_anything_is_allocated() {
     assert!(decode_rule(&[2]));
-    let nested = |depth| [vec![7, 1].repeat(depth), vec![0]].concat();
+    let nested = |depth| [[7, 1].repeat(depth), vec![0]].concat();
     assert!(decode_rule(&nested(64)));
     assert!(!decode_rule(&nested(65)));
     assert!(!decode_rule(&nested(100_000)));

@@ -99,7 +99,7 @@ fn check(
     assert!(noticed > 0, "no damage hit anything");
 }
 
-fn flip_used_bit(bytes: &mut Vec<u8>, number: &mut dyn FnMut(usize) -> usize) {
+fn flip_used_bit(bytes: &mut [u8], number: &mut dyn FnMut(usize) -> usize) {
     let at = loop {
         let at = number(bytes.len());
         if bytes[at] != 0 {
@@ -111,12 +111,12 @@ fn flip_used_bit(bytes: &mut Vec<u8>, number: &mut dyn FnMut(usize) -> usize) {
 
 #[test]
 fn flipped_bits_after_a_clean_stop() {
-    check(true, 200, flip_used_bit);
+    check(true, 200, |bytes, number| flip_used_bit(bytes, number));
 }
 
 #[test]
 fn flipped_bits_after_an_unclean_stop() {
-    check(false, 200, flip_used_bit);
+    check(false, 200, |bytes, number| flip_used_bit(bytes, number));
 }
 
 #[test]

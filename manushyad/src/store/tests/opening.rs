@@ -147,7 +147,7 @@ fn keystore_that_cannot_be_written_breaks_the_transaction_and_nothing_else() {
     let error = txn.apply(std::slice::from_ref(&other)).unwrap_err();
     assert!(matches!(error, StoreError::Cipher(_)) && txn.broken());
     assert!(matches!(
-        txn.apply(&[other.clone()]),
+        txn.apply(std::slice::from_ref(&other)),
         Err(StoreError::Broken)
     ));
     assert!(matches!(txn.commit(), Err(StoreError::Broken)));
