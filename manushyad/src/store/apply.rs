@@ -398,7 +398,8 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Removes a memory, its history and its index entries, and dooms every key that sealed any of it.
+    /// Removes a memory, its history and its index entries, and dooms every key that sealed any of
+    /// it.
     fn erase_memory(&mut self, at: MemoryAt) -> Result<(), StoreError> {
         let key = memory_key(at.tenant, at.id);
         let Some(header) = self.tables.header(at)? else {

@@ -1,5 +1,5 @@
-//! Tables and the layout of their keys. Every key starts with the tenant where there is one, so that
-//! a tenant is one range of each table. `docs/formats/store.md` has it byte by byte.
+//! Tables and the layout of their keys. Every key starts with the tenant where there is one, so
+//! that a tenant is one range of each table. `docs/formats/store.md` has it byte by byte.
 
 use std::ops::RangeInclusive;
 
