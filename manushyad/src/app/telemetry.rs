@@ -4,9 +4,8 @@ use std::io::IsTerminal;
 
 use manushya_protocol::error::{ErrorCode, WireError};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::UtcTime;
 
-use super::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat};
 
 /// Starts the log on standard error.
 ///
@@ -38,7 +37,7 @@ pub fn start(config: &Config) -> Result<(), WireError> {
     // A process that runs twice in one (a test) keeps the log it has.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.with_timer(UtcTime::rfc_3339()).json().try_init(),
+        LogFormat::Json => builder.json().try_init(),
     };
     Ok(())
 }

@@ -1,1 +1,13 @@
-//! auth
+//! Who calls: access tokens, and what the kernel says of the peer process.
+//!
+//! A token says who its bearer was when it was issued. Whether that still holds (revoked, disabled,
+//! another role) is for the caller to ask the store, on every request.
+
+mod cache;
+mod claims;
+mod peer;
+mod token;
+
+pub use claims::{AUDIENCE, ISSUER, VerifiedClaims};
+pub use peer::PeerCred;
+pub use token::{TokenError, TokenFacts, TokenKeys};

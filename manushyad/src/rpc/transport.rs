@@ -107,7 +107,7 @@ impl<Req, Resp: Serialize> Sink<Response<Resp>> for Transport<Req, Resp> {
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.frames).poll_ready(cx)
+        Sink::<Bytes>::poll_ready(Pin::new(&mut self.frames), cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, response: Response<Resp>) -> io::Result<()> {
@@ -116,11 +116,11 @@ impl<Req, Resp: Serialize> Sink<Response<Resp>> for Transport<Req, Resp> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.frames).poll_flush(cx)
+        Sink::<Bytes>::poll_flush(Pin::new(&mut self.frames), cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.frames).poll_close(cx)
+        Sink::<Bytes>::poll_close(Pin::new(&mut self.frames), cx)
     }
 }
 

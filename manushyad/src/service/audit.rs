@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use manushya_core::audit::checkpoint::{Checkpoint, VerifierKey};
-use manushya_core::audit::{canonical, chain};
+use manushya_core::audit::checkpoint::{Checkpoint, Origin, VerifierKey};
+use manushya_core::audit::{Head, canonical, chain};
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::Access;
@@ -71,7 +71,8 @@ impl Service {
     ) -> Result<AuditView, WireError> {
         self.read(&context, |view, context| {
             let access = begin(view, context)?;
-            let filter = Filter::new(view.directory(), context, &AuditList::default());
+            let everything = AuditList::default();
+            let filter = Filter::new(view.directory(), context, &everything);
             let found = view.snapshot.audit_one(request.seq).map_err(|error| unreadable(&error));
             let bytes = match found {
                 Ok(bytes) => bytes,
@@ -120,7 +121,8 @@ impl Service {
         let after = request.after.0;
         let _ = tokio::time::timeout(wait, size.wait_for(|size| *size > after)).await;
         let view = self.view()?;
-        let filter = Filter::new(view.directory(), &context, &AuditList::default());
+        let everything = AuditList::default();
+        let filter = Filter::new(view.directory(), &context, &everything);
         let listed = list(&view, &filter, request.after, limit as usize, false)?;
         let end = AuditSeq(view.snapshot.audit_len().map_err(|error| unreadable(&error))?);
         let after = match &listed.next {
@@ -186,20 +188,35 @@ impl Service {
         self.read(&context, |view, context| {
             let access = begin_operator(view, context)?;
             let head = &view.published.head;
-            let checkpoint =
-                Checkpoint { origin: ORIGIN.to_owned(), size: head.size(), root: head.root() };
+            let checkpoint = match checkpoint(head) {
+                Ok(checkpoint) => checkpoint,
+                Err(error) => return Err(Refusal::allowed(&access.audit, error)),
+            };
             let key = self.vault.audit_signing_key();
+            let verifier = VerifierKey::new(checkpoint.origin.clone(), key.verifying_key());
             let shown = AuditHeadView {
                 size: head.size(),
                 root: head.root().to_string(),
                 last_hash: head.last_hash().to_string(),
                 checkpoint: checkpoint.sign(&key),
-                public_key: VerifierKey::of(ORIGIN, &key).to_string(),
+                public_key: verifier.to_string(),
             };
             Ok(access.plan(Vec::new(), 1, shown))
         })
         .await
     }
+}
+
+/// What is signed of a head.
+///
+/// # Errors
+///
+/// Never in practice: the origin is a constant that is valid.
+pub(super) fn checkpoint(head: &Head) -> Result<Checkpoint, WireError> {
+    let origin = Origin::new(ORIGIN).map_err(|error| {
+        WireError::new(ErrorCode::Internal, "the head cannot be signed").reason(error.to_string())
+    })?;
+    Ok(head.checkpoint(origin))
 }
 
 fn begin<'a>(view: &'a ReadView, context: &'a Context) -> Result<Access<'a>, Refusal> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use manushya_core::command::{Context, CreateIdentity, CreateTenant, UpdateIdentity};
 use manushya_core::decide;
-use manushya_core::decide::access::{Access, draft};
+use manushya_core::decide::access::{Access, Asking, draft};
 use manushya_core::model::{
     Action, ExternalId, Identity, Resource, Role, TenantName, Token,
 };
@@ -98,13 +98,12 @@ impl Service {
     ) -> Result<Purged, WireError> {
         let name = TenantName::new(request.name).map_err(|error| convert::invalid(&error))?;
         let fallback = draft(&context, Action::Purge, Resource::System);
-        let keys = self.ports.cipher.keys().len();
-        let ((_, mut purged), seq) = self
+        let ((_, mut purged), receipt) = self
             .writer
             .run(fallback, move |txn| decide::tenant::delete(txn, &context, &name))
             .await?;
-        purged.audit_seq = seq.0;
-        purged.keys_destroyed = keys.saturating_sub(self.ports.cipher.keys().len()) as u64;
+        purged.audit_seq = receipt.seq.0;
+        purged.keys_destroyed = receipt.keys_destroyed;
         Ok(purged)
     }
 
@@ -289,9 +288,12 @@ pub(super) fn readable<'a>(
     let directory = view.directory();
     let actor = &context.actor.identity;
     let set = directory.policy_set(actor.tenant);
-    let facts = decide::access::facts(directory, context, Action::Read, resource);
+    let asking = Asking::of(directory, context);
     move |identity| {
-        set.decide(&actor.role, &facts.clone().with_target(TargetFacts::new(identity))).allowed
+        asking.as_ref().is_some_and(|asking| {
+            let facts = asking.to(Action::Read, resource).with_target(TargetFacts::new(identity));
+            set.decide(&actor.role, &facts).allowed
+        })
     }
 }
 

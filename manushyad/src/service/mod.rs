@@ -12,6 +12,7 @@ pub mod indexes;
 mod login;
 mod memory;
 mod page;
+mod permit;
 mod policy;
 mod purge;
 mod search;
@@ -32,12 +33,12 @@ use manushya_protocol::id::{
     IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use login::{Caller, Credential};
 use view::ReadView;
 
-use crate::app::config::{AuditReads, Config};
+use crate::config::{AuditReads, Config};
 use crate::auth::TokenKeys;
 use crate::port::Ports;
 use crate::store::{Store, Txn};
@@ -54,7 +55,7 @@ pub struct Service {
     /// The keys, for what the cipher does not cover: the audit log's and the tokens' signatures.
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
-    pub store: Arc<Store>,
+    pub store: Store,
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.
@@ -69,6 +70,12 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+}
+
+/// Waits until the daemon shall stop.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An end of the sender is a stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// The error for a store that cannot be read.
@@ -135,7 +142,7 @@ impl Service {
         };
         match decided {
             Ok(plan) => {
-                self.audit_read(plan.audit).await?;
+                self.note_read(plan.audit).await?;
                 Ok(plan.reply)
             }
             Err(refusal) => {
@@ -146,7 +153,7 @@ impl Service {
     }
 
     /// Writes the entry of a read that was allowed: before the reply, or soon after it.
-    pub(crate) async fn audit_read(&self, draft: AuditDraft) -> Result<(), WireError> {
+    pub(crate) async fn note_read(&self, draft: AuditDraft) -> Result<(), WireError> {
         match self.config.audit_reads {
             AuditReads::Durable => self.audit_durably(draft).await,
             AuditReads::Deferred => self.writer.observe(draft).map(drop),

@@ -2,7 +2,7 @@
 
 use manushya_core::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange};
 use manushya_core::decide;
-use manushya_core::decide::access::{Access, draft, facts_of};
+use manushya_core::decide::access::{Access, Asking, draft};
 use manushya_core::decide::Refusal;
 use manushya_core::model::{Action, Identity, Memory, Resource, Role};
 use manushya_core::policy::{Facts, MemoryFacts, TargetFacts};
@@ -17,6 +17,7 @@ use manushya_protocol::v1::policy::{
 };
 
 use super::identity::listed_plan;
+use super::permit::bad_rule;
 use super::view::ReadView;
 use super::{Service, convert, page};
 
@@ -193,10 +194,11 @@ impl Service {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Policy)?;
             access.require()?;
-            let given = Facts::from_json(action, resource, &role, &request.facts, context.now);
-            let facts = match given {
+            let facts = match Facts::from_json(action, resource, &role, &request.facts) {
                 Ok(facts) => facts,
-                Err(error) => return Err(Refusal::invalid(&access.audit, &error)),
+                Err(errors) => {
+                    return Err(Refusal::allowed(&access.audit, bad_rule("facts", &errors)));
+                }
             };
             let tenant = context.actor.identity.tenant;
             let explained = directory.policy_set(tenant).explain(&role, &facts);
@@ -252,8 +254,14 @@ impl Service {
                     }
                 },
             };
-            let facts = facts_of(directory, context, &subject, action, resource);
-            let facts = about(view, context, &access, &subject, &request, resource, facts)?;
+            let Some(asking) = Asking::as_if(directory, context, &subject) else {
+                let id = subject.id.to_string();
+                return Err(access.missing("identity", &id, "manushyactl identity list"));
+            };
+            let memory = memory_of(view, &access, &subject, &request)?;
+            let facts = asking.to(action, resource);
+            let question = Question { view, context, access: &access, subject: &subject };
+            let facts = question.complete(facts, memory.as_ref(), &request)?;
             let mut explained = directory.policy_set(tenant).explain(&subject.role, &facts);
             if !subject.is_active {
                 explained.decision.allowed = false;
@@ -265,54 +273,65 @@ impl Service {
     }
 }
 
-/// Adds what the question is about: a memory, by default one of the subject's own, or an identity, by
-/// default the subject itself.
-fn about(
+/// The memory a question is about, if it names one.
+fn memory_of(
     view: &ReadView,
-    context: &Context,
     access: &Access<'_>,
     subject: &Identity,
     request: &PolicyQuestion,
-    resource: Resource,
-    facts: Facts,
-) -> Result<Facts, Refusal> {
-    let directory = view.directory();
-    let facts = match resource {
-        Resource::Memory => {
-            let found = match request.memory {
-                None => None,
-                Some(id) => match view.memory(subject.tenant, id) {
-                    Ok(Some(memory)) => Some(memory),
-                    Ok(None) => return Err(access.not_found(id)),
-                    Err(error) => return Err(access.broken(error)),
-                },
-            };
-            let own = || MemoryFacts::typical_of(subject);
-            let known = found.as_ref().map_or_else(own, |memory: &Memory| {
-                MemoryFacts::of(memory, context.now)
-            });
-            facts.with_memory(&known)
-        }
-        Resource::Identity | Resource::Token => {
-            let target = match &request.target {
-                None => subject,
-                Some(reference) => match directory.identity_by_ref(subject.tenant, reference) {
-                    Some(identity) => identity,
-                    None => {
-                        let hint = "manushyactl identity list";
-                        return Err(access.missing("identity", reference, hint));
-                    }
-                },
-            };
-            facts.with_target(TargetFacts::new(target))
-        }
-        Resource::Policy | Resource::Audit | Resource::System => facts,
-    };
-    if request.facts.len() > limits::METADATA_KEYS_MAX {
-        let error = WireError::new(ErrorCode::InvalidArgument, "too many facts");
-        return Err(Refusal::allowed(&access.audit, error));
+) -> Result<Option<Memory>, Refusal> {
+    let Some(id) = request.memory else { return Ok(None) };
+    match view.memory(subject.tenant, id) {
+        Ok(Some(memory)) => Ok(Some(memory)),
+        Ok(None) => Err(access.not_found(id)),
+        Err(error) => Err(access.broken(error)),
     }
-    facts
-        .with_overrides(&request.facts)
-        .map_err(|error| Refusal::invalid(&access.audit, &error))
+}
+
+/// A question about one identity.
+struct Question<'a> {
+    view: &'a ReadView,
+    context: &'a Context,
+    access: &'a Access<'a>,
+    subject: &'a Identity,
+}
+
+impl<'a> Question<'a> {
+    /// Adds what the question is about: a memory, by default one of the subject's own, or an
+    /// identity, by default the subject itself; then the facts the caller gives.
+    fn complete(
+        &self,
+        facts: Facts<'a>,
+        memory: Option<&'a Memory>,
+        request: &PolicyQuestion,
+    ) -> Result<Facts<'a>, Refusal> {
+        let directory = self.view.directory();
+        let facts = match facts.resource() {
+            Resource::Memory => {
+                let own = || MemoryFacts::own(self.subject.id);
+                let known = memory.map_or_else(own, |memory| MemoryFacts::new(memory, self.context.now));
+                facts.with_memory(known)
+            }
+            Resource::Identity | Resource::Token => {
+                let target = match &request.target {
+                    None => self.subject,
+                    Some(reference) => {
+                        let found = directory.identity_by_ref(self.subject.tenant, reference);
+                        found.ok_or_else(|| {
+                            self.access.missing("identity", reference, "manushyactl identity list")
+                        })?
+                    }
+                };
+                facts.with_target(TargetFacts::new(target))
+            }
+            Resource::Policy | Resource::Audit | Resource::System => facts,
+        };
+        if request.facts.len() > limits::METADATA_KEYS_MAX {
+            let error = WireError::new(ErrorCode::InvalidArgument, "too many facts");
+            return Err(Refusal::allowed(&self.access.audit, error));
+        }
+        facts
+            .with_given(&request.facts)
+            .map_err(|errors| Refusal::allowed(&self.access.audit, bad_rule("facts", &errors)))
+    }
 }

@@ -16,6 +16,7 @@ use manushya_protocol::v1::token::{
 
 use super::identity::{listed_plan, readable};
 use super::{Service, convert, page};
+use crate::auth::TokenFacts;
 
 impl Service {
     /// The secret of a token that is on record.
@@ -25,11 +26,14 @@ impl Service {
         identity: &Identity,
         token: &Token,
     ) -> Result<BearerToken, WireError> {
-        let tenant = directory.tenant(token.tenant).map_or("", |tenant| tenant.name.as_str());
-        self.tokens.issue(token, tenant, identity.role.as_str()).map_err(|error| {
-            WireError::new(ErrorCode::Internal, "the access token cannot be signed")
-                .reason(error.to_string())
-        })
+        let unsigned = |reason: String| {
+            WireError::new(ErrorCode::Internal, "the access token cannot be signed").reason(reason)
+        };
+        let Some(tenant) = directory.tenant(token.tenant) else {
+            return Err(unsigned("its tenant is gone".to_owned()));
+        };
+        let facts = TokenFacts { tenant: &tenant.name, role: &identity.role };
+        self.tokens.issue(token, &facts).map_err(|error| unsigned(error.to_string()))
     }
 
     /// Issues an access token.
@@ -110,7 +114,7 @@ impl Service {
         context: Context,
         request: TokenInspect,
     ) -> Result<TokenView, WireError> {
-        let claims = self.tokens.verify_signature(&request.token).map_err(|error| {
+        let claims = self.tokens.inspect(&request.token).map_err(|error| {
             WireError::new(ErrorCode::InvalidArgument, "this is not a token of this daemon")
                 .reason(error.to_string())
         })?;

@@ -38,8 +38,17 @@ struct Step {
     broken: bool,
 }
 
+/// What is known of a command once it is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Place of its audit entry.
+    pub seq: AuditSeq,
+    /// How many data keys were destroyed with the transaction it was part of.
+    pub keys_destroyed: u64,
+}
+
 /// Called once, when the command's fate is known.
-type Done = Box<dyn FnOnce(Result<AuditSeq, WireError>) + Send>;
+type Done = Box<dyn FnOnce(Result<Receipt, WireError>) + Send>;
 /// Decides a command in the transaction it will be part of.
 type Decide = Box<dyn FnOnce(&Txn) -> Step + Send>;
 
@@ -99,7 +108,7 @@ fn panicked(audit: &AuditDraft) -> Refusal {
 impl Writer {
     /// Starts the threads.
     pub fn start(
-        store: Arc<Store>,
+        store: Store,
         published: Published,
         indexes: Arc<Indexes>,
     ) -> std::io::Result<(Self, WriterThreads)> {
@@ -168,7 +177,7 @@ impl Writer {
         &self,
         fallback: AuditDraft,
         decide: F,
-    ) -> Result<oneshot::Receiver<Result<(R, AuditSeq), WireError>>, WireError>
+    ) -> Result<oneshot::Receiver<Result<(R, Receipt), WireError>>, WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -186,7 +195,7 @@ impl Writer {
     /// # Errors
     ///
     /// What the decision or the commit said.
-    pub async fn run<R, F>(&self, fallback: AuditDraft, decide: F) -> Result<(R, AuditSeq), WireError>
+    pub async fn run<R, F>(&self, fallback: AuditDraft, decide: F) -> Result<(R, Receipt), WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -202,7 +211,7 @@ impl Writer {
     pub async fn run_many<R, F>(
         &self,
         commands: Vec<(AuditDraft, F)>,
-    ) -> Result<Vec<Result<(R, AuditSeq), WireError>>, WireError>
+    ) -> Result<Vec<Result<(R, Receipt), WireError>>, WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -236,7 +245,7 @@ impl Writer {
     pub fn observe(
         &self,
         draft: AuditDraft,
-    ) -> Result<oneshot::Receiver<Result<((), AuditSeq), WireError>>, WireError> {
+    ) -> Result<oneshot::Receiver<Result<((), Receipt), WireError>>, WireError> {
         let plan = draft.clone();
         self.submit(draft, move |_| Ok(Plan { writes: Vec::new(), audit: plan, reply: () }))
     }
@@ -251,7 +260,7 @@ impl Writer {
 fn command<R, F>(
     fallback: AuditDraft,
     decide: F,
-) -> (Decide, oneshot::Receiver<Result<(R, AuditSeq), WireError>>)
+) -> (Decide, oneshot::Receiver<Result<(R, Receipt), WireError>>)
 where
     R: Send + 'static,
     F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -267,7 +276,7 @@ where
                 broken: false,
                 done: Box::new(move |fate| {
                     // A caller that left is no reason not to have done it.
-                    let _ = sender.send(fate.map(|seq| (plan.reply, seq)));
+                    let _ = sender.send(fate.map(|receipt| (plan.reply, receipt)));
                 }),
             },
             Err(refusal) => {
@@ -290,22 +299,24 @@ where
 }
 
 /// A committed batch on its way to the index.
+#[derive(Default)]
 struct Batch {
     writes: Vec<Write>,
     answers: Vec<(Done, AuditSeq)>,
+    keys_destroyed: u64,
 }
 
 impl Batch {
     fn answer(self) {
         for (done, seq) in self.answers {
-            done(Ok(seq));
+            done(Ok(Receipt { seq, keys_destroyed: self.keys_destroyed }));
         }
     }
 }
 
 /// The writer's own state.
 struct Thread {
-    store: Arc<Store>,
+    store: Store,
     published: Arc<ArcSwap<Published>>,
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
@@ -329,7 +340,7 @@ impl Thread {
             Ok(txn) => txn,
             Err(error) => return self.give_up(commands.map(|_| None).collect(), &error),
         };
-        let mut batch = Batch { writes: Vec::new(), answers: Vec::new() };
+        let mut batch = Batch::default();
         let mut failure = None;
         for command in commands {
             let step = command(&txn);
@@ -357,7 +368,7 @@ impl Thread {
         }
     }
 
-    fn publish(&self, committed: crate::store::Committed, head: Head, batch: Batch) {
+    fn publish(&self, committed: crate::store::Committed, head: Head, mut batch: Batch) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if !committed.doomed.is_empty() {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
@@ -367,6 +378,7 @@ impl Thread {
                 let dones = batch.answers.into_iter().map(|(done, _)| Some(done)).collect();
                 return self.give_up(dones, &error);
             }
+            batch.keys_destroyed = committed.doomed.len() as u64;
         }
         let size = head.size();
         self.published.store(Arc::new(Published { directory: committed.directory, head }));
@@ -383,7 +395,7 @@ impl Thread {
         tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
         self.failed.store(true, Ordering::Relaxed);
         for done in dones.into_iter().flatten() {
-            let code = if error.is_full() {
+            let code = if matches!(error, StoreError::Full(_)) {
                 ErrorCode::ResourceExhausted
             } else {
                 ErrorCode::AuditUnavailable
@@ -408,12 +420,12 @@ fn take_in(
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step { writes: own, mut audit, mut done, broken } = step;
     if broken {
-        return Err((done, StoreError::broken()));
+        return Err((done, StoreError::Broken));
     }
     if !own.is_empty()
         && let Err(error) = txn.apply(&own)
     {
-        if txn.is_broken() {
+        if !error.is_refusal() {
             return Err((done, error));
         }
         let refused = WireError::new(ErrorCode::InvalidArgument, "the store does not take this")

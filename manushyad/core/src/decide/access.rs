@@ -18,6 +18,7 @@ use crate::view::{View, ViewError};
 pub struct Access<'a> {
     directory: &'a Directory,
     context: &'a Context,
+    asking: Asking,
     /// The entry as far as it is known.
     pub audit: AuditDraft,
 }
@@ -49,27 +50,37 @@ pub fn draft(context: &Context, action: Action, resource: Resource) -> AuditDraf
     }
 }
 
-/// The facts of a request that do not depend on what it acts on.
-pub fn facts(directory: &Directory, context: &Context, action: Action, resource: Resource) -> Facts {
-    facts_of(directory, context, &context.actor.identity, action, resource)
+/// What policies can read of who asks and how, whatever is asked.
+#[derive(Debug)]
+pub struct Asking {
+    identity: IdentityFacts,
+    request: RequestFacts,
 }
 
-/// The same facts for another identity, as if it had sent this request.
-pub fn facts_of(
-    directory: &Directory,
-    context: &Context,
-    identity: &Identity,
-    action: Action,
-    resource: Resource,
-) -> Facts {
-    let tenant = directory.tenant(identity.tenant).map_or("", |tenant| tenant.name.as_str());
-    let request = RequestFacts {
-        time: context.now,
-        transport: context.actor.transport,
-        peer_uid: context.actor.peer_uid,
-        purpose: context.purpose.clone(),
-    };
-    Facts::new(action, resource, IdentityFacts::new(identity, tenant), request)
+impl Asking {
+    /// The caller of a request; `None` if its tenant is gone.
+    pub fn of(directory: &Directory, context: &Context) -> Option<Self> {
+        Self::as_if(directory, context, &context.actor.identity)
+    }
+
+    /// Another identity, as if it had sent this request.
+    pub fn as_if(directory: &Directory, context: &Context, identity: &Identity) -> Option<Self> {
+        // What the directory says may be newer than what the request was authenticated against.
+        let identity = directory.identity(identity.tenant, identity.id)?;
+        let tenant = directory.tenant(identity.tenant)?;
+        let request = RequestFacts {
+            time: context.now,
+            transport: context.actor.transport.into(),
+            peer_uid: context.actor.peer_uid,
+            purpose: context.purpose.clone(),
+        };
+        Some(Self { identity: IdentityFacts::new(identity, &tenant.name), request })
+    }
+
+    /// The facts of doing `action` to `resource`.
+    pub fn to(&self, action: Action, resource: Resource) -> Facts<'_> {
+        Facts::new(action, resource, &self.identity, &self.request)
+    }
 }
 
 /// Checks that the caller's identity and token are good in the state that is decided on, which may be
@@ -124,37 +135,42 @@ impl<'a> Access<'a> {
                 .hint("use a token with a wider scope: manushyactl token issue --scope");
             return Err(Refusal::denied(&audit, error));
         }
-        Ok(Self { directory, context, audit })
+        let Some(asking) = Asking::of(directory, context) else {
+            let error = WireError::new(ErrorCode::Unauthenticated, "the tenant is gone");
+            return Err(Refusal::denied(&audit, error));
+        };
+        Ok(Self { directory, context, asking, audit })
     }
 
-    fn facts(&self) -> Facts {
-        facts(self.directory, self.context, self.audit.action, self.audit.resource)
+    fn facts(&self) -> Facts<'_> {
+        self.asking.to(self.audit.action, self.audit.resource)
     }
 
-    fn verdict(&mut self, facts: &Facts) -> Verdict {
+    fn verdict(&self, facts: &Facts<'_>) -> Verdict {
         let identity = &self.context.actor.identity;
-        if self.context.actor.via == Via::Daemon {
-            return Verdict::by_right("the daemon keeps its own promises");
-        }
         // A role may have changed since the request was authenticated.
         let role = self
             .directory
             .identity(identity.tenant, identity.id)
             .map_or(&identity.role, |current| &current.role);
-        let set = self.directory.policy_set(identity.tenant);
-        let verdict = set.decide(role, facts);
-        // The operator of the host owns the files and can always mend the rules. This is audited like
-        // everything else, without a policy.
-        let mends = matches!(self.audit.resource, Resource::Policy | Resource::System);
-        if !verdict.allowed && self.context.actor.operator && mends {
-            return Verdict::by_right("the operator of the host may always mend the policies");
-        }
-        verdict
+        self.directory.policy_set(identity.tenant).decide(role, facts)
     }
 
-    fn settle(&mut self, verdict: &Verdict) {
-        self.audit.policy = verdict.policy;
-        self.audit.decision = if verdict.allowed { Decision::Allow } else { Decision::Deny };
+    /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
+    /// operator of the host, who owns the files, can always mend the policies. Both are audited like
+    /// everything else, without a policy.
+    fn by_right(&self) -> bool {
+        let mends = matches!(self.audit.resource, Resource::Policy | Resource::System);
+        self.context.actor.via == Via::Daemon || (self.context.actor.operator && mends)
+    }
+
+    /// Notes what was decided; returns whether it is allowed.
+    fn settle(&mut self, verdict: &Verdict) -> bool {
+        let by_right = !verdict.allowed && self.by_right();
+        self.audit.policy = verdict.stamp().filter(|_| !by_right);
+        let allowed = verdict.allowed || by_right;
+        self.audit.decision = if allowed { Decision::Allow } else { Decision::Deny };
+        allowed
     }
 
     /// Asks the policies about an action on no thing in particular.
@@ -163,8 +179,8 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `DENIED`.
     pub fn require(&mut self) -> Result<(), Refusal> {
-        let facts = self.facts();
-        self.ask(&facts)
+        let verdict = self.verdict(&self.facts());
+        self.ask(&verdict)
     }
 
     /// Asks the policies about an action on an identity.
@@ -174,25 +190,22 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_on(&mut self, target: &Identity) -> Result<(), Refusal> {
         self.audit.resource_id = Some(target.id.to_bytes());
-        let facts = self.facts().with_target(TargetFacts::new(target));
-        self.ask(&facts)
+        let verdict = self.verdict(&self.facts().with_target(TargetFacts::new(target)));
+        self.ask(&verdict)
     }
 
-    fn ask(&mut self, facts: &Facts) -> Result<(), Refusal> {
-        let verdict = self.verdict(facts);
-        self.settle(&verdict);
-        if verdict.allowed {
+    fn ask(&mut self, verdict: &Verdict) -> Result<(), Refusal> {
+        if self.settle(verdict) {
             return Ok(());
         }
-        Err(Refusal::denied(&self.audit, self.denial(&verdict)))
+        Err(Refusal::denied(&self.audit, self.denial(verdict)))
     }
 
     /// What is said of a denial: the rule, so that an operator can look it up, but not its facts.
     fn denial(&self, verdict: &Verdict) -> WireError {
         let (action, resource) = (self.audit.action, self.audit.resource);
         let identity = &self.context.actor.identity;
-        let policy = verdict.policy.and_then(|stamp| self.directory.policy(identity.tenant, stamp.id));
-        let reason = policy.map_or_else(
+        let reason = verdict.policy.as_ref().map_or_else(
             || "no policy allows it".to_owned(),
             |policy| format!("policy {} says no", policy.name),
         );
@@ -228,15 +241,14 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`.
     pub fn ask_memory(&mut self, memory: &Memory) -> Result<(), Refusal> {
-        let about = MemoryFacts::of(memory, self.context.now);
-        let verdict = self.verdict(&self.facts().with_memory(&about));
-        self.settle(&verdict);
-        if verdict.allowed {
+        let about = MemoryFacts::new(memory, self.context.now);
+        let verdict = self.verdict(&self.facts().with_memory(about.clone()));
+        if self.settle(&verdict) {
             return Ok(());
         }
-        let read = facts(self.directory, self.context, Action::Read, Resource::Memory);
+        let read = self.asking.to(Action::Read, Resource::Memory);
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
-            && self.verdict(&read.with_memory(&about)).allowed;
+            && self.verdict(&read.with_memory(about)).allowed;
         if readable {
             return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
         }
@@ -250,8 +262,9 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_new(&mut self, memory: &Memory) -> Result<(), Refusal> {
         self.audit.resource_id = Some(memory.id.to_bytes());
-        let facts = self.facts().with_memory(&MemoryFacts::of(memory, self.context.now));
-        self.ask(&facts)
+        let about = MemoryFacts::new(memory, self.context.now);
+        let verdict = self.verdict(&self.facts().with_memory(about));
+        self.ask(&verdict)
     }
 
     /// The refusal for a memory that does not exist, or that the caller may not know of.

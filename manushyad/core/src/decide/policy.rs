@@ -7,7 +7,7 @@ use manushya_protocol::id::PolicyId;
 use manushya_protocol::limits;
 use manushya_protocol::v1::policy::{PolicySpec, RuleFinding};
 
-use super::access::{Access, facts};
+use super::access::{Access, Asking};
 use super::refusal::Refusal;
 use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange};
 use crate::directory::Directory;
@@ -156,9 +156,12 @@ fn refuse_lockout(
     let mut after = directory.clone();
     after.apply_all(writes);
     let identity = &context.actor.identity;
-    let asked = facts(&after, context, Action::Manage, Resource::Policy);
-    let verdict = after.policy_set(identity.tenant).decide(&identity.role, &asked);
-    if verdict.allowed {
+    let asking = Asking::of(&after, context);
+    let can_go_on = asking.is_some_and(|asking| {
+        let facts = asking.to(Action::Manage, Resource::Policy);
+        after.policy_set(identity.tenant).decide(&identity.role, &facts).allowed
+    });
+    if can_go_on {
         return Ok(());
     }
     let message = format!("{} could not change policies any more", identity.external_id);

@@ -1,8 +1,36 @@
-//! policy
-#[derive(Default)]
-pub struct PolicySet;
-impl PolicySet {
-    pub fn build(_p: impl IntoIterator<Item = std::sync::Arc<crate::model::Policy>>) -> Self {
-        Self
-    }
-}
+//! Who may do what: JSON Logic rules, three-valued, denied by default.
+//!
+//! A [`Rule`] is a policy's JSON Logic that passed the fence. [`Facts`] are what a rule can read;
+//! they come from the daemon, never from a client. A [`PolicySet`] holds the policies of one tenant
+//! and decides; [`PolicySet::scope`] decides once for a whole search what can be decided without a
+//! memory. `docs/policies.md` tells the same to those who write policies.
+//!
+//! `jsonlogic-rs` fails open: an operator it does not know is true, and a missing attribute
+//! compares as 0. So the fence admits few operators, a walker of our own does
+//! `and or ! !! if some all none` in Kleene's three-valued logic (S. C. Kleene, Introduction to
+//! Metamathematics, section 64), and the library is asked only to compare values that are known to
+//! be there and to be comparable.
+
+mod engine;
+mod eval;
+mod explain;
+mod fact;
+mod facts;
+mod filter;
+mod node;
+mod partial;
+mod rule;
+mod scope;
+mod set;
+mod starter;
+#[cfg(test)]
+mod tests;
+
+pub use eval::{Missing, Truth};
+pub use fact::{Fact, IdentityFact, MemoryFact, RequestFact, TargetFact};
+pub use facts::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts};
+pub use filter::Filter;
+pub use rule::{Reads, Rule, RuleError};
+pub use scope::{Candidates, SearchScope};
+pub use set::{PolicySet, Reason, Verdict};
+pub use starter::{StarterPolicy, starter_policies};

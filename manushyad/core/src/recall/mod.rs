@@ -1,1 +1,7 @@
-//! recall
+//! Ranking as arithmetic: how text becomes terms, terms become scores, and scores become an order.
+//!
+//! Nothing here knows where a term or a vector lies; the daemon's index draws on it.
+
+pub mod bm25;
+pub mod fuse;
+pub mod tokens;

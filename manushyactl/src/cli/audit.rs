@@ -1,0 +1,80 @@
+//! `audit`.
+
+use clap::{Args, Subcommand};
+use manushya_protocol::unit::UnixMillis;
+
+use super::args::{Paging, parse_time};
+
+/// Verbs of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// List entries, oldest first
+    List(List),
+    /// Show an entry
+    Show(Show),
+    /// Show entries as they are written
+    Tail(Tail),
+    /// Recompute the whole log from its bytes and check its signature
+    Verify(Verify),
+    /// Show the signed head of the log
+    Head,
+}
+
+/// Arguments of `audit list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// By this identity, or anonymous, operator, daemon
+    #[arg(long, value_name = "IDENTITY")]
+    pub actor: Option<String>,
+    /// Of this action
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
+    /// On this resource
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Option<String>,
+    /// On the thing with this id
+    #[arg(long, value_name = "ID")]
+    pub resource_id: Option<String>,
+    /// Only what was allowed, or denied
+    #[arg(long, value_name = "DECISION", value_parser = ["allow", "deny"])]
+    pub decision: Option<String>,
+    /// At or after this time, or this long ago: 2026-11-01, 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<UnixMillis>,
+    /// Before this time, or this long ago
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<UnixMillis>,
+    /// The newest entries, still in their order
+    #[arg(long)]
+    pub newest: bool,
+    /// Which part.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// Arguments of `audit show`.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Sequence of the entry
+    pub seq: u64,
+}
+
+/// Arguments of `audit tail`.
+#[derive(Args, Debug)]
+pub struct Tail {
+    /// Go on as entries are written, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Start after this sequence [default: the last ten entries]
+    #[arg(long, value_name = "N")]
+    pub since_seq: Option<u64>,
+}
+
+/// Arguments of `audit verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The public key that must have signed the log, as text or a file that holds it
+    /// [default: the key seen first]
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Option<String>,
+}

@@ -1,0 +1,352 @@
+//! The examples that lead every command's help. A test parses each of them.
+
+/// Command paths and their examples.
+pub const ALL: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "manushyactl up",
+            "manushyactl memory add \"Deploys go out on Tuesdays\" --type decision --tag deploy",
+            "manushyactl memory search \"when do we deploy\"",
+            "manushyactl quickstart",
+        ],
+    ),
+    (
+        "up",
+        &[
+            "manushyactl up",
+            "manushyactl up --foreground --passphrase-file ~/.manushya-pass",
+        ],
+    ),
+    ("down", &["manushyactl down"]),
+    (
+        "status",
+        &[
+            "manushyactl status",
+            "manushyactl status -o json | jq .host.memories",
+        ],
+    ),
+    (
+        "doctor",
+        &[
+            "manushyactl doctor",
+            "manushyactl doctor -o json | jq '.items[] | select(.verdict != \"ok\")'",
+        ],
+    ),
+    (
+        "whoami",
+        &[
+            "manushyactl whoami",
+            "MANUSHYA_TOKEN=$T manushyactl whoami -o json",
+        ],
+    ),
+    (
+        "quickstart",
+        &[
+            "manushyactl quickstart",
+            "manushyactl quickstart notes.jsonl --query \"which database did we choose\" --keep",
+        ],
+    ),
+    ("tenant create", &["manushyactl tenant create acme"]),
+    (
+        "tenant list",
+        &["manushyactl tenant list", "manushyactl tenant list -o name"],
+    ),
+    ("tenant show", &["manushyactl tenant show default"]),
+    (
+        "tenant delete",
+        &["manushyactl tenant delete acme --confirm=acme"],
+    ),
+    (
+        "identity create",
+        &[
+            "manushyactl identity create --external-id agent-a --role agent",
+            "T=$(manushyactl identity create --external-id agent-b --role agent --claim team=web \
+             --token-ttl 7d -o json | jq -r .access_token)",
+        ],
+    ),
+    (
+        "identity list",
+        &[
+            "manushyactl identity list --role agent",
+            "manushyactl identity list --disabled -o json",
+        ],
+    ),
+    ("identity show", &["manushyactl identity show agent-a"]),
+    (
+        "identity update",
+        &[
+            "manushyactl identity update agent-a --description \"Reviews pull requests\"",
+            "manushyactl identity update agent-a --claim team=ops --claim level=2",
+        ],
+    ),
+    ("identity enable", &["manushyactl identity enable agent-a"]),
+    (
+        "identity disable",
+        &["manushyactl identity disable agent-a"],
+    ),
+    (
+        "identity delete",
+        &["manushyactl identity delete agent-a --confirm=agent-a"],
+    ),
+    (
+        "identity export",
+        &["manushyactl identity export agent-a --out agent-a.json"],
+    ),
+    (
+        "token issue",
+        &[
+            "manushyactl token issue agent-a --ttl 1h --scope memory:read,memory:search",
+            "manushyactl token issue agent-a --label ci --out /run/secrets/agent-a",
+        ],
+    ),
+    (
+        "token list",
+        &[
+            "manushyactl token list --identity agent-a",
+            "manushyactl token list --all-states --all -o csv",
+        ],
+    ),
+    (
+        "token inspect",
+        &[
+            "manushyactl token inspect --token-file agent-a.token",
+            "manushyactl token inspect - < agent-a.token",
+        ],
+    ),
+    (
+        "token revoke",
+        &[
+            "manushyactl token revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl token revoke --identity agent-a",
+            "manushyactl token list --identity agent-a -o name | manushyactl token revoke -",
+        ],
+    ),
+    (
+        "memory add",
+        &[
+            "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
+            "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl 30d",
+            "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git rev-parse HEAD)\"",
+        ],
+    ),
+    (
+        "memory import",
+        &[
+            "manushyactl memory import notes.jsonl --reject rejects.jsonl",
+            "manushyactl memory import big.jsonl --checkpoint big.done --on-conflict skip",
+            "jq -r .input rejects.jsonl | manushyactl memory import -",
+        ],
+    ),
+    (
+        "memory get",
+        &[
+            "manushyactl memory get mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory list -o name | manushyactl memory get - -o jsonl",
+        ],
+    ),
+    (
+        "memory list",
+        &[
+            "manushyactl memory list --tag deploy --since 7d",
+            "manushyactl memory list --all -o jsonl | jq -r .text",
+        ],
+    ),
+    (
+        "memory search",
+        &[
+            "manushyactl memory search \"which theme does the user like\"",
+            "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 --explain",
+            "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < question.txt",
+        ],
+    ),
+    (
+        "memory update",
+        &[
+            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -m \"Deploys go out on Mondays\"",
+            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --tag deploy,ops --if-version 2",
+        ],
+    ),
+    (
+        "memory history",
+        &["manushyactl memory history mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory restore",
+        &["manushyactl memory restore mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory delete",
+        &[
+            "manushyactl memory delete mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
+            "manushyactl memory delete mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --hard -y",
+            "manushyactl memory list --session scratch --all -o name | manushyactl memory delete - -y",
+        ],
+    ),
+    (
+        "memory export",
+        &[
+            "manushyactl memory export --out memories.jsonl",
+            "manushyactl memory export --owner agent-a --since 30d | gzip > agent-a.jsonl.gz",
+        ],
+    ),
+    (
+        "memory stats",
+        &[
+            "manushyactl memory stats",
+            "manushyactl memory stats --owner agent-a -o json",
+        ],
+    ),
+    (
+        "policy apply",
+        &[
+            "manushyactl policy apply rule.json",
+            "manushyactl policy apply policies/ --dry-run",
+        ],
+    ),
+    ("policy list", &["manushyactl policy list --role agent"]),
+    (
+        "policy show",
+        &["manushyactl policy show agents-own-memories -o json"],
+    ),
+    ("policy delete", &["manushyactl policy delete night-freeze"]),
+    ("policy enable", &["manushyactl policy enable night-freeze"]),
+    (
+        "policy disable",
+        &["manushyactl policy disable night-freeze"],
+    ),
+    (
+        "policy validate",
+        &["manushyactl policy validate rule.json"],
+    ),
+    (
+        "policy test",
+        &[
+            "manushyactl policy test --role agent --action read --resource memory",
+            "manushyactl policy test --role agent --action delete --resource memory --facts '{\"memory\":{\"type\":\"note\"}}'",
+            "manushyactl policy test cases.jsonl",
+        ],
+    ),
+    (
+        "policy can-i",
+        &[
+            "manushyactl policy can-i read memory --as agent-a",
+            "manushyactl policy can-i delete memory --as agent-a --fact type=decision -q",
+        ],
+    ),
+    (
+        "policy explain",
+        &[
+            "manushyactl policy explain read memory --as agent-b --memory mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl policy explain manage identity --as agent-a --target agent-b",
+        ],
+    ),
+    (
+        "audit list",
+        &[
+            "manushyactl audit list --decision deny --since 1h",
+            "manushyactl audit list --all -o json | jq '.items[] | {seq, actor, action, resource, decision, policy}'",
+        ],
+    ),
+    ("audit show", &["manushyactl audit show 42"]),
+    (
+        "audit tail",
+        &[
+            "manushyactl audit tail -f",
+            "manushyactl audit tail -f --since-seq 1000 -o jsonl",
+        ],
+    ),
+    (
+        "audit verify",
+        &[
+            "manushyactl audit verify",
+            "manushyactl audit verify --key auditor.pub -o json",
+        ],
+    ),
+    ("audit head", &["manushyactl audit head"]),
+    (
+        "purge plan",
+        &[
+            "manushyactl purge plan --subject agent-a",
+            "manushyactl purge plan --session scratch --until 30d -o json | jq .memories",
+        ],
+    ),
+    (
+        "purge apply",
+        &["manushyactl purge apply prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --confirm=agent-a"],
+    ),
+    ("purge list", &["manushyactl purge list"]),
+    ("purge run", &["manushyactl purge run"]),
+    ("config show", &["manushyactl config show --origin"]),
+    ("config path", &["manushyactl config path"]),
+    (
+        "config template",
+        &["manushyactl config template > ~/.config/manushya/config.toml"],
+    ),
+    (
+        "completions",
+        &["manushyactl completions bash > ~/.local/share/bash-completion/completions/manushyactl"],
+    ),
+    (
+        "man",
+        &[
+            "manushyactl man | man -l -",
+            "manushyactl man memory search > manushyactl-memory-search.1",
+        ],
+    ),
+    (
+        "help",
+        &[
+            "manushyactl help memory search",
+            "manushyactl help exit-codes",
+        ],
+    ),
+];
+
+/// The examples of the command at `path`, such as `memory add`.
+pub fn of(path: &str) -> Option<&'static [&'static str]> {
+    ALL.iter()
+        .find(|(name, _)| *name == path)
+        .map(|(_, lines)| *lines)
+}
+
+/// Examples as they stand in help.
+pub fn block(lines: &[&str]) -> String {
+    let mut text = String::from("Examples:");
+    for line in lines {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    text
+}
+
+/// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
+/// a shell for the examples: quotes, and the ends of a call.
+#[cfg(test)]
+pub fn words(line: &str) -> Vec<String> {
+    let start = line
+        .rfind("manushyactl ")
+        .expect("the examples call manushyactl");
+    let first = line
+        .find("manushyactl ")
+        .expect("the examples call manushyactl");
+    let start = if line[..start].trim_end().ends_with('|') {
+        start
+    } else {
+        first
+    };
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in line[start..].chars() {
+        match quote {
+            Some(q) if c == q => quote = None,
+            Some(_) => words.last_mut().expect("not empty").push(c),
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if c == '|' || c == '<' || c == '>' => break,
+            None if c == ' ' => words.push(String::new()),
+            None => words.last_mut().expect("not empty").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}

@@ -1,0 +1,58 @@
+//! `audit`: who did what, and proof of it.
+
+mod pages;
+mod tail;
+mod verify;
+
+use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::v1::audit::{AuditList, AuditRef};
+use manushya_protocol::v1::common::Page;
+
+use crate::cli::audit::{Audit, List};
+use crate::context::{Context, call};
+use crate::error::Outcome;
+
+/// Runs a verb of `audit`.
+///
+/// # Errors
+///
+/// What the daemon answers with.
+pub async fn run(verb: Audit, context: &Context) -> Outcome {
+    match verb {
+        Audit::List(arguments) => {
+            let client = context.connect().await?;
+            context
+                .list(&arguments.paging, async |page| {
+                    call!(client, audit_list, request(&arguments, page)).await
+                })
+                .await
+        }
+        Audit::Show(arguments) => {
+            let client = context.connect().await?;
+            let request = AuditRef {
+                seq: AuditSeq(arguments.seq),
+            };
+            context.ui.item(&call!(client, audit_show, request).await?)
+        }
+        Audit::Tail(arguments) => tail::run(&arguments, context).await,
+        Audit::Verify(arguments) => verify::run(&arguments, context).await,
+        Audit::Head => {
+            let client = context.connect().await?;
+            context.ui.item(&call!(client, audit_head).await?)
+        }
+    }
+}
+
+fn request(arguments: &List, page: Page) -> AuditList {
+    AuditList {
+        actor: arguments.actor.clone(),
+        action: arguments.action.clone(),
+        resource: arguments.resource.clone(),
+        resource_id: arguments.resource_id.clone(),
+        decision: arguments.decision.clone(),
+        since: arguments.since,
+        until: arguments.until,
+        page,
+        newest: arguments.newest,
+    }
+}

@@ -1,0 +1,102 @@
+//! What the commands do: translate, call the daemon, show the answer.
+
+pub mod audit;
+pub mod config;
+pub mod help;
+pub mod identity;
+pub mod memory;
+pub mod policy;
+pub mod purge;
+pub mod quickstart;
+pub mod system;
+pub mod tenant;
+pub mod token;
+
+use manushya_protocol::exit;
+
+use crate::cli::Command;
+use crate::context::Context;
+use crate::error::{Outcome, Stop};
+
+/// Whether a command ends by itself, in its own way, when the user interrupts it.
+pub fn handles_interrupt(command: &Command) -> bool {
+    use crate::cli::memory::Memory;
+    matches!(command, Command::Memory(Memory::Import(_)))
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// Why it stopped, if not because all is done.
+pub async fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Up(up) => system::up::run(&up, context).await,
+        Command::Down => system::down::run(context).await,
+        Command::Status => system::status::run(context).await,
+        Command::Doctor => system::doctor::run(context).await,
+        Command::Whoami => system::status::whoami(context).await,
+        Command::Quickstart(arguments) => quickstart::run(&arguments, context).await,
+        Command::Tenant(verb) => tenant::run(verb, context).await,
+        Command::Identity(verb) => identity::run(verb, context).await,
+        Command::Token(verb) => token::run(verb, context).await,
+        Command::Memory(verb) => memory::run(verb, context).await,
+        Command::Policy(verb) => policy::run(verb, context).await,
+        Command::Audit(verb) => audit::run(verb, context).await,
+        Command::Purge(verb) => purge::run(verb, context).await,
+        Command::Config(verb) => config::run(&verb, context),
+        Command::Completions(arguments) => help::completions(&arguments, context),
+        Command::Man(topic) => help::man(&topic.words, context),
+        Command::Help(topic) => help::help(&topic.words, context),
+        Command::Daemon(_) => Err(system::no_daemon()),
+    }
+}
+
+/// Does something to many things one by one; what fails is told and the rest goes on.
+///
+/// # Errors
+///
+/// With one thing, its own error. With more, exit code 3 if some failed.
+pub async fn each<T, F>(context: &Context, things: &[T], mut action: F) -> Outcome
+where
+    T: std::fmt::Display,
+    F: AsyncFnMut(&T) -> Outcome,
+{
+    if let [thing] = things {
+        return action(thing).await;
+    }
+    let mut failed = 0usize;
+    for thing in things {
+        match action(thing).await {
+            Ok(()) => {}
+            Err(Stop::Error(error)) if !is_fatal(error.code) => {
+                failed += 1;
+                let mut error = *error;
+                error.message = format!("{thing}: {}", error.message);
+                context.ui.error(&error);
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => {
+            context
+                .ui
+                .note(&format!("{failed} of {} failed", things.len()));
+            Err(Stop::Exit(exit::PARTIAL))
+        }
+    }
+}
+
+/// Whether an error of one thing is one of all.
+fn is_fatal(code: manushya_protocol::error::ErrorCode) -> bool {
+    use manushya_protocol::error::ErrorCode;
+    matches!(
+        code,
+        ErrorCode::Unreachable
+            | ErrorCode::Unauthenticated
+            | ErrorCode::Interrupted
+            | ErrorCode::VersionMismatch
+    )
+}

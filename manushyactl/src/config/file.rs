@@ -1,0 +1,217 @@
+//! The configuration file: the client's keys at the top, the daemon's in the table `[daemon]`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::ConfigError;
+
+/// The client's keys.
+pub const KEYS: &[&str] = &[
+    "output",
+    "tenant",
+    "socket",
+    "timeout",
+    "color",
+    "no_input",
+    "token_file",
+    "purpose",
+];
+
+/// The longest file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What the file says, as text by key.
+pub type Values = BTreeMap<String, String>;
+
+/// A file to start from.
+pub const TEMPLATE: &str = r#"# Configuration of Manushya. Flags and MANUSHYA_* variables win over this file.
+# `manushyactl config show --origin` says where each setting comes from.
+
+# How results are written: table, json, jsonl, yaml, csv or name.
+#output = "table"
+# The tenant to work in.
+#tenant = "default"
+# The daemon's socket.
+#socket = "/run/user/1000/manushya/manushyad.sock"
+# How long a call may take, at most 5m.
+#timeout = "10s"
+# When to colour: auto, always or never.
+#color = "auto"
+# Never ask a question.
+#no_input = false
+# A file that holds the access token; without one the kernel says who you are.
+#token_file = "/run/secrets/manushya-token"
+# What the work is for: the fact `request.purpose` of policies.
+#purpose = "support"
+
+# Settings of the daemon; `manushyad --help` names them.
+[daemon]
+"#;
+
+/// Reads the file that was named, or the first of the usual ones that exists.
+///
+/// # Errors
+///
+/// [`ConfigError`] if a file that was named is not there, or a file cannot be read or is wrong.
+pub fn load(
+    named: Option<&Path>,
+    usual: &[PathBuf],
+) -> Result<(Values, Option<PathBuf>), ConfigError> {
+    if let Some(path) = named {
+        let text = read(path).map_err(|error| unreadable(path, &error))?;
+        return Ok((parse(&text, path)?, Some(path.to_path_buf())));
+    }
+    for path in usual {
+        match read(path) {
+            Ok(text) => return Ok((parse(&text, path)?, Some(path.clone()))),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(unreadable(path, &error)),
+        }
+    }
+    Ok((Values::new(), None))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
+    ConfigError::Read {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!(
+            "it is above {FILE_BYTES_MAX} bytes"
+        )));
+    }
+    std::fs::read_to_string(path)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Values, ConfigError> {
+    let wrong = |reason: String| ConfigError::File {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
+    let mut values = Values::new();
+    for (key, value) in table {
+        if key == "daemon" {
+            if !value.is_table() {
+                return Err(wrong("`daemon` must be a table: write [daemon]".to_owned()));
+            }
+            continue;
+        }
+        if !KEYS.contains(&key.as_str()) {
+            let hint = nearest(&key, KEYS)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            return Err(wrong(format!("unknown key `{key}`{hint}")));
+        }
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Boolean(flag) => flag.to_string(),
+            other => {
+                let kind = other.type_str();
+                return Err(wrong(format!("`{key}` must be a string, not {kind}")));
+            }
+        };
+        if text.is_empty() {
+            return Err(wrong(format!("`{key}` is empty; leave it out")));
+        }
+        values.insert(key, text);
+    }
+    Ok(values)
+}
+
+/// The known name nearest to a mistyped one, if any is near.
+pub fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
+    let text: String = text.chars().take(64).collect();
+    known
+        .iter()
+        .map(|name| (distance(&text, name), *name))
+        .min()
+        .filter(|(edits, name)| *edits <= 1 + name.len() / 3)
+        .map(|(_, name)| name)
+}
+
+/// Edits between two texts (Levenshtein 1966).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str) -> Result<Values, String> {
+        parse(text, Path::new("c.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn daemon_table_passes_through() {
+        let values = check("output = \"json\"\n[daemon]\nanything = [1, 2]\n").unwrap();
+        assert_eq!(values.get("output").map(String::as_str), Some("json"));
+        assert_eq!(values.len(), 1);
+    }
+
+    #[test]
+    fn unknown_key_names_the_nearest() {
+        assert!(
+            check("tiemout = \"1s\"")
+                .unwrap_err()
+                .contains("did you mean `timeout`")
+        );
+        let far = check("quux_zz = 1").unwrap_err();
+        assert!(
+            far.contains("unknown key `quux_zz`") && !far.contains("did you mean"),
+            "{far}"
+        );
+        assert!(check("daemon = 3").is_err());
+        assert!(check("output = 3").unwrap_err().contains("integer"));
+    }
+
+    #[test]
+    fn template_parses_and_names_every_key() {
+        assert!(check(TEMPLATE).unwrap().is_empty());
+        for key in KEYS {
+            assert!(TEMPLATE.contains(&format!("#{key} = ")), "{key}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_files_never_panic(text in ".{0,200}") {
+            let _ = check(&text);
+        }
+
+        #[test]
+        fn distance_is_a_metric(a in "[a-c]{0,6}", b in "[a-c]{0,6}", c in "[a-c]{0,6}") {
+            prop_assert_eq!(distance(&a, &a), 0);
+            prop_assert_eq!(distance(&a, &b), distance(&b, &a));
+            prop_assert!(distance(&a, &c) <= distance(&a, &b) + distance(&b, &c));
+        }
+    }
+}

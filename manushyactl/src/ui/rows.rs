@@ -1,0 +1,125 @@
+//! The columns and fields of everything the daemon answers with.
+
+use manushya_protocol::v1::audit::{AuditHeadView, AuditView};
+use manushya_protocol::v1::common::Done;
+use manushya_protocol::v1::identity::{IdentityView, TenantView};
+use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
+use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
+use manushya_protocol::v1::purge::{PlanView, Purged};
+use manushya_protocol::v1::system::{Check, WhoAmI};
+use manushya_protocol::v1::token::TokenView;
+use serde::Serialize;
+
+use super::render::{Column, Kind, Row};
+
+const fn column(title: &'static str, path: &'static str, kind: Kind) -> Column {
+    Column { title, path, kind }
+}
+
+macro_rules! rows {
+    ($($type:ty: name $name:literal, columns [$($title:literal $path:literal $kind:ident),* $(,)?],
+       fields [$($field:literal)*];)*) => {
+        $(impl Row for $type {
+            const COLUMNS: &'static [Column] = &[$(column($title, $path, Kind::$kind)),*];
+            const FIELDS: &'static [&'static str] = &[$($field),*];
+            const NAME: &'static str = $name;
+        })*
+    };
+}
+
+rows! {
+    TenantView: name "name",
+        columns ["NAME" "name" Text, "IDENTITIES" "identities" Count, "POLICIES" "policies" Count,
+            "CREATED" "created_at" Age, "ID" "id" Text],
+        fields ["id" "name" "created_at" "identities" "policies"];
+    IdentityView: name "id",
+        columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
+            "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
+        fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
+            "created_at" "updated_at"];
+    TokenView: name "id",
+        columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
+            "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
+            "LABEL" "label" Text],
+        fields ["id" "identity" "identity_id" "scopes" "label" "issued_at" "expires_at"
+            "revoked_at" "state"];
+    MemoryView: name "id",
+        columns ["ID" "id" Text, "OWNER" "owner" Text, "AGE" "created_at" Age, "TYPE" "type" Text,
+            "TEXT" "text" Text],
+        fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
+            "version" "created_at" "updated_at" "expires_at" "deleted_at" "metadata" "text"];
+    SearchHit: name "memory.id",
+        columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
+            "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
+        fields ["score" "memory.id" "memory.owner" "memory.owner_id" "memory.key" "memory.type"
+            "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
+            "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
+            "memory.metadata" "memory.text" "explain"];
+    MemoryAdded: name "id",
+        columns ["ID" "id" Text, "VERSION" "version" Count, "OUTCOME" "outcome" State,
+            "CREATED" "created_at" Age],
+        fields ["id" "version" "created_at" "outcome"];
+    PolicyView: name "name",
+        columns ["NAME" "name" Text, "ROLE" "role" Text, "EFFECT" "effect" State,
+            "PRIORITY" "priority" Text, "ACTIVE" "is_active" Flag, "REV" "revision" Count,
+            "RULE" "rule" Text],
+        fields ["id" "name" "role" "effect" "priority" "is_active" "revision" "description"
+            "created_at" "updated_at" "rule"];
+    PolicyChange: name "policy.name",
+        columns ["OUTCOME" "outcome" State, "NAME" "policy.name" Text, "ROLE" "policy.role" Text,
+            "EFFECT" "policy.effect" State, "REV" "policy.revision" Count],
+        fields ["outcome" "policy.id" "policy.name" "policy.role" "policy.effect"
+            "policy.priority" "policy.is_active" "policy.revision" "policy.description"
+            "policy.created_at" "policy.updated_at" "policy.rule"];
+    DecisionView: name "policy",
+        columns ["ALLOWED" "allowed" Flag, "POLICY" "policy" Text, "REASON" "reason" Text],
+        fields ["allowed" "policy" "revision" "reason"];
+    AuditView: name "seq",
+        columns ["SEQ" "seq" Text, "TIME" "time" Age, "ACTOR" "actor" Text,
+            "ACTION" "action" Text, "RESOURCE" "resource" Text, "DECISION" "decision" State,
+            "OUTCOME" "outcome" Text, "POLICY" "policy" Text, "TARGET" "resource_id" Text],
+        fields ["seq" "time" "tenant" "actor" "actor_id" "peer_uid" "token" "action" "resource"
+            "resource_id" "decision" "policy" "policy_revision" "request_id" "outcome" "count"
+            "hash" "prev_hash"];
+    AuditHeadView: name "root",
+        columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
+        fields ["size" "root" "last_hash" "public_key" "checkpoint"];
+    PlanView: name "id",
+        columns ["ID" "id" Text, "STATE" "state" State, "CREATED" "created_at" Age,
+            "MEMORIES" "memories" Count, "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,
+            "SCOPE" "scope" Text],
+        fields ["id" "confirm" "scope" "memories" "versions" "tokens" "identities" "created_at"
+            "expires_at" "state" "applied_at"];
+    Purged: name "plan",
+        columns ["PLAN" "plan" Text, "MEMORIES" "memories" Count, "VERSIONS" "versions" Count,
+            "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,
+            "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
+        fields ["plan" "memories" "versions" "tokens" "identities" "keys_destroyed" "audit_seq"];
+    Done: name "id",
+        columns ["ID" "id" Text, "OUTCOME" "outcome" Text],
+        fields ["id" "outcome"];
+    WhoAmI: name "external_id",
+        columns ["EXTERNAL ID" "external_id" Text, "ROLE" "role" Text, "TENANT" "tenant" Text,
+            "VIA" "via" Text],
+        fields ["external_id" "id" "role" "tenant" "via" "peer_uid" "operator" "token" "scopes"
+            "expires_at"];
+    Check: name "id",
+        columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
+        fields ["id" "verdict" "evidence" "fix"];
+}
+
+/// A search result whose score is explained in the table.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Explained<'a>(pub &'a SearchHit);
+
+impl Row for Explained<'_> {
+    const COLUMNS: &'static [Column] = &[
+        column("SCORE", "score", Kind::Score),
+        column("ID", "memory.id", Kind::Text),
+        column("MADE OF", "explain", Kind::Parts),
+        column("TEXT", "memory.text", Kind::Text),
+    ];
+    const FIELDS: &'static [&'static str] = SearchHit::FIELDS;
+    const NAME: &'static str = SearchHit::NAME;
+}

@@ -1,0 +1,9 @@
+//! What the policies must do, and above all what they must not.
+
+mod conformance;
+mod decide;
+mod fence;
+mod oracle;
+mod property;
+mod three_valued;
+mod world;

@@ -1,0 +1,242 @@
+//! Starting in order: lock, keys, store, audit head, first tenant, index, writer, socket. Nothing is
+//! bound before everything behind it stands.
+
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use manushya_core::audit::Head;
+use manushya_core::command::CreateTenant;
+use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
+use manushya_core::directory::Directory;
+use manushya_core::model::{
+    Action, AuditActor, AuditDraft, Decision, Outcome, Resource, TenantName,
+};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId};
+use secrecy::SecretString;
+use tokio::net::UnixListener;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::auth::TokenKeys;
+use crate::embed::HashEmbedder;
+use crate::os::{OsEntropy, SystemClock};
+use crate::port::Ports;
+use crate::rpc;
+use crate::service::Service;
+use crate::service::indexes::Indexes;
+use crate::service::writer::{Published, Writer, WriterThreads, chain};
+use crate::store::{Opened, Store};
+use crate::vault::{Unlock, Vault};
+
+/// Everything that runs, to be taken down in order.
+pub struct Booted {
+    /// The product.
+    pub service: Arc<Service>,
+    /// The writer's threads.
+    pub threads: WriterThreads,
+    /// The home's lock, held as long as the daemon lives.
+    pub lock: File,
+}
+
+/// An error of the start.
+pub fn failed(what: &str, error: &dyn std::error::Error) -> WireError {
+    WireError::new(ErrorCode::Internal, what).reason(chain(error))
+}
+
+/// Makes a folder for its owner only, and refuses one that others may read.
+fn private_folder(path: &Path) -> Result<(), WireError> {
+    let unusable = |reason: String| {
+        let message = format!("the folder {} cannot be used", path.display());
+        WireError::new(ErrorCode::InvalidArgument, message).reason(reason)
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| unusable(error.to_string()))?;
+    let mode = fs::metadata(path).map_err(|error| unusable(error.to_string()))?.mode();
+    if mode & 0o077 != 0 {
+        let reason = format!("other users may look into it (mode {:o})", mode & 0o777);
+        return Err(unusable(reason).hint(format!("chmod 700 {}", path.display())));
+    }
+    Ok(())
+}
+
+/// Takes the home's lock. The kernel gives it back however the daemon ends.
+fn lock_home(data: &Path) -> Result<File, WireError> {
+    let path = data.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| failed("the home's lock cannot be opened", &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("a daemon runs on {} already", data.display());
+            Err(WireError::new(ErrorCode::Conflict, message)
+                .reason("one daemon owns a home")
+                .hint("manushyactl status, or manushyactl down to stop it"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed("the home cannot be locked", &error)),
+    }
+}
+
+fn unlock(config: &Config) -> Result<Unlock, WireError> {
+    let Some(path) = &config.passphrase_file else { return Ok(Unlock::Host) };
+    let text = fs::read_to_string(path).map_err(|error| {
+        let message = format!("the passphrase file {} cannot be read", path.display());
+        WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
+    })?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(WireError::new(ErrorCode::InvalidArgument, "the passphrase is empty"));
+    }
+    Ok(Unlock::Passphrase(SecretString::from(line.to_owned())))
+}
+
+fn open_vault(config: &Config) -> Result<Vault, WireError> {
+    let folder = config.home.data.join("keys");
+    let unlock = unlock(config)?;
+    let opened = if Vault::exists(&folder) {
+        Vault::open(&folder, unlock)
+    } else {
+        Vault::create(&folder, unlock)
+    };
+    opened.map_err(|error| {
+        let code = error.code();
+        WireError::new(code, "the keys cannot be opened")
+            .reason(chain(&error))
+            .hint("give --passphrase-file if the home has a passphrase; manushyactl doctor")
+    })
+}
+
+/// Boots. The socket is bound, but nobody is served yet.
+///
+/// # Errors
+///
+/// `CONFLICT` if another daemon has the home, `INTEGRITY` if what is on disk is not what was
+/// written, and others with their reasons.
+pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
+    for folder in [&config.home.data, &config.home.state] {
+        private_folder(folder)?;
+    }
+    let lock = lock_home(&config.home.data)?;
+    let vault = Arc::new(open_vault(&config)?);
+    let path = config.home.data.join("store.redb");
+    let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
+        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
+    })?;
+    if !opened.was_clean && !opened.created {
+        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
+    }
+    let ports = Ports {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy),
+        cipher: vault.clone(),
+        embedder: Arc::new(HashEmbedder),
+    };
+    let published = found(&store, &ports, opened)?;
+    let indexes = Arc::new(Indexes::new(&config, ports.embedder.dims()));
+    indexes
+        .load(&store, &published.directory, &vault, &config.home.data)
+        .map_err(|error| failed("the index cannot be built", &error))?;
+    let tokens = TokenKeys::new(vault.jwt_keys())
+        .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
+        .map_err(|error| failed("the writer cannot be started", &error))?;
+    // The daemon's own files are its owner's: whoever that is operates this host.
+    let owner = lock.metadata().map_err(|error| failed("the home cannot be read", &error))?.uid();
+    let mut operator_uids = config.operator_uids.clone();
+    operator_uids.push(owner);
+    let listener = rpc::bind(&config.home.socket).await?;
+    let service = Arc::new(Service {
+        started_at: ports.clock.now(),
+        config,
+        ports,
+        vault,
+        store,
+        indexes,
+        writer,
+        tokens,
+        connections: AtomicU64::new(0),
+        stop: Arc::new(Notify::new()),
+        operator_uids,
+    });
+    Ok((Booted { service, threads, lock }, listener))
+}
+
+/// The state to start from: what was stored, or a first tenant in a new home.
+fn found(store: &Store, ports: &Ports, opened: Opened) -> Result<Published, WireError> {
+    let mut head = match &opened.audit_head {
+        Some(bytes) => Head::from_bytes(bytes).map_err(|error| {
+            WireError::new(ErrorCode::Integrity, "the audit log's head does not read")
+                .reason(error.to_string())
+        })?,
+        None => Head::new(),
+    };
+    if head.size() != opened.audit_len {
+        let reason =
+            format!("the head counts {} entries, the store {}", head.size(), opened.audit_len);
+        return Err(WireError::new(ErrorCode::Integrity, "the audit log is not whole")
+            .reason(reason)
+            .hint("restore a backup; the log was cut or its head replaced"));
+    }
+    if opened.directory.tenant_by_name(DEFAULT_TENANT).is_some() {
+        return Ok(Published { directory: opened.directory, head });
+    }
+    let directory = found_default(store, ports, opened.directory, &mut head)?;
+    Ok(Published { directory, head })
+}
+
+fn found_default(
+    store: &Store,
+    ports: &Ports,
+    directory: Directory,
+    head: &mut Head,
+) -> Result<Directory, WireError> {
+    let now = ports.clock.now();
+    let entropy = |ports: &Ports| {
+        let mut bytes = [0; 10];
+        ports.entropy.fill(&mut bytes);
+        bytes
+    };
+    let invalid =
+        |error: manushya_core::model::Invalid| failed("the first tenant cannot be made", &error);
+    let id = TenantId::from_parts(now, entropy(ports));
+    let command = CreateTenant {
+        id,
+        name: TenantName::new(DEFAULT_TENANT).map_err(invalid)?,
+        operator: IdentityId::from_parts(now, entropy(ports)),
+        policies: policy_ids(|| PolicyId::from_parts(now, entropy(ports))),
+    };
+    let (_, writes) = founding_writes(&command, now).map_err(invalid)?;
+    let draft = AuditDraft {
+        time: now,
+        tenant: Some(id),
+        actor: AuditActor::Daemon,
+        peer_uid: None,
+        token: None,
+        action: Action::Create,
+        resource: Resource::System,
+        resource_id: Some(id.to_bytes()),
+        decision: Decision::Allow,
+        policy: None,
+        request_id: RequestId::from_parts(now, entropy(ports)),
+        outcome: Outcome::Ok,
+        count: 1,
+    };
+    let (entry, bytes) = head.append(draft);
+    let unwritable = |error| failed("the first tenant cannot be written", &error);
+    let mut txn = store.begin(directory).map_err(unwritable)?;
+    txn.apply(&writes).map_err(unwritable)?;
+    txn.append_audit(entry.seq, &bytes).map_err(unwritable)?;
+    txn.set_audit_head(&head.to_bytes()).map_err(unwritable)?;
+    Ok(txn.commit().map_err(unwritable)?.directory)
+}

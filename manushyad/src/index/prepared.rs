@@ -1,0 +1,105 @@
+//! A memory made ready for the index, outside of any lock.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, LazyLock};
+
+use manushya_core::model::Memory;
+use manushya_core::recall::tokens;
+use manushya_protocol::id::{IdentityId, MemoryId};
+use serde_json::{Map, Value};
+
+use super::vectors::{Unit, VectorError};
+
+/// The key of all hashes of this process (SipHash-1-3): who reads the index's RAM or knows a hash
+/// cannot tell the word from a table made beforehand, and nobody can make words collide.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The hash that stands for a stemmed word.
+pub(super) fn term_key(stem: &str) -> u64 {
+    KEY.hash_one(stem)
+}
+
+/// What the index takes of a memory.
+pub struct Prepared {
+    pub(super) id: MemoryId,
+    pub(super) version: u32,
+    pub(super) deleted: bool,
+    pub(super) owner: IdentityId,
+    pub(super) kind: Arc<str>,
+    pub(super) namespace: Arc<str>,
+    pub(super) session: Option<Arc<str>>,
+    pub(super) tags: Arc<[Arc<str>]>,
+    pub(super) trust: u8,
+    pub(super) created_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) metadata: Option<Arc<Map<String, Value>>>,
+    /// Keyed hash of the metadata, to remember what was decided about it.
+    pub(super) metadata_key: u64,
+    /// Distinct terms, by hash, with how often each stands.
+    pub(super) terms: Vec<(u64, u16)>,
+    /// How many words there are, tags included.
+    pub(super) words: u16,
+    pub(super) vector: Option<Unit>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({} version {})", self.id, self.version)
+    }
+}
+
+impl Prepared {
+    /// Takes the terms of the text and the tags, the attributes and the vector of `memory`.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorError`] if the vector is not of `dims` finite numbers, or all zero.
+    pub fn from_memory(memory: &Memory, dims: usize) -> Result<Self, VectorError> {
+        let content = &memory.content;
+        let vector = memory.vector.as_deref().map(Unit::new).transpose()?;
+        if let Some(vector) = &vector {
+            vector.check_dims(dims)?;
+        }
+        let mut keys = Vec::new();
+        tokens::for_each(&content.text, |token| keys.push(term_key(token.stem)));
+        for tag in &content.tags {
+            tokens::for_each(tag.as_str(), |token| keys.push(term_key(token.stem)));
+        }
+        let words = saturate(keys.len());
+        keys.sort_unstable();
+        let same = keys.chunk_by(|a, b| a == b);
+        let terms = same.map(|keys| (keys[0], saturate(keys.len()))).collect();
+        let metadata = (!content.metadata.is_empty()).then(|| Arc::new(content.metadata.clone()));
+        let metadata_key = metadata
+            .as_ref()
+            .map_or(0, |map| KEY.hash_one(map.as_ref()));
+        Ok(Self {
+            id: memory.id,
+            version: memory.version,
+            deleted: memory.deleted_at.is_some(),
+            owner: memory.owner,
+            kind: content.kind.as_str().into(),
+            namespace: content.namespace.as_str().into(),
+            session: content
+                .session
+                .as_ref()
+                .map(|session| session.as_str().into()),
+            tags: content.tags.iter().map(|tag| tag.as_str().into()).collect(),
+            trust: content.trust.percent(),
+            created_at: memory.created_at.0,
+            expires_at: content.expires_at.map(|at| at.0),
+            metadata,
+            metadata_key,
+            terms,
+            words,
+            vector,
+        })
+    }
+}
+
+/// Texts are at most 64 KiB, so that counts of words fit; a longer one counts as the longest.
+fn saturate(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,115 @@
+//! What there is, counted and listed, for one caller.
+
+use std::fmt;
+use std::hash::Hash;
+use std::ops::Bound;
+
+use manushya_protocol::id::{IdentityId, MemoryId};
+use manushya_protocol::unit::UnixMillis;
+use roaring::RoaringBitmap;
+
+use super::attributes::Attribute;
+use super::state::State;
+
+/// A value and how many memories have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count<T> {
+    /// The value.
+    pub value: T,
+    /// How many.
+    pub count: u64,
+}
+
+/// Counts of the memories the caller may see; each list with the most frequent first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// How many there are.
+    pub memories: u64,
+    /// By type.
+    pub kinds: Vec<Count<String>>,
+    /// By owner.
+    pub owners: Vec<Count<IdentityId>>,
+    /// By namespace.
+    pub namespaces: Vec<Count<String>>,
+    /// By tag.
+    pub tags: Vec<Count<String>>,
+    /// When the oldest was made.
+    pub oldest: Option<UnixMillis>,
+    /// When the newest was made.
+    pub newest: Option<UnixMillis>,
+}
+
+/// A part of a list of memories.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The memories, by id, which is by creation.
+    pub ids: Vec<MemoryId>,
+    /// How many the whole list has.
+    pub total: u64,
+}
+
+impl fmt::Debug for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Selection({} of {})", self.ids.len(), self.total)
+    }
+}
+
+/// Counts `slots`, or all live ones.
+pub(super) fn stats(state: &State, slots: Option<&RoaringBitmap>) -> Stats {
+    let slots = slots.unwrap_or(&state.live);
+    let attributes = &state.attributes;
+    let tags = attributes.tag.iter();
+    let times = slots
+        .iter()
+        .map(|slot| attributes.created_at[slot as usize]);
+    Stats {
+        memories: slots.len(),
+        kinds: counts(&attributes.kind, slots, |kind| kind.to_string()),
+        owners: counts(&attributes.owner, slots, |&owner| owner),
+        namespaces: counts(&attributes.namespace, slots, |path| path.to_string()),
+        tags: sorted(tags.map(|(tag, having)| (tag.to_string(), having.intersection_len(slots)))),
+        oldest: times.clone().min().map(UnixMillis),
+        newest: times.max().map(UnixMillis),
+    }
+}
+
+fn counts<T: Clone + Eq + Hash, U: Ord>(
+    attribute: &Attribute<T>,
+    slots: &RoaringBitmap,
+    name: impl Fn(&T) -> U,
+) -> Vec<Count<U>> {
+    let counted = attribute.iter();
+    sorted(counted.map(|(value, class)| (name(value), class.slots.intersection_len(slots))))
+}
+
+fn sorted<U: Ord>(counted: impl Iterator<Item = (U, u64)>) -> Vec<Count<U>> {
+    let seen = counted.filter(|&(_, count)| count > 0);
+    let mut counts: Vec<Count<U>> = seen.map(|(value, count)| Count { value, count }).collect();
+    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
+    counts
+}
+
+/// The first `limit` of `slots` (all live ones if absent) by id, after `after`.
+pub(super) fn select(
+    state: &State,
+    slots: Option<&RoaringBitmap>,
+    after: Option<MemoryId>,
+    limit: usize,
+) -> Selection {
+    let slots = slots.unwrap_or(&state.live);
+    let total = slots.len();
+    // Few are sorted; many are met soon on a walk through all ids.
+    let ids = if total < state.live.len() / 16 {
+        let ids = slots.iter().map(|slot| state.ids[slot as usize]);
+        let mut ids: Vec<MemoryId> = ids.filter(|&id| after.is_none_or(|at| id > at)).collect();
+        ids.sort_unstable();
+        ids.truncate(limit);
+        ids
+    } else {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let walk = state.by_id.range((from, Bound::Unbounded));
+        let chosen = walk.filter(|&(_, &slot)| slots.contains(slot));
+        chosen.map(|(&id, _)| id).take(limit).collect()
+    };
+    Selection { ids, total }
+}

@@ -1,0 +1,379 @@
+//! The planner: few candidates are compared one by one, many go through postings and graph.
+
+use manushya_core::recall::fuse::{Fused, Fusion, Mode, Raw, Weights};
+use manushya_core::recall::tokens::Terms;
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::limits::SEARCH_LIMIT_MAX;
+use manushya_protocol::unit::UnixMillis;
+use parking_lot::Mutex;
+use roaring::RoaringBitmap;
+
+use super::decide::{self, Permitted};
+use super::lexical::Question;
+use super::permit::{AttributeFilter, Permit, Rule};
+use super::state::{GraphPart, State};
+use super::tenant::IndexOptions;
+use super::top::{Mask, Scored, Top};
+use super::vectors::{NEAREST_MAX, Unit, VectorError, VectorIndex};
+
+/// One question of one caller.
+pub struct SearchRequest<'a> {
+    /// The terms of the question.
+    pub terms: &'a Terms,
+    /// The vector of the question; none if it carries no meaning.
+    pub vector: Option<&'a [f32]>,
+    /// What counts.
+    pub mode: Mode,
+    /// How many results, 1 to 1000; other numbers are taken as the nearest of these.
+    pub limit: usize,
+    /// Which memories are meant.
+    pub filter: &'a AttributeFilter,
+    /// Which memories the caller may see.
+    pub permit: Permit<'a>,
+    /// The caller's own rule, asked only about memories the caller may see.
+    pub rule: Option<Rule<'a>>,
+    /// When it is asked: what has expired by then is not found.
+    pub now: UnixMillis,
+    /// Results scored below are dropped.
+    pub min_score: Option<f32>,
+    /// Whether to show the parts of each score.
+    pub explain: bool,
+}
+
+/// One result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The memory.
+    pub id: MemoryId,
+    /// The version that was found.
+    pub version: u32,
+    /// How well it answers, above 0 to 1.
+    pub score: f32,
+    /// The parts of the score, if asked for.
+    pub parts: Option<Parts>,
+}
+
+/// The parts of a score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// The raw scores.
+    pub raw: Raw,
+    /// The same as shares of the best of the answer, and their sum.
+    pub fused: Fused,
+    /// How much each part counts.
+    pub weights: Weights,
+    /// What each term of the question added to BM25, the most telling first.
+    pub terms: Vec<TermPart>,
+}
+
+/// What one term added to BM25.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TermPart {
+    /// The stemmed word of the question.
+    pub term: String,
+    /// What it added.
+    pub score: f32,
+}
+
+/// The answer to a [`SearchRequest`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchOutcome {
+    /// The results, best first.
+    pub hits: Vec<Hit>,
+}
+
+/// Buffers of scores, so that a search of a large index need not ask for memory.
+#[derive(Default)]
+pub(super) struct Scratch(Mutex<Vec<Vec<f32>>>);
+
+impl Scratch {
+    /// Lends `len` zeros to `work`.
+    fn lend<T>(&self, len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+        let mut buffer = self.0.lock().pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(len, 0.0);
+        let result = work(&mut buffer);
+        let mut buffers = self.0.lock();
+        if buffers.len() < 4 {
+            buffers.push(buffer);
+        }
+        result
+    }
+}
+
+/// The live slots that are meant and permitted; `None` if they are all the live ones.
+pub(super) fn candidates(
+    state: &State,
+    filter: &AttributeFilter,
+    rule: Option<&mut Rule<'_>>,
+    permitted: &Permitted,
+    now: UnixMillis,
+) -> Option<RoaringBitmap> {
+    let meant = state.attributes.select(filter, &state.live);
+    let both = match (meant, &permitted.slots) {
+        (Some(meant), Some(permitted)) => Some(meant & permitted),
+        (Some(meant), None) => Some(meant),
+        (None, permitted) => permitted.clone(),
+    };
+    match rule {
+        Some(rule) => {
+            let among = both.as_ref().unwrap_or(&state.live);
+            Some(decide::narrow(state, rule, now.0, among))
+        }
+        None => both,
+    }
+}
+
+/// One search under way.
+pub(super) struct Search<'a> {
+    state: &'a State,
+    options: &'a IndexOptions,
+    scratch: &'a Scratch,
+    question: Question<'a>,
+    vector: Option<Unit>,
+    mode: Mode,
+    limit: usize,
+    min_score: f32,
+    candidates: Option<RoaringBitmap>,
+}
+
+/// Answers `request`.
+pub(super) fn search(
+    state: &State,
+    options: &IndexOptions,
+    scratch: &Scratch,
+    mut request: SearchRequest<'_>,
+) -> Result<SearchOutcome, VectorError> {
+    let vector = request.vector.map(Unit::new).transpose()?;
+    if let Some(vector) = &vector {
+        vector.check_dims(state.dims)?;
+    }
+    let permitted = decide::permitted(state, &mut request.permit, request.now.0);
+    let rule = request.rule.as_mut();
+    let candidates = candidates(state, request.filter, rule, &permitted, request.now);
+    let words = Terms::default();
+    let terms = if request.mode.uses_words() {
+        request.terms
+    } else {
+        &words
+    };
+    let search = Search {
+        state,
+        options,
+        scratch,
+        question: Question::new(state, terms, &permitted),
+        vector: vector.filter(|_| request.mode.uses_vectors()),
+        mode: request.mode,
+        limit: request.limit.clamp(1, SEARCH_LIMIT_MAX as usize),
+        min_score: request.min_score.unwrap_or(0.0),
+        candidates,
+    };
+    let (fusion, found) = search.run();
+    let hits = found.into_iter().map(|scored| Hit {
+        id: scored.id,
+        version: state.versions[scored.slot as usize],
+        score: scored.score,
+        parts: request
+            .explain
+            .then(|| search.explain(&fusion, scored.slot, terms)),
+    });
+    Ok(SearchOutcome {
+        hits: hits.collect(),
+    })
+}
+
+impl Search<'_> {
+    fn run(&self) -> (Fusion, Vec<Scored>) {
+        let count = match &self.candidates {
+            Some(slots) => slots.len(),
+            None => self.state.live.len(),
+        };
+        if count == 0 || (self.question.is_empty() && self.vector.is_none()) {
+            return (self.fusion(), Vec::new());
+        }
+        match (&self.vector, &self.state.graph) {
+            (None, _) if !self.question.prefers_documents(count) => self.by_postings(),
+            (Some(vector), Some(graph)) if count > self.options.scan_max => self
+                .by_graph(vector, graph)
+                .unwrap_or_else(|| self.one_by_one()),
+            _ => self.one_by_one(),
+        }
+    }
+
+    fn fusion(&self) -> Fusion {
+        Fusion::new(self.mode, Weights::default())
+    }
+
+    fn mask(&self) -> Mask {
+        match &self.candidates {
+            Some(slots) => Mask::of(slots),
+            None => self.state.live_mask.clone(),
+        }
+    }
+
+    /// Words only: the best of all postings.
+    fn by_postings(&self) -> (Fusion, Vec<Scored>) {
+        let mask = self.mask();
+        let best = self.best_by_words(self.limit, &mask);
+        let raw = |scored: &Scored| Raw {
+            bm25: scored.score,
+            cosine: 0.0,
+        };
+        let mut fusion = self.fusion();
+        best.iter().for_each(|scored| fusion.see(raw(scored)));
+        let fused = best.iter().map(|scored| Scored {
+            score: fusion.fuse(raw(scored)).score,
+            ..*scored
+        });
+        let found = fused
+            .filter(|scored| scored.score >= self.min_score)
+            .collect();
+        (fusion, found)
+    }
+
+    /// The best `count` candidates by BM25, best first.
+    fn best_by_words(&self, count: usize, mask: &Mask) -> Vec<Scored> {
+        if self.question.is_empty() {
+            return Vec::new();
+        }
+        self.scratch.lend(self.state.slots(), |scores| {
+            let floor = self.question.score_best(scores, count, mask);
+            let mut top = Top::new(count, floor);
+            for (slot, &score) in (0_u32..).zip(scores.iter()) {
+                if score >= top.floor() && mask.contains(slot) {
+                    let id = self.state.ids[slot as usize];
+                    top.show(Scored { score, id, slot });
+                }
+            }
+            top.finish()
+        })
+    }
+
+    /// Every candidate, exactly.
+    fn one_by_one(&self) -> (Fusion, Vec<Scored>) {
+        let slots: Vec<u32> = match &self.candidates {
+            Some(slots) => slots.iter().collect(),
+            None => self.state.live.iter().collect(),
+        };
+        let mut raws = vec![Raw::default(); slots.len()];
+        if !self.question.is_empty() {
+            if self.question.prefers_documents(slots.len() as u64) {
+                for (raw, &slot) in raws.iter_mut().zip(&slots) {
+                    raw.bm25 = self.question.score(slot);
+                }
+            } else {
+                self.scratch.lend(self.state.slots(), |scores| {
+                    self.question.score_all(scores);
+                    for (raw, &slot) in raws.iter_mut().zip(&slots) {
+                        raw.bm25 = scores[slot as usize];
+                    }
+                });
+            }
+        }
+        if let Some(vector) = &self.vector {
+            for (raw, &slot) in raws.iter_mut().zip(&slots) {
+                raw.cosine = self.state.rows.cosine(vector, slot);
+            }
+        }
+        self.fuse(&slots, &raws)
+    }
+
+    fn fuse(&self, slots: &[u32], raws: &[Raw]) -> (Fusion, Vec<Scored>) {
+        let mut fusion = self.fusion();
+        raws.iter().for_each(|&raw| fusion.see(raw));
+        let mut top = Top::new(self.limit, self.min_score);
+        for (&slot, &raw) in slots.iter().zip(raws) {
+            let score = fusion.fuse(raw).score;
+            if score >= top.floor() {
+                let id = self.state.ids[slot as usize];
+                top.show(Scored { score, id, slot });
+            }
+        }
+        (fusion, top.finish())
+    }
+
+    /// The best by words and the nearest by vector, each more than are wanted, and of these the
+    /// best by both. `None` if the graph cannot serve: too few of its neighbours are candidates.
+    fn by_graph(&self, vector: &Unit, graph: &GraphPart) -> Option<(Fusion, Vec<Scored>)> {
+        let wanted = (self.limit * 4).clamp(48, NEAREST_MAX.max(self.limit));
+        let mask = self.mask();
+        let mut slots = self.nearest(vector, graph, wanted, &mask)?;
+        slots.extend(
+            self.best_by_words(wanted, &mask)
+                .iter()
+                .map(|scored| scored.slot),
+        );
+        slots.sort_unstable();
+        slots.dedup();
+        let raw = |&slot: &u32| Raw {
+            bm25: self.question.score(slot),
+            cosine: self.state.rows.cosine(vector, slot),
+        };
+        let raws: Vec<Raw> = slots.iter().map(raw).collect();
+        Some(self.fuse(&slots, &raws))
+    }
+
+    /// The nearest candidates: from the graph, and of the tail that it does not have yet.
+    fn nearest(
+        &self,
+        vector: &Unit,
+        graph: &GraphPart,
+        wanted: usize,
+        mask: &Mask,
+    ) -> Option<Vec<u32>> {
+        let inside = match &self.candidates {
+            Some(slots) => slots.intersection_len(&graph.members),
+            None => graph.members.len(),
+        };
+        // So many of the nearest must be asked for that enough of them are candidates.
+        let share = inside as f64 / graph.entries.len().max(1) as f64;
+        let ask = (wanted as f64 / share * 1.25).ceil();
+        if share < 1.0 && ask > NEAREST_MAX as f64 {
+            return None;
+        }
+        let near = match graph.graph.nearest(vector, (ask as usize).min(NEAREST_MAX)) {
+            Ok(near) => near,
+            Err(error) => {
+                tracing::warn!(%error, "Vector graph failed; comparing vectors one by one.");
+                return None;
+            }
+        };
+        let candidate = |slot: &u32| graph.members.contains(*slot) && mask.contains(*slot);
+        let slots = near
+            .iter()
+            .filter_map(|near| graph.slot_of(near.key))
+            .filter(candidate);
+        let mut slots: Vec<u32> = slots.collect();
+        if (slots.len() as u64) < inside.min(wanted.min(self.limit * 2) as u64) {
+            return None;
+        }
+        let mut top = Top::new(wanted, 0.0);
+        for slot in self.state.tail.iter().filter(|&slot| mask.contains(slot)) {
+            let score = self.state.rows.cosine(vector, slot);
+            if score >= top.floor() {
+                let id = self.state.ids[slot as usize];
+                top.show(Scored { score, id, slot });
+            }
+        }
+        slots.extend(top.finish().iter().map(|scored| scored.slot));
+        Some(slots)
+    }
+
+    fn explain(&self, fusion: &Fusion, slot: u32, terms: &Terms) -> Parts {
+        let cosine = |vector| self.state.rows.cosine(vector, slot);
+        let raw = Raw {
+            bm25: self.question.score(slot),
+            cosine: self.vector.as_ref().map_or(0.0, cosine),
+        };
+        let part = |&(place, score): &(usize, f32)| TermPart {
+            term: terms.counts[place].term.clone(),
+            score,
+        };
+        Parts {
+            raw,
+            fused: fusion.fuse(raw),
+            weights: fusion.weights(),
+            terms: self.question.parts(slot).iter().map(part).collect(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The model: a map of memories, every score from its definition, in f64.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use manushya_core::model::Memory;
+use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::tokens;
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::unit::UnixMillis;
+
+use super::super::{AttributeFilter, Facts, SlotFacts, Unit};
+
+/// Memories by id.
+#[derive(Default)]
+pub struct Model {
+    pub memories: BTreeMap<MemoryId, Memory>,
+}
+
+/// A policy made from a number: over the facts it reads, it lets two of three pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub reads: Facts,
+    pub salt: u64,
+}
+
+impl Policy {
+    pub fn decide(self, facts: &SlotFacts<'_>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        self.salt.hash(&mut hasher);
+        facts.id.map(MemoryId::to_bytes).hash(&mut hasher);
+        facts.owner.map(|owner| owner.to_bytes()).hash(&mut hasher);
+        (facts.kind, facts.namespace, facts.session).hash(&mut hasher);
+        (facts.tags, facts.trust, facts.age_seconds).hash(&mut hasher);
+        facts
+            .metadata
+            .map(|map| serde_json::to_string(map).unwrap())
+            .hash(&mut hasher);
+        !hasher.finish().is_multiple_of(3)
+    }
+
+    fn passes(self, memory: &Memory, now: UnixMillis) -> bool {
+        let read = |fact| self.reads.contains(fact);
+        let content = &memory.content;
+        let tags: Vec<Arc<str>> = content.tags.iter().map(|tag| tag.as_str().into()).collect();
+        let age = (now.0 - memory.created_at.0) / 1000;
+        self.decide(&SlotFacts {
+            id: read(Facts::ID).then_some(memory.id),
+            owner: read(Facts::OWNER).then_some(memory.owner),
+            kind: read(Facts::KIND).then_some(content.kind.as_str()),
+            namespace: read(Facts::NAMESPACE).then_some(content.namespace.as_str()),
+            tags: if read(Facts::TAGS) { &tags } else { &[] },
+            session: read(Facts::SESSION)
+                .then(|| content.session.as_ref().map(|session| session.as_str()))
+                .flatten(),
+            trust: read(Facts::TRUST).then_some(content.trust.percent()),
+            age_seconds: read(Facts::AGE).then_some(u64::try_from(age).unwrap_or(0)),
+            metadata: (read(Facts::METADATA) && !content.metadata.is_empty())
+                .then_some(&content.metadata),
+        })
+    }
+}
+
+/// What is asked of the model.
+pub struct Ask<'a> {
+    pub query: &'a str,
+    pub vector: Option<&'a [f32]>,
+    pub mode: Mode,
+    pub filter: &'a AttributeFilter,
+    pub permit: Option<Policy>,
+    pub rule: Option<Policy>,
+    pub now: UnixMillis,
+}
+
+fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
+    let content = &memory.content;
+    (filter.kinds.is_empty() || filter.kinds.contains(&content.kind))
+        && filter.tags.iter().all(|tag| content.tags.contains(tag))
+        && filter.owner.is_none_or(|owner| owner == memory.owner)
+        && filter
+            .namespace
+            .as_ref()
+            .is_none_or(|path| content.namespace.path().contains(&path.as_str()))
+        && (filter.session.is_none() || filter.session == content.session)
+        && filter.since.is_none_or(|since| memory.created_at >= since)
+        && filter.until.is_none_or(|until| memory.created_at < until)
+}
+
+fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {
+    let mut counts = BTreeMap::new();
+    let mut words = 0.0;
+    let tags = memory.content.tags.iter().map(|tag| tag.as_str());
+    for text in std::iter::once(memory.content.text.as_str()).chain(tags) {
+        for term in tokens::terms(text).counts {
+            *counts.entry(term.term).or_insert(0.0) += f64::from(term.count);
+            words += f64::from(term.count);
+        }
+    }
+    (counts, words)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let (a, b) = (Unit::new(a).unwrap(), Unit::new(b).unwrap());
+    let wide = |unit: &Unit| -> Vec<f64> {
+        unit.values()
+            .iter()
+            .map(|value| f64::from(value.to_f32()))
+            .collect()
+    };
+    wide(&a).iter().zip(wide(&b)).map(|(x, y)| x * y).sum()
+}
+
+impl Model {
+    /// The memories that may be seen and are meant.
+    pub fn candidates(&self, ask: &Ask<'_>) -> Vec<&Memory> {
+        let permitted = self.permitted(ask);
+        let rule = |memory: &&Memory| ask.rule.is_none_or(|rule| rule.passes(memory, ask.now));
+        let both = permitted
+            .into_iter()
+            .filter(|memory| meant(ask.filter, memory));
+        both.filter(rule).collect()
+    }
+
+    fn permitted(&self, ask: &Ask<'_>) -> Vec<&Memory> {
+        let live = self
+            .memories
+            .values()
+            .filter(|memory| memory.is_live(ask.now));
+        let may = |memory: &&Memory| ask.permit.is_none_or(|rule| rule.passes(memory, ask.now));
+        live.filter(may).collect()
+    }
+
+    /// Every result with its score, best first.
+    pub fn search(&self, ask: &Ask<'_>) -> Vec<(MemoryId, f64)> {
+        let permitted: Vec<_> = self.permitted(ask).into_iter().map(counts).collect();
+        let documents = permitted.len() as f64;
+        let average = permitted.iter().map(|(_, words)| words).sum::<f64>() / documents.max(1.0);
+        let average = average.max(1.0);
+        let query = tokens::terms(ask.query).counts;
+        let bm25 = |memory: &Memory| -> f64 {
+            let (counts, words) = counts(memory);
+            let part = |term: &tokens::TermCount| {
+                let holding = permitted
+                    .iter()
+                    .filter(|(all, _)| all.contains_key(&term.term));
+                let holding = holding.count() as f64;
+                let idf = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln();
+                let count = counts.get(&term.term).copied().unwrap_or(0.0);
+                let norm = 1.2 * (0.25 + 0.75 * words / average);
+                f64::from(term.count) * idf * count * 2.2 / (count + norm)
+            };
+            query.iter().map(part).sum()
+        };
+        let near = |memory: &Memory| match (&memory.vector, ask.vector) {
+            (Some(vector), Some(query)) => cosine(vector, query).max(0.0),
+            _ => 0.0,
+        };
+        let (lexical, semantic) = match ask.mode {
+            Mode::Hybrid => (0.5, 0.5),
+            Mode::Lexical => (1.0, 0.0),
+            Mode::Semantic => (0.0, 1.0),
+        };
+        let raw = |memory: &&Memory| (memory.id, bm25(memory), near(memory));
+        let raws: Vec<_> = self.candidates(ask).iter().map(raw).collect();
+        let best = |part: fn(&(MemoryId, f64, f64)) -> f64| {
+            raws.iter().map(part).fold(0.0, f64::max).max(1e-30)
+        };
+        let (best_bm25, best_cosine) = (best(|raw| raw.1), best(|raw| raw.2));
+        let fused = |&(id, bm25, cosine): &(MemoryId, f64, f64)| {
+            (
+                id,
+                lexical * bm25 / best_bm25 + semantic * cosine / best_cosine,
+            )
+        };
+        let mut results: Vec<_> = raws.iter().map(fused).filter(|&(_, s)| s > 1e-9).collect();
+        results.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        results
+    }
+}

@@ -1,0 +1,76 @@
+//! What the daemon does by the clock: sweeping what is due, tending the index, saving it.
+
+pub mod snapshot;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle as Task;
+
+use crate::service::{Service, stopped};
+
+/// How often the index is tended when there is nothing to do.
+const TEND_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The running jobs.
+pub struct Jobs {
+    sweeper: Task<()>,
+    gardener: JoinHandle<()>,
+}
+
+impl Jobs {
+    /// Waits until the jobs have noticed that they shall stop.
+    pub async fn join(self) {
+        let _ = self.sweeper.await;
+        let gardener = self.gardener;
+        let _ = tokio::task::spawn_blocking(move || gardener.join()).await;
+    }
+}
+
+/// Starts the jobs; they end when `stop` turns true.
+///
+/// # Errors
+///
+/// If the system gives no thread.
+pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result<Jobs> {
+    let sweeper = tokio::spawn(sweep(service.clone(), stop.clone()));
+    let (service, stop) = (service.clone(), stop.clone());
+    let gardener = std::thread::Builder::new()
+        .name("gardener".to_owned())
+        .spawn(move || tend(&service, &stop))?;
+    Ok(Jobs { sweeper, gardener })
+}
+
+/// Erases what is due, by the clock.
+async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(service.config.sweep_interval);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => match service.sweep().await {
+                Ok(0) => {}
+                Ok(memories) => tracing::info!(memories, "Swept what was due."),
+                Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
+            },
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Moves vectors into the graphs and saves them, beside everything else.
+fn tend(service: &Service, stop: &watch::Receiver<bool>) {
+    let mut saved = std::time::Instant::now();
+    while !*stop.borrow() {
+        let busy = service.indexes.tend();
+        if saved.elapsed() >= service.config.snapshot_interval {
+            snapshot::save_all(service);
+            saved = std::time::Instant::now();
+        }
+        if !busy {
+            std::thread::sleep(TEND_INTERVAL);
+        }
+    }
+}

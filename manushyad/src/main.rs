@@ -1,0 +1,7 @@
+//! The program `manushyad`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    manushyad::main_entry()
+}

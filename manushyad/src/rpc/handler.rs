@@ -1,0 +1,226 @@
+//! One method a message: authenticate, call, translate.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use manushya_core::command::Context as Request;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::RequestId;
+use manushya_protocol::v1::audit::{
+    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+};
+use manushya_protocol::v1::common::{Call, Done, Listed};
+use manushya_protocol::v1::hello::{Hello, Welcome};
+use manushya_protocol::v1::identity::{
+    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
+    IdentityView, TenantRef, TenantView,
+};
+use manushya_protocol::v1::memory::{
+    MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
+    MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
+    SearchResults,
+};
+use manushya_protocol::v1::policy::{
+    DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
+    PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
+};
+use manushya_protocol::v1::purge::{
+    PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
+};
+use manushya_protocol::v1::service::{Manushya, Reply};
+use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
+use manushya_protocol::v1::token::{
+    TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
+};
+use manushya_protocol::version;
+use tarpc::context::Context;
+use tokio::sync::Notify;
+use tracing::Instrument;
+
+use crate::auth::PeerCred;
+use crate::service::{Caller, Credential, Service};
+
+/// What this daemon can do beyond the base.
+const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run"];
+
+/// One connection's state, shared by its requests.
+#[derive(Clone)]
+pub struct Session {
+    service: Arc<Service>,
+    peer: PeerCred,
+    /// Set once, by the hello.
+    caller: Arc<OnceLock<Caller>>,
+    greeted: Arc<Notify>,
+}
+
+impl Session {
+    /// A connection that has not said hello.
+    pub fn new(service: Arc<Service>, peer: PeerCred) -> Self {
+        Self { service, peer, caller: Arc::default(), greeted: Arc::default() }
+    }
+
+    /// Told when hello was said.
+    pub fn greeted(&self) -> Arc<Notify> {
+        self.greeted.clone()
+    }
+
+    fn caller(&self) -> Result<&Caller, WireError> {
+        self.caller.get().ok_or_else(|| {
+            WireError::new(ErrorCode::Unauthenticated, "hello has to come first")
+                .reason("every connection opens with hello")
+        })
+    }
+
+    /// Runs one request under its id: a span, the caller, then the service.
+    async fn run<T, F, Fut>(&self, method: &'static str, call: Call, serve: F) -> Reply<T>
+    where
+        F: FnOnce(Arc<Service>, Request) -> Fut,
+        Fut: Future<Output = Reply<T>>,
+    {
+        let request_id = self.service.new_request_id();
+        let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
+        let started = Instant::now();
+        let outcome = async {
+            let caller = self.caller()?;
+            let context = self.service.authenticate(caller, &call, request_id).await?;
+            serve(self.service.clone(), context).await
+        }
+        .instrument(span.clone())
+        .await;
+        let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match &outcome {
+            Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
+            Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
+        }
+        outcome.map_err(|error| named(error, request_id))
+    }
+
+    fn welcome(&self, hello: Hello) -> Result<(Caller, u32), WireError> {
+        let client: String = hello.client.chars().filter(|c| !c.is_control()).take(64).collect();
+        let Some(api) = version::negotiate(hello.api_min, hello.api_max) else {
+            let message = format!(
+                "the daemon speaks protocol {} to {}, the client {} to {}",
+                version::API_MIN,
+                version::API,
+                hello.api_min,
+                hello.api_max
+            );
+            return Err(WireError::new(ErrorCode::VersionMismatch, message)
+                .hint("bring both to the same version, then: manushyactl down; manushyactl up"));
+        };
+        let credential = hello.token.map_or(Credential::Peer, Credential::Token);
+        tracing::debug!(client, peer_uid = self.peer.uid, "A client said hello.");
+        Ok((Caller { peer: self.peer, credential, transport: "unix" }, api))
+    }
+}
+
+fn named(error: WireError, request_id: RequestId) -> WireError {
+    if error.request_id.is_some() { error } else { error.request(request_id) }
+}
+
+/// Methods that all have the same shape.
+macro_rules! forward {
+    ($($method:ident($($argument:ident: $kind:ty)?) -> $reply:ty;)*) => {
+        $(async fn $method(self, _: Context, call: Call $(, $argument: $kind)?) -> Reply<$reply> {
+            self.run(stringify!($method), call, |service, context| async move {
+                service.$method(context $(, $argument)?).await
+            })
+            .await
+        })*
+    };
+}
+
+impl Manushya for Session {
+    async fn hello(self, _: Context, hello: Hello) -> Reply<Welcome> {
+        let request_id = self.service.new_request_id();
+        let (caller, api) = self.welcome(hello).map_err(|error| named(error, request_id))?;
+        let shows_token = matches!(caller.credential, Credential::Token(_));
+        // Without a token a peer may be nobody here; such a one may ask for the status only.
+        let known = self.service.resolve_quietly(&caller, request_id);
+        let identity = match known {
+            Ok(context) => Some(self.service.whoami(&context)),
+            Err(_) if !shows_token => None,
+            Err(_) => {
+                let refused = self.service.authenticate(&caller, &Call::default(), request_id).await;
+                let error = refused.err().unwrap_or_else(|| {
+                    WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
+                });
+                return Err(named(error, request_id));
+            }
+        };
+        if self.caller.set(caller).is_err() {
+            let error = WireError::new(ErrorCode::Conflict, "hello was said already")
+                .reason("a connection has one credential for its whole life");
+            return Err(named(error, request_id));
+        }
+        self.greeted.notify_one();
+        Ok(Welcome {
+            daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
+            api,
+            capabilities: CAPABILITIES.iter().map(|&name| name.to_owned()).collect(),
+            caller: identity,
+        })
+    }
+
+    async fn whoami(self, _: Context, call: Call) -> Reply<WhoAmI> {
+        self.run("whoami", call, |service, context| async move { Ok(service.whoami(&context)) })
+            .await
+    }
+
+    async fn status(self, _: Context, call: Call) -> Reply<Status> {
+        let request_id = self.service.new_request_id();
+        let caller = self.caller().map_err(|error| named(error, request_id))?;
+        drop(call);
+        let context = self.service.resolve_quietly(caller, request_id).ok();
+        Ok(self.service.status(context.as_ref()))
+    }
+
+    forward! {
+        doctor() -> Diagnosis;
+        shutdown() -> Done;
+        tenant_create(request: TenantRef) -> TenantView;
+        tenant_list() -> Listed<TenantView>;
+        tenant_show(request: TenantRef) -> TenantView;
+        tenant_delete(request: TenantRef) -> Purged;
+        identity_create(request: IdentityCreate) -> IdentityCreated;
+        identity_list(request: IdentityList) -> Listed<IdentityView>;
+        identity_show(request: IdentityRef) -> IdentityView;
+        identity_update(request: IdentityUpdate) -> IdentityView;
+        identity_delete(request: IdentityRef) -> Done;
+        identity_export(request: IdentityRef) -> IdentityExport;
+        token_issue(request: TokenIssue) -> TokenIssued;
+        token_list(request: TokenList) -> Listed<TokenView>;
+        token_inspect(request: TokenInspect) -> TokenView;
+        token_revoke(request: TokenRevoke) -> Done;
+        memory_add(request: MemoryAdd) -> MemoryAdded;
+        memory_add_many(request: MemoryAddMany) -> MemoryAddedMany;
+        memory_get(request: MemoryRef) -> MemoryView;
+        memory_list(request: MemoryList) -> Listed<MemoryView>;
+        memory_search(request: MemorySearch) -> SearchResults;
+        memory_update(request: MemoryUpdate) -> MemoryView;
+        memory_history(request: MemoryHistory) -> Listed<MemoryView>;
+        memory_restore(request: MemoryRef) -> MemoryView;
+        memory_delete(request: MemoryDelete) -> Done;
+        memory_export(request: MemoryList) -> Listed<MemoryView>;
+        memory_stats(request: MemoryStatsOf) -> MemoryStats;
+        policy_apply(request: PolicyApply) -> PolicyApplied;
+        policy_list(request: PolicyList) -> Listed<PolicyView>;
+        policy_show(request: PolicyRef) -> PolicyView;
+        policy_delete(request: PolicyRef) -> Done;
+        policy_set_active(request: PolicySetActive) -> PolicyView;
+        policy_validate(request: PolicyValidate) -> PolicyValidated;
+        policy_test(request: PolicyTest) -> Explanation;
+        policy_can_i(request: PolicyQuestion) -> DecisionView;
+        policy_explain(request: PolicyQuestion) -> Explanation;
+        audit_list(request: AuditList) -> Listed<AuditView>;
+        audit_show(request: AuditRef) -> AuditView;
+        audit_tail(request: AuditTail) -> AuditTailed;
+        audit_read(request: AuditRead) -> AuditBytes;
+        audit_head() -> AuditHeadView;
+        purge_plan(request: PurgePlanCreate) -> PlanView;
+        purge_apply(request: PurgeApply) -> Purged;
+        purge_list(request: PurgeList) -> Listed<PlanView>;
+        purge_run(request: PurgeRun) -> Purged;
+    }
+}

@@ -1,0 +1,7 @@
+//! The socket door: tarpc over a unix socket. It translates and decides nothing.
+
+mod handler;
+mod server;
+mod transport;
+
+pub use server::{Server, bind};

@@ -1,0 +1,191 @@
+//! Accepting connections: who is there is known before a byte is read, and everything is bounded.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt;
+use manushya_protocol::client::{Client, Connect};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::limits;
+use parking_lot::Mutex;
+use tarpc::server::{BaseChannel, Channel};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::handler::Session;
+use super::transport::Transport;
+use crate::auth::PeerCred;
+use crate::service::{Service, stopped};
+
+/// How long a drain waits for requests in flight.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Binds the socket in a folder of its own, for its owner only. A socket that nobody serves is
+/// replaced; one that answers is left alone. The caller holds the home's lock.
+///
+/// # Errors
+///
+/// `CONFLICT` if a daemon answers there, `INVALID_ARGUMENT` if the place cannot be used.
+pub async fn bind(socket: &Path) -> Result<UnixListener, WireError> {
+    let unusable = |error: io::Error| {
+        let message = format!("the socket {} cannot be made", socket.display());
+        WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
+    };
+    if let Some(folder) = socket.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    }
+    if socket.exists() {
+        let mut probe = Connect::new(socket);
+        probe.timeout = Duration::from_secs(2);
+        match Client::connect(probe).await {
+            Err(error) if error.code == ErrorCode::Unreachable => {
+                std::fs::remove_file(socket).map_err(unusable)?;
+            }
+            // Whatever it says: somebody is there.
+            Ok(_) | Err(_) => {
+                let message = format!("a daemon serves {} already", socket.display());
+                return Err(WireError::new(ErrorCode::Conflict, message)
+                    .reason("it answers at the socket")
+                    .hint("manushyactl status"));
+            }
+        }
+    }
+    let listener = UnixListener::bind(socket).map_err(unusable)?;
+    let only_owner = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(socket, only_owner).map_err(unusable)?;
+    Ok(listener)
+}
+
+/// Connections of each user, to bound them.
+#[derive(Default)]
+struct PerUser(Mutex<HashMap<u32, usize>>);
+
+impl PerUser {
+    fn enter(self: &Arc<Self>, uid: u32) -> Option<Seat> {
+        let mut users = self.0.lock();
+        let taken = users.entry(uid).or_default();
+        if *taken >= limits::CONNECTIONS_PER_UID_MAX {
+            return None;
+        }
+        *taken += 1;
+        Some(Seat { users: self.clone(), uid })
+    }
+}
+
+/// One connection's place; given back when dropped.
+struct Seat {
+    users: Arc<PerUser>,
+    uid: u32,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut users = self.users.0.lock();
+        if let Some(taken) = users.get_mut(&self.uid) {
+            *taken -= 1;
+            if *taken == 0 {
+                users.remove(&self.uid);
+            }
+        }
+    }
+}
+
+/// Serves the socket until told to stop.
+pub struct Server {
+    service: Arc<Service>,
+    users: Arc<PerUser>,
+}
+
+impl Server {
+    /// A server of `service`.
+    pub fn new(service: Arc<Service>) -> Self {
+        Self { service, users: Arc::default() }
+    }
+
+    /// Accepts connections until `stop` turns true, then lets what is in flight finish.
+    pub async fn serve(self, listener: UnixListener, mut stop: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        let later = stop.clone();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => self.admit(stream, &mut connections, &later),
+                    Err(error) => {
+                        // Out of descriptors, most likely: they come back as connections end.
+                        tracing::warn!(%error, "A connection could not be accepted.");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+                () = stopped(&mut stop) => break,
+            }
+        }
+        drop(listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("Some connections did not finish in time.");
+        }
+    }
+
+    fn admit(
+        &self,
+        stream: UnixStream,
+        connections: &mut JoinSet<()>,
+        stop: &watch::Receiver<bool>,
+    ) {
+        let Ok(peer) = PeerCred::of(&stream) else { return };
+        let Some(seat) = self.users.enter(peer.uid) else {
+            tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
+            return;
+        };
+        let service = self.service.clone();
+        let stop = stop.clone();
+        connections.spawn(async move {
+            service.connections.fetch_add(1, Ordering::Relaxed);
+            // Its own task catches what a hostile frame may do to the protocol's machinery.
+            let served = tokio::spawn(connection(service.clone(), stream, peer, stop)).await;
+            if served.is_err() {
+                tracing::warn!(peer_uid = peer.uid, "A connection ended in a panic.");
+            }
+            service.connections.fetch_sub(1, Ordering::Relaxed);
+            drop(seat);
+        });
+    }
+}
+
+async fn connection(
+    service: Arc<Service>,
+    stream: UnixStream,
+    peer: PeerCred,
+    mut stop: watch::Receiver<bool>,
+) {
+    let session = Session::new(service, peer);
+    let greeted = session.greeted();
+    let channel = BaseChannel::with_defaults(Transport::new(stream));
+    let requests = channel
+        .execute(manushya_protocol::v1::service::Manushya::serve(session))
+        .for_each_concurrent(limits::IN_FLIGHT_MAX, |request| async {
+            // A request that panics ends itself and not the others of its connection.
+            let _ = tokio::spawn(request).await;
+        });
+    let silence = async {
+        let patience = Duration::from_secs(limits::HELLO_SECONDS_MAX);
+        if tokio::time::timeout(patience, greeted.notified()).await.is_ok() {
+            futures::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = requests => {}
+        () = silence => tracing::debug!(peer_uid = peer.uid, "A connection never said hello."),
+        () = stopped(&mut stop) => {
+            // Requests in flight run in tasks of their own; their replies need a moment to leave.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

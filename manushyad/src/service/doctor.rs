@@ -1,0 +1,221 @@
+//! Checking the daemon's side: files, keys, store, index, audit log, clock, disk.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use manushya_core::audit::Verifier;
+use manushya_core::command::Context;
+use manushya_core::decide;
+use manushya_core::model::{Action, Decision, Memory};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::v1::system::{Check, Diagnosis, Verdict};
+
+use parking_lot::Mutex;
+
+use super::writer::chain;
+use super::{Service, unreadable};
+
+/// Below this many free bytes the disk counts as nearly full.
+const FREE_BYTES_MIN: u64 = 256 << 20;
+
+fn check(id: &str, verdict: Verdict, evidence: String, fix: Option<&str>) -> Check {
+    let fix = fix.filter(|_| verdict != Verdict::Ok).map(str::to_owned);
+    Check { id: id.to_owned(), verdict, evidence, fix }
+}
+
+impl Service {
+    /// Checks everything the daemon can see of itself.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said, or `INTERNAL` if the checks themselves failed.
+    pub async fn doctor(self: std::sync::Arc<Self>, context: Context) -> Result<Diagnosis, WireError> {
+        self.read(&context, |view, context| {
+            let mut access = decide::tenant::require_operator(view, context, Action::Read)?;
+            access.audit.decision = Decision::Allow;
+            Ok(access.plan(Vec::new(), 1, ()))
+        })
+        .await?;
+        let service = self.clone();
+        let checks = tokio::task::spawn_blocking(move || service.checks());
+        let checks = checks.await.map_err(|_| {
+            WireError::new(ErrorCode::Internal, "the checks failed").hint("look at the daemon's log")
+        })?;
+        Ok(Diagnosis { checks })
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![
+            self.check_permissions(),
+            self.check_recovery_key(),
+            self.check_store(),
+            self.check_audit(),
+            self.check_disk(),
+            self.check_queue(),
+        ];
+        checks.extend(self.check_indexes());
+        checks
+    }
+
+    fn check_permissions(&self) -> Check {
+        let mut open = Vec::new();
+        open_to_others(&self.config.home.data, &mut open);
+        let evidence = match open.first() {
+            None => "all files are for their owner only".to_owned(),
+            Some(path) => format!("{} files are open to others, first {path}", open.len()),
+        };
+        let verdict = if open.is_empty() { Verdict::Ok } else { Verdict::Failure };
+        check("files.permissions", verdict, evidence, Some("chmod -R go= on the data folder"))
+    }
+
+    fn check_recovery_key(&self) -> Check {
+        if self.vault.recovery_key_present() {
+            let evidence = "the recovery key lies on this machine, beside what it recovers";
+            let fix = "move keys/recovery.age-key out of the data folder to a safe place offline";
+            return check("keys.recovery", Verdict::Warning, evidence.to_owned(), Some(fix));
+        }
+        check("keys.recovery", Verdict::Ok, "the recovery key is kept elsewhere".to_owned(), None)
+    }
+
+    fn check_store(&self) -> Check {
+        let id = "store.integrity";
+        match self.store.verify() {
+            Ok(report) if report.is_good() => {
+                let evidence = format!(
+                    "{} memories and {} earlier versions open, and all tables agree",
+                    report.memories, report.versions
+                );
+                check(id, Verdict::Ok, evidence, None)
+            }
+            Ok(report) => {
+                let first = report.findings.first().map_or("", String::as_str);
+                let evidence = format!("{} findings, first: {first}", report.findings_total);
+                check(id, Verdict::Failure, evidence, Some("restore a backup"))
+            }
+            Err(error) => {
+                check(id, Verdict::Failure, chain(&error), Some("restore a backup"))
+            }
+        }
+    }
+
+    fn check_audit(&self) -> Check {
+        let id = "audit.chain";
+        match self.verify_audit() {
+            Ok(entries) => {
+                check(id, Verdict::Ok, format!("{entries} entries verify against the head"), None)
+            }
+            Err(reason) => {
+                let fix = "keep the files as evidence and restore a backup";
+                check(id, Verdict::Failure, reason, Some(fix))
+            }
+        }
+    }
+
+    fn verify_audit(&self) -> Result<u64, String> {
+        let view = self.view().map_err(|error| error.to_string())?;
+        let head = view.published.head.clone();
+        let mut verifier = Verifier::new();
+        let mut from = AuditSeq(1);
+        while from.0 <= head.size() {
+            let chunk = view
+                .snapshot
+                .audit(from, 1 << 20, 4096)
+                .map_err(|error| unreadable(&error).to_string())?;
+            let Some((last, _)) = chunk.last() else { break };
+            from = AuditSeq(last.0 + 1);
+            for (seq, bytes) in chunk.iter().filter(|(seq, _)| seq.0 <= head.size()) {
+                verifier.push(bytes).map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
+            }
+        }
+        let checkpoint = super::audit::checkpoint(&head).map_err(|error| error.message)?;
+        verifier.finish(&checkpoint).map(|summary| summary.size).map_err(|broken| chain(&broken))
+    }
+
+    /// Whether the index of each tenant holds exactly what the store holds and can be searched.
+    fn check_indexes(&self) -> Vec<Check> {
+        let directory = self.writer.published().directory.clone();
+        let one = |tenant: &manushya_core::model::Tenant| {
+            let id = format!("index.{}", tenant.name);
+            // A write may be between the store and the index; it is there on the second look.
+            for attempt in 0..20 {
+                match self.index_difference(tenant.id) {
+                    Ok((memories, None)) => {
+                        let evidence = format!("{memories} memories, the same as in the store");
+                        return check(&id, Verdict::Ok, evidence, None);
+                    }
+                    Ok((_, Some(difference))) if attempt == 19 => {
+                        let fix = "manushyactl down; manushyactl up (the index is rebuilt)";
+                        return check(&id, Verdict::Failure, difference, Some(fix));
+                    }
+                    Ok(_) => std::thread::sleep(std::time::Duration::from_millis(50)),
+                    Err(error) => {
+                        return check(&id, Verdict::Failure, error.to_string(), None);
+                    }
+                }
+            }
+            check(&id, Verdict::Ok, String::new(), None)
+        };
+        directory.tenants().map(|tenant| one(tenant)).collect()
+    }
+
+    fn index_difference(
+        &self,
+        tenant: manushya_protocol::id::TenantId,
+    ) -> Result<(usize, Option<String>), WireError> {
+        let indexed: BTreeSet<(MemoryId, u32)> =
+            self.indexes.ids(tenant).into_iter().collect();
+        let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
+        let live = Mutex::new(BTreeSet::new());
+        let visit = |memory: Memory| {
+            if memory.deleted_at.is_none() {
+                live.lock().insert((memory.id, memory.version));
+            }
+        };
+        snapshot.for_each_memory(Some(tenant), 2, visit).map_err(|error| unreadable(&error))?;
+        let stored = live.into_inner();
+        if indexed == stored {
+            return Ok((stored.len(), None));
+        }
+        let missing = stored.difference(&indexed).count();
+        let extra = indexed.difference(&stored).count();
+        Ok((stored.len(), Some(format!("{missing} are missing from the index, {extra} are stale"))))
+    }
+
+    fn check_disk(&self) -> Check {
+        let id = "disk.space";
+        match fs4::available_space(&self.config.home.data) {
+            Ok(bytes) => {
+                let evidence = format!("{} MiB free", bytes >> 20);
+                let verdict = if bytes < FREE_BYTES_MIN { Verdict::Warning } else { Verdict::Ok };
+                check(id, verdict, evidence, Some("make room: a full disk stops every change"))
+            }
+            Err(error) => check(id, Verdict::Warning, error.to_string(), None),
+        }
+    }
+
+    fn check_queue(&self) -> Check {
+        let evidence = format!("{} commands wait", self.writer.queued());
+        let verdict = if self.writer.has_failed() { Verdict::Failure } else { Verdict::Ok };
+        check("writer", verdict, evidence, Some("look at the daemon's log"))
+    }
+}
+
+/// Collects the files below `folder` that others may read or write.
+fn open_to_others(folder: &Path, open: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        open.push(folder.display().to_string());
+        return;
+    };
+    for entry in entries.flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.mode() & 0o077 != 0 {
+            open.push(entry.path().display().to_string());
+        }
+        if metadata.is_dir() {
+            open_to_others(&entry.path(), open);
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Memories, all but search.
+
+use manushya_core::command::{AddMemory, Context, DeleteMemory};
+use manushya_core::decide;
+use manushya_core::decide::Refusal;
+use manushya_core::decide::access::{Access, draft};
+use manushya_core::decide::memory::Added;
+use manushya_core::model::{Action, Memory, Resource};
+use manushya_core::view::View;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::limits;
+use manushya_protocol::v1::common::{Done, Listed};
+use manushya_protocol::v1::memory::{
+    ItemResult, MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete,
+    MemoryFilter, MemoryHistory, MemoryList, MemoryRef, MemoryStats, MemoryStatsOf, MemoryUpdate,
+    MemoryView,
+};
+
+use super::permit::{Choice, Permission};
+use super::view::ReadView;
+use super::{Service, convert, page, unreadable};
+
+impl Service {
+    /// The vector of a text; none where it carries no meaning to the embedder.
+    pub(super) fn embed(&self, text: &str) -> Option<Vec<f32>> {
+        self.ports.embedder.embed(text)
+    }
+
+    fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
+        let mut command = convert::add_memory(request, self.new_memory_id(), context.now)
+            .map_err(|error| convert::invalid(&error))?;
+        command.vector = self.embed(&command.content.text);
+        Ok(command)
+    }
+
+    /// Adds a memory.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn memory_add(
+        &self,
+        context: Context,
+        request: MemoryAdd,
+    ) -> Result<MemoryAdded, WireError> {
+        let command = self.adding(&context, request)?;
+        let fallback = draft(&context, Action::Create, Resource::Memory);
+        let added = self
+            .change(fallback, move |txn| decide::memory::add(txn, &context, command))
+            .await?;
+        Ok(show_added(added))
+    }
+
+    /// Adds a batch of memories, each on its own.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` if there are too many; otherwise each item has its own result.
+    pub async fn memory_add_many(
+        &self,
+        context: Context,
+        request: MemoryAddMany,
+    ) -> Result<MemoryAddedMany, WireError> {
+        if request.items.len() > limits::BATCH_ITEMS_MAX {
+            let message = format!("a batch holds at most {} memories", limits::BATCH_ITEMS_MAX);
+            return Err(WireError::new(ErrorCode::InvalidArgument, message));
+        }
+        let mut results: Vec<Option<ItemResult>> = Vec::with_capacity(request.items.len());
+        let mut commands = Vec::with_capacity(request.items.len());
+        for item in request.items {
+            match self.adding(&context, item) {
+                Ok(command) => {
+                    let context = context.clone();
+                    let fallback = draft(&context, Action::Create, Resource::Memory);
+                    let decide =
+                        move |txn: &crate::store::Txn| decide::memory::add(txn, &context, command);
+                    commands.push((fallback, decide));
+                    results.push(None);
+                }
+                Err(error) => results.push(Some(ItemResult::Err(error))),
+            }
+        }
+        let mut fates = self.writer.run_many(commands).await?.into_iter();
+        let results = results.into_iter().map(|result| match result {
+            Some(result) => result,
+            None => match fates.next() {
+                Some(Ok((added, _))) => ItemResult::Ok(show_added(added)),
+                Some(Err(error)) => ItemResult::Err(error),
+                None => ItemResult::Err(WireError::new(ErrorCode::Internal, "an item was lost")),
+            },
+        });
+        Ok(MemoryAddedMany { results: results.collect() })
+    }
+
+    /// Shows a memory.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn memory_get(
+        &self,
+        context: Context,
+        request: MemoryRef,
+    ) -> Result<MemoryView, WireError> {
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
+            let memory = access.require_memory(view, request.id)?;
+            if !memory.is_live(context.now) {
+                return Err(access.not_found(request.id));
+            }
+            Ok(access.plan(Vec::new(), 1, convert::memory(directory, memory)))
+        })
+        .await
+    }
+
+    /// Lists memories, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn memory_list(
+        &self,
+        context: Context,
+        request: MemoryList,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        self.memory_page(context, request, Action::Read).await
+    }
+
+    /// Reads memories to take them elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn memory_export(
+        &self,
+        context: Context,
+        request: MemoryList,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        self.memory_page(context, request, Action::Export).await
+    }
+
+    async fn memory_page(
+        &self,
+        context: Context,
+        request: MemoryList,
+        action: Action,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        let limit = page::limit(&request.page)?;
+        let after = match &request.page.cursor {
+            None => None,
+            Some(cursor) => Some(cursor.parse().map_err(|_| page::bad_cursor())?),
+        };
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, action, Resource::Memory)?;
+            access.audit.decision = manushya_core::model::Decision::Allow;
+            let listed = if request.deleted {
+                self.deleted_page(view, context, action, &request.filter, after, limit)
+            } else {
+                self.live_page(view, context, action, &request.filter, after, limit)
+            };
+            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            Ok(access.plan(Vec::new(), count, listed))
+        })
+        .await?
+    }
+
+    fn live_page(
+        &self,
+        view: &ReadView,
+        context: &Context,
+        action: Action,
+        filter: &MemoryFilter,
+        after: Option<MemoryId>,
+        limit: usize,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        let directory = view.directory();
+        let permission = Permission::new(directory, context, action);
+        let asked = limit.saturating_add(1);
+        let mut chosen =
+            permission.select(directory, context, filter, &self.indexes, after, asked)?;
+        let more = chosen.ids.len() > limit;
+        chosen.ids.truncate(limit);
+        let mut page = Filling::default();
+        for id in &chosen.ids {
+            let found = view.memory(context.actor.identity.tenant, *id);
+            let memory = found.map_err(|error| unreadable(&error))?;
+            // The index may be a commit ahead of or behind the snapshot: the record has the last word.
+            let seen = memory.filter(|memory| {
+                memory.is_live(context.now) && permission.admits(memory, context.now)
+            });
+            if !page.take(directory, *id, seen) {
+                break;
+            }
+        }
+        let complete = !page.is_full && !more;
+        Ok(page.listed(chosen.total, complete))
+    }
+
+    fn deleted_page(
+        &self,
+        view: &ReadView,
+        context: &Context,
+        action: Action,
+        filter: &MemoryFilter,
+        after: Option<MemoryId>,
+        limit: usize,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        let directory = view.directory();
+        let tenant = context.actor.identity.tenant;
+        let permission = Permission::new(directory, context, action);
+        let choice = Choice::of(directory, context, filter)?;
+        let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
+        let mut page = Filling::default();
+        let (mut total, mut complete) = (0, true);
+        for id in deleted {
+            let found = view.memory(tenant, id).map_err(|error| unreadable(&error))?;
+            let Some(memory) = found.filter(|memory| {
+                memory.deleted_at.is_some()
+                    && !memory.is_expired(context.now)
+                    && permission.admits(memory, context.now)
+                    && choice.matches(memory, context.now)
+            }) else {
+                continue;
+            };
+            total += 1;
+            if after.is_some_and(|after| id <= after) {
+                continue;
+            }
+            if page.items.len() == limit || !page.take(directory, id, Some(memory)) {
+                complete = false;
+            }
+        }
+        Ok(page.listed(total, complete))
+    }
+
+    /// Changes a memory.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn memory_update(
+        &self,
+        context: Context,
+        request: MemoryUpdate,
+    ) -> Result<MemoryView, WireError> {
+        let mut command = convert::update_memory(request, context.now)
+            .map_err(|error| convert::invalid(&error))?;
+        if let Some((text, vector)) = &mut command.text {
+            *vector = self.embed(text);
+        }
+        let fallback = draft(&context, Action::Update, Resource::Memory);
+        let memory = self
+            .change(fallback, move |txn| decide::memory::update(txn, &context, command))
+            .await?;
+        Ok(convert::memory(&self.writer.published().directory, memory))
+    }
+
+    /// Shows the versions of a memory, newest first.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn memory_history(
+        &self,
+        context: Context,
+        request: MemoryHistory,
+    ) -> Result<Listed<MemoryView>, WireError> {
+        page::limit(&request.page)?;
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
+            let memory = access.require_memory(view, request.id)?;
+            if !memory.is_live(context.now) {
+                return Err(access.not_found(request.id));
+            }
+            let versions = match history(view, memory) {
+                Ok(versions) => versions,
+                Err(error) => return Err(Refusal::allowed(&access.audit, error)),
+            };
+            let falling = |memory: &Memory| format!("{:010}", u32::MAX - memory.version);
+            let listed = page::cut(versions.into_iter(), &request.page, falling, |memory| {
+                convert::memory(directory, memory.clone())
+            });
+            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            Ok(access.plan(Vec::new(), count, listed))
+        })
+        .await?
+    }
+
+    /// Restores a deleted memory.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn memory_restore(
+        &self,
+        context: Context,
+        request: MemoryRef,
+    ) -> Result<MemoryView, WireError> {
+        let fallback = draft(&context, Action::Restore, Resource::Memory);
+        let memory = self
+            .change(fallback, move |txn| decide::memory::restore(txn, &context, request.id))
+            .await?;
+        Ok(convert::memory(&self.writer.published().directory, memory))
+    }
+
+    /// Deletes a memory, or erases it for good.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn memory_delete(
+        &self,
+        context: Context,
+        request: MemoryDelete,
+    ) -> Result<Done, WireError> {
+        let command = DeleteMemory { id: request.id, hard: request.hard };
+        let action = if request.hard { Action::Purge } else { Action::Delete };
+        let fallback = draft(&context, action, Resource::Memory);
+        let id = self
+            .change(fallback, move |txn| decide::memory::delete(txn, &context, command))
+            .await?;
+        let outcome = if request.hard { "purged" } else { "deleted" };
+        Ok(Done { id: id.to_string(), outcome: outcome.to_owned() })
+    }
+
+    /// Counts the memories the caller may see.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn memory_stats(
+        &self,
+        context: Context,
+        request: MemoryStatsOf,
+    ) -> Result<MemoryStats, WireError> {
+        self.read(&context, |view, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
+            access.audit.decision = manushya_core::model::Decision::Allow;
+            let permission = Permission::new(directory, context, Action::Read);
+            let stats = permission.stats(directory, context, &request.filter, &self.indexes);
+            let count = stats.as_ref().map_or(0, |stats| stats.memories);
+            Ok(access.plan(Vec::new(), count, stats))
+        })
+        .await?
+    }
+}
+
+fn show_added(added: Added) -> MemoryAdded {
+    MemoryAdded {
+        id: added.id,
+        version: added.version,
+        created_at: added.created_at,
+        outcome: added.outcome.as_str().to_owned(),
+    }
+}
+
+/// All versions of a memory, newest first.
+fn history(view: &ReadView, memory: Memory) -> Result<Vec<Memory>, WireError> {
+    let (tenant, id) = (memory.tenant, memory.id);
+    let older = view.snapshot.versions(tenant, id).map_err(|error| unreadable(&error))?;
+    let mut versions = vec![memory];
+    for version in older {
+        let found = view
+            .snapshot
+            .memory_version(tenant, id, version)
+            .map_err(|error| unreadable(&error))?;
+        versions.extend(found);
+    }
+    Ok(versions)
+}
+
+/// A page that fills up, by number and by bytes.
+#[derive(Default)]
+struct Filling {
+    items: Vec<MemoryView>,
+    bytes: usize,
+    last: Option<MemoryId>,
+    is_full: bool,
+}
+
+impl Filling {
+    /// Takes one memory, or notes that one was passed over. Returns whether there is room for more.
+    fn take(
+        &mut self,
+        directory: &manushya_core::directory::Directory,
+        id: MemoryId,
+        memory: Option<Memory>,
+    ) -> bool {
+        if self.is_full {
+            return false;
+        }
+        if let Some(memory) = memory {
+            let shown = convert::memory(directory, memory);
+            let bytes = page::json_bytes(&shown);
+            if !self.items.is_empty() && self.bytes + bytes > limits::PAGE_BYTES_MAX {
+                self.is_full = true;
+                return false;
+            }
+            self.bytes += bytes;
+            self.items.push(shown);
+        }
+        self.last = Some(id);
+        true
+    }
+
+    fn listed(self, total: u64, complete: bool) -> Listed<MemoryView> {
+        let next = self.last.filter(|_| !complete).map(|id| id.to_string());
+        Listed { items: self.items, next, total }
+    }
+}

@@ -1,0 +1,250 @@
+//! Which memories a request may touch: the policies, as far as they go without a memory, then once
+//! for each combination of the facts they read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use manushya_core::command::Context;
+use manushya_core::decide::access::Asking;
+use manushya_core::directory::Directory;
+use manushya_core::model::{
+    Action, Kind, Memory, Namespace, PolicyStamp, Resource, Role, Session, Tag,
+};
+use manushya_core::policy::{
+    Filter, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope,
+};
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::MemoryId;
+use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStats};
+
+use super::convert;
+use super::indexes::Indexes;
+use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts};
+
+/// What one request may do to memories at large.
+pub struct Permission {
+    set: Arc<PolicySet>,
+    asking: Option<Asking>,
+    role: Role,
+    action: Action,
+}
+
+/// The caller's own choice among the memories it may see.
+pub struct Choice {
+    /// By what the index keeps.
+    pub attributes: AttributeFilter,
+    /// By a rule of the caller's own.
+    pub rule: Option<Filter>,
+    /// An owner was asked for that does not exist: nothing is meant.
+    pub nothing: bool,
+}
+
+/// The error for a rule that is none.
+pub fn bad_rule(what: &str, errors: &[RuleError]) -> WireError {
+    let error = WireError::new(ErrorCode::InvalidArgument, format!("the {what} is not valid"));
+    match errors.first() {
+        Some(first) if first.path.is_empty() => error.reason(first.reason.clone()),
+        Some(first) => error.reason(format!("at {}: {}", first.path, first.reason)),
+        None => error,
+    }
+}
+
+impl Choice {
+    /// Checks and takes what the caller asked for.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a filter that is none.
+    pub fn of(
+        directory: &Directory,
+        context: &Context,
+        filter: &MemoryFilter,
+    ) -> Result<Self, WireError> {
+        let invalid = |error| convert::invalid(&error);
+        let tenant = context.actor.identity.tenant;
+        let owner = filter.owner.as_deref().map(|reference| {
+            directory.identity_by_ref(tenant, reference).map(|identity| identity.id)
+        });
+        let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
+        let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
+        let rule = filter.rule.as_ref().map(Filter::parse).transpose();
+        Ok(Self {
+            attributes: AttributeFilter {
+                kinds: kinds.map_err(invalid)?,
+                tags: tags.map_err(invalid)?,
+                owner: owner.flatten(),
+                namespace: filter.namespace.as_ref().map(Namespace::new).transpose().map_err(invalid)?,
+                session: filter.session.as_ref().map(Session::new).transpose().map_err(invalid)?,
+                since: filter.since,
+                until: filter.until,
+            },
+            rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
+            nothing: owner == Some(None),
+        })
+    }
+
+    /// Whether it selects a memory that is at hand.
+    pub fn matches(&self, memory: &Memory, now: UnixMillis) -> bool {
+        let wanted = &self.attributes;
+        let content = &memory.content;
+        let below = |namespace: &Namespace| content.namespace.path().contains(&namespace.as_str());
+        !self.nothing
+            && (wanted.kinds.is_empty() || wanted.kinds.contains(&content.kind))
+            && wanted.tags.iter().all(|tag| content.tags.contains(tag))
+            && wanted.owner.is_none_or(|owner| owner == memory.owner)
+            && wanted.namespace.as_ref().is_none_or(below)
+            && wanted.session.as_ref().is_none_or(|s| content.session.as_ref() == Some(s))
+            && wanted.since.is_none_or(|since| memory.created_at >= since)
+            && wanted.until.is_none_or(|until| memory.created_at < until)
+            && self.rule.as_ref().is_none_or(|rule| rule.matches(&MemoryFacts::new(memory, now)))
+    }
+}
+
+/// What the index has to know of the facts that rules read.
+fn reads(facts: &BTreeSet<MemoryFact>) -> Facts {
+    facts.iter().fold(Facts::NONE, |all, fact| {
+        all | match fact {
+            MemoryFact::Id => Facts::ID,
+            MemoryFact::Owner => Facts::OWNER,
+            MemoryFact::Kind => Facts::KIND,
+            MemoryFact::Namespace | MemoryFact::NamespacePath => Facts::NAMESPACE,
+            MemoryFact::Tags => Facts::TAGS,
+            MemoryFact::Session => Facts::SESSION,
+            MemoryFact::Trust => Facts::TRUST,
+            MemoryFact::AgeSeconds => Facts::AGE,
+            MemoryFact::Metadata(_) => Facts::METADATA,
+        }
+    })
+}
+
+/// The facts the index lends, as policies read them.
+fn lent<'a>(slot: &SlotFacts<'a>) -> MemoryFacts<'a> {
+    MemoryFacts {
+        id: slot.id,
+        owner: slot.owner,
+        kind: slot.kind,
+        namespace: slot.namespace,
+        tags: Some(slot.tags.iter().map(|tag| &**tag).collect()),
+        session: slot.session,
+        trust: slot.trust,
+        age_seconds: slot.age_seconds.map(|age| i64::try_from(age).unwrap_or(i64::MAX)),
+        metadata: slot.metadata,
+    }
+}
+
+impl Permission {
+    /// What the caller may do with `action` to memories.
+    pub fn new(directory: &Directory, context: &Context, action: Action) -> Self {
+        let identity = &context.actor.identity;
+        let current = directory.identity(identity.tenant, identity.id);
+        Self {
+            set: directory.policy_set(identity.tenant),
+            asking: Asking::of(directory, context),
+            role: current.map_or_else(|| identity.role.clone(), |current| current.role.clone()),
+            action,
+        }
+    }
+
+    /// Whether the caller may do it to a memory that is at hand.
+    pub fn admits(&self, memory: &Memory, now: UnixMillis) -> bool {
+        let Some(asking) = &self.asking else { return false };
+        let facts = asking.to(self.action, Resource::Memory);
+        self.set.decide(&self.role, &facts.with_memory(MemoryFacts::new(memory, now))).allowed
+    }
+
+    /// The policy that decides for all memories alike, if one does.
+    pub fn deciding_policy(&self) -> Option<PolicyStamp> {
+        let asking = self.asking.as_ref()?;
+        match self.set.scope(&self.role, &asking.to(self.action, Resource::Memory)) {
+            SearchScope::All(verdict) | SearchScope::Nothing(verdict) => verdict.stamp(),
+            SearchScope::PerMemory(_) => None,
+        }
+    }
+
+    /// Runs `ask` with what the index has to know: the permit, and the caller's own rule. Returns
+    /// `None`, without asking, where nothing can be found.
+    pub fn with_permit<R>(
+        &self,
+        choice: &Choice,
+        ask: impl FnOnce(Permit<'_>, Option<Rule<'_>>) -> R,
+    ) -> Option<R> {
+        let asking = self.asking.as_ref().filter(|_| !choice.nothing)?;
+        let facts = asking.to(self.action, Resource::Memory);
+        let mut chosen = choice.rule.as_ref().map(|filter| {
+            (reads(filter.reads()), |slot: &SlotFacts<'_>| filter.matches(&lent(slot)))
+        });
+        let rule = chosen.as_mut().map(|(reads, decide)| Rule { reads: *reads, decide });
+        match self.set.scope(&self.role, &facts) {
+            SearchScope::Nothing(_) => None,
+            SearchScope::All(_) => Some(ask(Permit::All, rule)),
+            SearchScope::PerMemory(candidates) => {
+                let mut decide = |slot: &SlotFacts<'_>| candidates.decide(&lent(slot)).allowed;
+                let reads = reads(candidates.reads());
+                let permit = Permit::PerFacts(Rule { reads, decide: &mut decide });
+                Some(ask(permit, rule))
+            }
+        }
+    }
+
+    /// Lists the live memories the caller may act on and means, by id, from the first after `after`.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a filter that is none.
+    pub fn select(
+        &self,
+        directory: &Directory,
+        context: &Context,
+        filter: &MemoryFilter,
+        indexes: &Indexes,
+        after: Option<MemoryId>,
+        limit: usize,
+    ) -> Result<Selection, WireError> {
+        let choice = Choice::of(directory, context, filter)?;
+        let index = indexes.of(context.actor.identity.tenant);
+        let selection = self.with_permit(&choice, |permit, mut rule| {
+            index.select(permit, &choice.attributes, rule.as_mut(), context.now, after, limit)
+        });
+        Ok(selection.unwrap_or_default())
+    }
+
+    /// Counts the live memories the caller may act on and means.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a filter that is none.
+    pub fn stats(
+        &self,
+        directory: &Directory,
+        context: &Context,
+        filter: &MemoryFilter,
+        indexes: &Indexes,
+    ) -> Result<MemoryStats, WireError> {
+        let choice = Choice::of(directory, context, filter)?;
+        let tenant = context.actor.identity.tenant;
+        let index = indexes.of(tenant);
+        let stats = self.with_permit(&choice, |permit, mut rule| {
+            index.stats(permit, &choice.attributes, rule.as_mut(), context.now)
+        });
+        let stats = stats.unwrap_or_default();
+        let named = |counts: Vec<crate::index::Count<String>>| -> Vec<WireCount> {
+            counts.into_iter().map(|c| WireCount { name: c.value, count: c.count }).collect()
+        };
+        let owner = |count: crate::index::Count<_>| WireCount {
+            name: directory
+                .identity(tenant, count.value)
+                .map_or_else(|| count.value.to_string(), |owner| owner.external_id.to_string()),
+            count: count.count,
+        };
+        Ok(MemoryStats {
+            memories: stats.memories,
+            by_type: named(stats.kinds),
+            by_owner: stats.owners.into_iter().map(owner).collect(),
+            by_namespace: named(stats.namespaces),
+            by_tag: named(stats.tags),
+            oldest: stats.oldest,
+            newest: stats.newest,
+        })
+    }
+}

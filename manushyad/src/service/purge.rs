@@ -1,0 +1,230 @@
+//! Planned erasure, and the sweeping of what is due.
+
+use manushya_core::command::{ApplyPurge, Context, PlanPurge};
+use manushya_core::decide;
+use manushya_core::decide::access::{Access, draft};
+use manushya_core::model::{Action, PurgeScope, Resource};
+use manushya_core::view::View;
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::{MemoryId, PlanId};
+use manushya_protocol::v1::common::Listed;
+use manushya_protocol::v1::memory::MemoryFilter;
+use manushya_protocol::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+
+use super::permit::{Choice, Permission};
+use super::view::ReadView;
+use super::{Service, convert, page, unreadable};
+
+/// How many memories one sweep erases in one transaction.
+const SWEEP_MEMORIES: usize = 2048;
+
+impl Service {
+    /// Plans an erasure.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn purge_plan(
+        &self,
+        context: Context,
+        request: PurgePlanCreate,
+    ) -> Result<PlanView, WireError> {
+        let given = usize::from(request.subject.is_some())
+            + usize::from(request.filter.is_some())
+            + usize::from(request.expired);
+        if given != 1 {
+            let message = "give exactly one of a subject, a filter and expired";
+            return Err(WireError::new(ErrorCode::InvalidArgument, message)
+                .hint("manushyactl purge plan --subject agent-a"));
+        }
+        let mut filter_json = String::new();
+        let mut matched = Vec::new();
+        let scope = match (&request.subject, &request.filter) {
+            (Some(reference), _) => {
+                let subject = self.subject(&context, reference).await?;
+                PurgeScope::Subject(subject)
+            }
+            (None, Some(filter)) => {
+                filter_json = serde_json::to_string(filter).map_err(|error| {
+                    WireError::new(ErrorCode::InvalidArgument, "the filter is not valid")
+                        .reason(error.to_string())
+                })?;
+                matched = self.matched(&context, filter)?;
+                PurgeScope::Filter
+            }
+            (None, None) => PurgeScope::Expired,
+        };
+        let now = context.now;
+        let command = PlanPurge { id: self.new_plan_id(), scope, filter_json, matched };
+        let fallback = draft(&context, Action::Purge, Resource::System);
+        let plan = self
+            .change(fallback, move |txn| decide::purge::plan(txn, &context, command))
+            .await?;
+        Ok(convert::plan(&plan, now))
+    }
+
+    /// Finds the subject of a purge, for those who may purge it.
+    async fn subject(
+        &self,
+        context: &Context,
+        reference: &str,
+    ) -> Result<manushya_protocol::id::IdentityId, WireError> {
+        let refusal = {
+            let view = self.view()?;
+            let found = decide::identity::require(
+                &view,
+                context,
+                Action::Purge,
+                Resource::Identity,
+                reference,
+            );
+            match found {
+                Ok((_, identity)) => return Ok(identity.id),
+                Err(refusal) => refusal,
+            }
+        };
+        self.audit_durably(*refusal.audit).await?;
+        Err(refusal.error)
+    }
+
+    /// What a filter selects of what the caller may purge, deleted memories included, in order.
+    fn matched(
+        &self,
+        context: &Context,
+        filter: &MemoryFilter,
+    ) -> Result<Vec<(MemoryId, u32)>, WireError> {
+        let view = self.view()?;
+        let directory = view.directory();
+        let tenant = context.actor.identity.tenant;
+        let permission = Permission::new(directory, context, Action::Purge);
+        let choice = Choice::of(directory, context, filter)?;
+        let chosen =
+            permission.select(directory, context, filter, &self.indexes, None, usize::MAX)?;
+        let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
+        let mut matched = Vec::new();
+        for id in chosen.ids.into_iter().chain(deleted) {
+            let found = view.memory(tenant, id).map_err(|error| unreadable(&error))?;
+            matched.extend(
+                found
+                    .filter(|memory| {
+                        permission.admits(memory, context.now)
+                            && choice.matches(memory, context.now)
+                    })
+                    .map(|memory| (memory.id, memory.version)),
+            );
+        }
+        matched.sort_unstable();
+        matched.dedup();
+        Ok(matched)
+    }
+
+    /// Carries a plan out.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn purge_apply(
+        &self,
+        context: Context,
+        request: PurgeApply,
+    ) -> Result<Purged, WireError> {
+        let tenant = context.actor.identity.tenant;
+        let plan = self.writer.published().directory.plan(tenant, request.plan).cloned();
+        let matched = match plan {
+            Some(plan) if plan.scope == PurgeScope::Filter && !plan.filter_json.is_empty() => {
+                let filter = serde_json::from_str(&plan.filter_json).map_err(|error| {
+                    WireError::new(ErrorCode::Internal, "the plan's filter does not read")
+                        .reason(error.to_string())
+                })?;
+                self.matched(&context, &filter)?
+            }
+            _ => Vec::new(),
+        };
+        let command = ApplyPurge { plan: request.plan, confirm: request.confirm, matched };
+        let fallback = draft(&context, Action::Purge, Resource::System);
+        let (mut purged, receipt) = self
+            .writer
+            .run(fallback, move |txn| decide::purge::apply(txn, &context, command))
+            .await?;
+        purged.audit_seq = receipt.seq.0;
+        purged.keys_destroyed = receipt.keys_destroyed;
+        Ok(purged)
+    }
+
+    /// Lists plans, newest first.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said.
+    pub async fn purge_list(
+        &self,
+        context: Context,
+        request: PurgeList,
+    ) -> Result<Listed<PlanView>, WireError> {
+        page::limit(&request.page)?;
+        self.read(&context, |view: &ReadView, context| {
+            let directory = view.directory();
+            let mut access = Access::begin(directory, context, Action::Read, Resource::System)?;
+            access.require()?;
+            let mut plans: Vec<PlanView> = directory
+                .plans(context.actor.identity.tenant)
+                .map(|plan| convert::plan(plan, context.now))
+                .collect();
+            plans.reverse();
+            // Cursors ascend while ids fall.
+            let place = |plan: &PlanView| {
+                PlanId::from_bytes(plan.id.to_bytes().map(|byte| !byte)).to_string()
+            };
+            let listed = page::cut(plans.into_iter(), &request.page, place, Clone::clone);
+            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            Ok(access.plan(Vec::new(), count, listed))
+        })
+        .await?
+    }
+
+    /// Sweeps what is due in the caller's tenant.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding or the writer said.
+    pub async fn purge_run(&self, context: Context, _: PurgeRun) -> Result<Purged, WireError> {
+        let mut total = Purged::default();
+        loop {
+            let context = context.clone();
+            let dry_run = context.dry_run;
+            let fallback = draft(&context, Action::Purge, Resource::System);
+            let (purged, receipt) = self
+                .writer
+                .run(fallback, move |txn| decide::purge::sweep(txn, &context, SWEEP_MEMORIES))
+                .await?;
+            total.memories += purged.memories;
+            total.keys_destroyed += receipt.keys_destroyed;
+            total.audit_seq = receipt.seq.0;
+            if dry_run || (purged.memories as usize) < SWEEP_MEMORIES {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Sweeps every tenant in which something is due. The daemon does this by the clock.
+    ///
+    /// # Errors
+    ///
+    /// What the writer said.
+    pub async fn sweep(&self) -> Result<u64, WireError> {
+        let directory = self.writer.published().directory.clone();
+        let mut swept = 0;
+        for tenant in directory.tenants() {
+            let Some(operator) = directory.identity(tenant.id, tenant.operator) else { continue };
+            let context = self.daemon_context(operator);
+            let due = {
+                let view = self.view()?;
+                decide::purge::is_due(&view, &context).map_err(|error| unreadable(&error))?
+            };
+            if due {
+                swept += self.purge_run(context, PurgeRun::default()).await?.memories;
+            }
+        }
+        Ok(swept)
+    }
+}
