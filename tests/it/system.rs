@@ -66,7 +66,7 @@ fn doctor_is_content_with_a_healthy_home_and_names_what_is_wrong() {
     add(&agent(&daemon, "a"), "x");
     check_sound(&daemon.operator());
     let socket = daemon.home().socket();
-    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o666)).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
     let doctor = daemon.operator().run(&["doctor", "-o", "json"]);
     let items = doctor.json()["items"].as_array().unwrap().clone();
     let bad: Vec<&Value> = items

@@ -78,7 +78,7 @@ pub fn find(folder: &Path, needles: &[Needle]) -> Vec<String> {
 pub fn vector_needles(name: &str, vector: &[f32]) -> Vec<Needle> {
     let mut needles = Vec::new();
     for (place, run) in vector.windows(8).enumerate() {
-        if run.iter().any(|x| *x == 0.0) {
+        if run.contains(&0.0) {
             continue;
         }
         let full: Vec<u8> = run.iter().flat_map(|x| x.to_le_bytes()).collect();
