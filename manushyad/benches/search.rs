@@ -91,14 +91,21 @@ fn memory(number: u64, random: &mut Random) -> Memory {
 
 fn resident_mb() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<f64>().ok());
     pages.unwrap_or(0.0) * 4096.0 / 1e6
 }
 
 fn report(name: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |share: f64| times[(times.len() as f64 * share) as usize].as_nanos() as f64 / 1e3;
-    println!("{name:<44} p50 {:>8.1} us   p99 {:>8.1} us", at(0.5), at(0.99));
+    println!(
+        "{name:<44} p50 {:>8.1} us   p99 {:>8.1} us",
+        at(0.5),
+        at(0.99)
+    );
 }
 
 /// Who asks, and about what.
@@ -110,7 +117,12 @@ enum Caller {
     PermitHalf,
 }
 
-fn questions(index: &TenantIndex, memories: &[String], mode: Mode, caller: Caller) -> Vec<Duration> {
+fn questions(
+    index: &TenantIndex,
+    memories: &[String],
+    mode: Mode,
+    caller: Caller,
+) -> Vec<Duration> {
     let mut random = Random(42);
     let mut times = Vec::new();
     for round in 0..ROUNDS {
@@ -133,7 +145,10 @@ fn questions(index: &TenantIndex, memories: &[String], mode: Mode, caller: Calle
         };
         let permit = match caller {
             Caller::All | Caller::FilterOwner => Permit::All,
-            _ => Permit::PerFacts(Rule { reads: Facts::OWNER, decide: &mut decide }),
+            _ => Permit::PerFacts(Rule {
+                reads: Facts::OWNER,
+                decide: &mut decide,
+            }),
         };
         let request = SearchRequest {
             terms: &terms,
@@ -148,7 +163,9 @@ fn questions(index: &TenantIndex, memories: &[String], mode: Mode, caller: Calle
             explain: false,
         };
         let start = Instant::now();
-        let found = index.search(request).expect("the vectors are the embedder's own");
+        let found = index
+            .search(request)
+            .expect("the vectors are the embedder's own");
         times.push(start.elapsed());
         assert!(!found.hits.is_empty());
     }
@@ -156,7 +173,10 @@ fn questions(index: &TenantIndex, memories: &[String], mode: Mode, caller: Calle
 }
 
 fn main() {
-    let count = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000_u64);
+    let count = std::env::args()
+        .filter_map(|arg| arg.parse().ok())
+        .next()
+        .unwrap_or(100_000_u64);
     let mut random = Random(1);
     let mut texts = Vec::new();
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
@@ -179,17 +199,31 @@ fn main() {
     }
     let [embed, prepare, upsert] = times;
     let names = ["embed (200 characters)", "prepare", "upsert"];
-    names.iter().zip([embed, prepare, upsert]).for_each(|(name, times)| report(name, times));
+    names
+        .iter()
+        .zip([embed, prepare, upsert])
+        .for_each(|(name, times)| report(name, times));
     println!("index without graph: {:.0} MB", resident_mb() - before);
-    report("hybrid, no graph yet", questions(&index, &texts[..5], Mode::Hybrid, Caller::All));
+    report(
+        "hybrid, no graph yet",
+        questions(&index, &texts[..5], Mode::Hybrid, Caller::All),
+    );
     let start = Instant::now();
     while index.maintain(4096).expect("there is memory").more {}
-    println!("graph: {:.1} s, index {:.0} MB", start.elapsed().as_secs_f64(), resident_mb() - before);
+    println!(
+        "graph: {:.1} s, index {:.0} MB",
+        start.elapsed().as_secs_f64(),
+        resident_mb() - before
+    );
     for (name, mode, caller) in [
         ("hybrid, all", Mode::Hybrid, Caller::All),
         ("lexical, all", Mode::Lexical, Caller::All),
         ("semantic, all", Mode::Semantic, Caller::All),
-        ("hybrid, filter owner 1 %", Mode::Hybrid, Caller::FilterOwner),
+        (
+            "hybrid, filter owner 1 %",
+            Mode::Hybrid,
+            Caller::FilterOwner,
+        ),
         ("hybrid, permitted 1 %", Mode::Hybrid, Caller::PermitOne),
         ("hybrid, permitted 50 %", Mode::Hybrid, Caller::PermitHalf),
     ] {

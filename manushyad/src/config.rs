@@ -112,7 +112,9 @@ fn layered(key: &'static str, flag: Option<String>, file: Option<String>, path: 
     let value = flag
         .map(|value| (value, "the command line".to_owned()))
         .or_else(|| {
-            let value = std::env::var(&variable).ok().filter(|value| !value.is_empty())?;
+            let value = std::env::var(&variable)
+                .ok()
+                .filter(|value| !value.is_empty())?;
             Some((value, format!("the variable {variable}")))
         })
         .or_else(|| file.map(|value| (value, path.display().to_string())));
@@ -125,7 +127,9 @@ impl Layered {
         default: T,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, WireError> {
-        let Some((value, origin)) = self.value else { return Ok(default) };
+        let Some((value, origin)) = self.value else {
+            return Ok(default);
+        };
         parse(&value).map_err(|reason| {
             let message = format!("the setting daemon.{} is not valid", self.key);
             WireError::new(ErrorCode::InvalidArgument, message)
@@ -155,7 +159,9 @@ fn read_file(path: &Path, must_exist: bool) -> Result<RawFile, WireError> {
         }
         Err(error) => {
             let message = format!("the configuration file {} cannot be read", path.display());
-            return Err(WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string()));
+            return Err(
+                WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
+            );
         }
     };
     toml::from_str(&text).map_err(|error| {
@@ -178,7 +184,10 @@ impl Config {
             None => Home::from_env()?,
         };
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let given = options.config.clone().or_else(|| variable("MANUSHYA_CONFIG").map(PathBuf::from));
+        let given = options
+            .config
+            .clone()
+            .or_else(|| variable("MANUSHYA_CONFIG").map(PathBuf::from));
         if let Some(config) = &given {
             home.config_file.clone_from(config);
         }
@@ -193,7 +202,10 @@ impl Config {
         let path = home.config_file.clone();
         let at = |key, flag, file| layered(key, flag, file, &path);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        let reads = [("durable", AuditReads::Durable), ("deferred", AuditReads::Deferred)];
+        let reads = [
+            ("durable", AuditReads::Durable),
+            ("deferred", AuditReads::Deferred),
+        ];
         Ok(Self {
             retention_seconds: at("retention", None, daemon.retention)
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
@@ -208,7 +220,8 @@ impl Config {
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
-            log: at("log", None, daemon.log).parse("info".to_owned(), |text| Ok(text.to_owned()))?,
+            log: at("log", None, daemon.log)
+                .parse("info".to_owned(), |text| Ok(text.to_owned()))?,
             log_format: at("log_format", options.log_format.clone(), daemon.log_format)
                 .parse(None, |text| one_of(text, &formats).map(Some))?,
             home,

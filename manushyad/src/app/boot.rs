@@ -20,8 +20,8 @@ use secrecy::SecretString;
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
-use crate::config::Config;
 use crate::auth::TokenKeys;
+use crate::config::Config;
 use crate::embed::HashEmbedder;
 use crate::os::{OsEntropy, SystemClock};
 use crate::port::Ports;
@@ -58,7 +58,9 @@ fn private_folder(path: &Path) -> Result<(), WireError> {
         .mode(0o700)
         .create(path)
         .map_err(|error| unusable(error.to_string()))?;
-    let mode = fs::metadata(path).map_err(|error| unusable(error.to_string()))?.mode();
+    let mode = fs::metadata(path)
+        .map_err(|error| unusable(error.to_string()))?
+        .mode();
     if mode & 0o077 != 0 {
         let reason = format!("other users may look into it (mode {:o})", mode & 0o777);
         return Err(unusable(reason).hint(format!("chmod 700 {}", path.display())));
@@ -89,14 +91,19 @@ fn lock_home(data: &Path) -> Result<File, WireError> {
 }
 
 fn unlock(config: &Config) -> Result<Unlock, WireError> {
-    let Some(path) = &config.passphrase_file else { return Ok(Unlock::Host) };
+    let Some(path) = &config.passphrase_file else {
+        return Ok(Unlock::Host);
+    };
     let text = fs::read_to_string(path).map_err(|error| {
         let message = format!("the passphrase file {} cannot be read", path.display());
         WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
     })?;
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
-        return Err(WireError::new(ErrorCode::InvalidArgument, "the passphrase is empty"));
+        return Err(WireError::new(
+            ErrorCode::InvalidArgument,
+            "the passphrase is empty",
+        ));
     }
     Ok(Unlock::Passphrase(SecretString::from(line.to_owned())))
 }
@@ -152,7 +159,10 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
-    let owner = lock.metadata().map_err(|error| failed("the home cannot be read", &error))?.uid();
+    let owner = lock
+        .metadata()
+        .map_err(|error| failed("the home cannot be read", &error))?
+        .uid();
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
     let listener = rpc::bind(&config.home.socket).await?;
@@ -169,7 +179,14 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         stop: Arc::new(Notify::new()),
         operator_uids,
     });
-    Ok((Booted { service, threads, lock }, listener))
+    Ok((
+        Booted {
+            service,
+            threads,
+            lock,
+        },
+        listener,
+    ))
 }
 
 /// The state to start from: what was stored, or a first tenant in a new home.
@@ -182,14 +199,22 @@ fn found(store: &Store, ports: &Ports, opened: Opened) -> Result<Published, Wire
         None => Head::new(),
     };
     if head.size() != opened.audit_len {
-        let reason =
-            format!("the head counts {} entries, the store {}", head.size(), opened.audit_len);
-        return Err(WireError::new(ErrorCode::Integrity, "the audit log is not whole")
-            .reason(reason)
-            .hint("restore a backup; the log was cut or its head replaced"));
+        let reason = format!(
+            "the head counts {} entries, the store {}",
+            head.size(),
+            opened.audit_len
+        );
+        return Err(
+            WireError::new(ErrorCode::Integrity, "the audit log is not whole")
+                .reason(reason)
+                .hint("restore a backup; the log was cut or its head replaced"),
+        );
     }
     if opened.directory.tenant_by_name(DEFAULT_TENANT).is_some() {
-        return Ok(Published { directory: opened.directory, head });
+        return Ok(Published {
+            directory: opened.directory,
+            head,
+        });
     }
     let directory = found_default(store, ports, opened.directory, &mut head)?;
     Ok(Published { directory, head })

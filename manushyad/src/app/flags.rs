@@ -9,8 +9,12 @@ use crate::config::RunOptions;
 
 /// Runs the Manushya daemon in the foreground.
 #[derive(Parser)]
-#[command(name = "manushyad", version, before_help = "Examples:\n  manushyad\n  \
-    MANUSHYA_HOME=/srv/manushya manushyad --log-format json")]
+#[command(
+    name = "manushyad",
+    version,
+    before_help = "Examples:\n  manushyad\n  \
+    MANUSHYA_HOME=/srv/manushya manushyad --log-format json"
+)]
 struct Flags {
     /// Folder that everything lies under
     #[arg(long, env = "MANUSHYA_HOME", value_name = "DIR")]

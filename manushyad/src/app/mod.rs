@@ -13,11 +13,11 @@ use manushya_protocol::error::WireError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::config::{Config, RunOptions};
 use crate::jobs;
 use crate::rpc::Server;
 use crate::service::writer::chain;
 use boot::Booted;
-use crate::config::{Config, RunOptions};
 
 /// Runs the daemon until it is told to stop. Errors go to standard error, as the CLI prints them.
 pub fn run(options: &RunOptions) -> ExitCode {
@@ -74,7 +74,8 @@ async fn serve(config: Config) -> Result<(), WireError> {
 
 /// Waits for SIGTERM, SIGINT or the call `shutdown`.
 async fn wait_for_stop(booted: &Booted) -> Result<(), WireError> {
-    let listen = |kind| signal(kind).map_err(|error| boot::failed("signals cannot be heard", &error));
+    let listen =
+        |kind| signal(kind).map_err(|error| boot::failed("signals cannot be heard", &error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
     // A closed terminal is no reason to stop a daemon.
@@ -91,7 +92,11 @@ async fn wait_for_stop(booted: &Booted) -> Result<(), WireError> {
 
 /// Saves the index, ends the writer and closes the store in order.
 fn close(booted: Booted) -> Result<(), WireError> {
-    let Booted { service, threads, lock } = booted;
+    let Booted {
+        service,
+        threads,
+        lock,
+    } = booted;
     jobs::snapshot::save_all(&service);
     let socket = service.config.home.socket.clone();
     let (store, vault) = (service.store.clone(), service.vault.clone());
@@ -117,4 +122,3 @@ fn close(booted: Booted) -> Result<(), WireError> {
     tracing::info!("Stopped.");
     Ok(())
 }
-

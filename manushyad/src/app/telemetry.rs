@@ -14,14 +14,17 @@ use crate::config::{Config, LogFormat};
 /// `INVALID_ARGUMENT` if the filter does not parse.
 pub fn start(config: &Config) -> Result<(), WireError> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| {
-        WireError::new(ErrorCode::InvalidArgument, "the setting daemon.log is not valid")
-            .reason(error.to_string())
-            .hint("write for example `info` or `manushyad=debug`")
+        WireError::new(
+            ErrorCode::InvalidArgument,
+            "the setting daemon.log is not valid",
+        )
+        .reason(error.to_string())
+        .hint("write for example `info` or `manushyad=debug`")
     })?;
     // tarpc logs whole requests when asked to, and requests hold content.
-    let quiet = "tarpc=off".parse().map_err(|_| {
-        WireError::new(ErrorCode::Internal, "the log's own filter does not parse")
-    })?;
+    let quiet = "tarpc=off"
+        .parse()
+        .map_err(|_| WireError::new(ErrorCode::Internal, "the log's own filter does not parse"))?;
     let filter = filter.add_directive(quiet);
     let is_terminal = std::io::stderr().is_terminal();
     let format = config.log_format.unwrap_or(if is_terminal {

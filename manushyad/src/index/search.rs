@@ -17,7 +17,7 @@ use super::top::{Mask, Scored, Top};
 use super::vectors::{NEAREST_MAX, Unit, VectorError, VectorIndex};
 
 /// One question of one caller.
-pub struct SearchRequest<'a> {
+pub struct SearchRequest<'a, 'p, 'r> {
     /// The terms of the question.
     pub terms: &'a Terms,
     /// The vector of the question; none if it carries no meaning.
@@ -29,9 +29,9 @@ pub struct SearchRequest<'a> {
     /// Which memories are meant.
     pub filter: &'a AttributeFilter,
     /// Which memories the caller may see.
-    pub permit: Permit<'a>,
+    pub permit: Permit<'p>,
     /// The caller's own rule, asked only about memories the caller may see.
-    pub rule: Option<Rule<'a>>,
+    pub rule: Option<Rule<'r>>,
     /// When it is asked: what has expired by then is not found.
     pub now: UnixMillis,
     /// Results scored below are dropped.
@@ -142,7 +142,7 @@ pub(super) fn search(
     state: &State,
     options: &IndexOptions,
     scratch: &Scratch,
-    mut request: SearchRequest<'_>,
+    mut request: SearchRequest<'_, '_, '_>,
 ) -> Result<SearchOutcome, VectorError> {
     let vector = request.vector.map(Unit::new).transpose()?;
     if let Some(vector) = &vector {

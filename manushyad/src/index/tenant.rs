@@ -163,7 +163,7 @@ impl TenantIndex {
     ///
     /// [`VectorError`] if the question's vector is not of the index's dimensions, not finite, or
     /// zero.
-    pub fn search(&self, request: SearchRequest<'_>) -> Result<SearchOutcome, VectorError> {
+    pub fn search(&self, request: SearchRequest<'_, '_, '_>) -> Result<SearchOutcome, VectorError> {
         search::search(&self.state.read(), &self.options, &self.scratch, request)
     }
 

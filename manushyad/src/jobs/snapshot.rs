@@ -5,7 +5,10 @@ use crate::service::Service;
 /// Saves the graph of every tenant that has one. A failure costs the next start some time, and
 /// nothing else.
 pub fn save_all(service: &Service) {
-    match service.indexes.save(&service.vault, &service.config.home.data) {
+    match service
+        .indexes
+        .save(&service.vault, &service.config.home.data)
+    {
         Ok(0) => {}
         Ok(bytes) => tracing::info!(bytes, "Saved the index."),
         Err(error) => tracing::warn!(%error, "The index could not be saved."),

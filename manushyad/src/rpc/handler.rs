@@ -57,7 +57,12 @@ pub struct Session {
 impl Session {
     /// A connection that has not said hello.
     pub fn new(service: Arc<Service>, peer: PeerCred) -> Self {
-        Self { service, peer, caller: Arc::default(), greeted: Arc::default() }
+        Self {
+            service,
+            peer,
+            caller: Arc::default(),
+            greeted: Arc::default(),
+        }
     }
 
     /// Told when hello was said.
@@ -97,7 +102,12 @@ impl Session {
     }
 
     fn welcome(&self, hello: Hello) -> Result<(Caller, u32), WireError> {
-        let client: String = hello.client.chars().filter(|c| !c.is_control()).take(64).collect();
+        let client: String = hello
+            .client
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect();
         let Some(api) = version::negotiate(hello.api_min, hello.api_max) else {
             let message = format!(
                 "the daemon speaks protocol {} to {}, the client {} to {}",
@@ -111,12 +121,23 @@ impl Session {
         };
         let credential = hello.token.map_or(Credential::Peer, Credential::Token);
         tracing::debug!(client, peer_uid = self.peer.uid, "A client said hello.");
-        Ok((Caller { peer: self.peer, credential, transport: "unix" }, api))
+        Ok((
+            Caller {
+                peer: self.peer,
+                credential,
+                transport: "unix",
+            },
+            api,
+        ))
     }
 }
 
 fn named(error: WireError, request_id: RequestId) -> WireError {
-    if error.request_id.is_some() { error } else { error.request(request_id) }
+    if error.request_id.is_some() {
+        error
+    } else {
+        error.request(request_id)
+    }
 }
 
 /// Methods that all have the same shape.
@@ -134,7 +155,9 @@ macro_rules! forward {
 impl Manushya for Session {
     async fn hello(self, _: Context, hello: Hello) -> Reply<Welcome> {
         let request_id = self.service.new_request_id();
-        let (caller, api) = self.welcome(hello).map_err(|error| named(error, request_id))?;
+        let (caller, api) = self
+            .welcome(hello)
+            .map_err(|error| named(error, request_id))?;
         let shows_token = matches!(caller.credential, Credential::Token(_));
         // Without a token a peer may be nobody here; such a one may ask for the status only.
         let known = self.service.resolve_quietly(&caller, request_id);
@@ -142,7 +165,10 @@ impl Manushya for Session {
             Ok(context) => Some(self.service.whoami(&context)),
             Err(_) if !shows_token => None,
             Err(_) => {
-                let refused = self.service.authenticate(&caller, &Call::default(), request_id).await;
+                let refused = self
+                    .service
+                    .authenticate(&caller, &Call::default(), request_id)
+                    .await;
                 let error = refused.err().unwrap_or_else(|| {
                     WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
                 });
@@ -164,8 +190,10 @@ impl Manushya for Session {
     }
 
     async fn whoami(self, _: Context, call: Call) -> Reply<WhoAmI> {
-        self.run("whoami", call, |service, context| async move { Ok(service.whoami(&context)) })
-            .await
+        self.run("whoami", call, |service, context| async move {
+            Ok(service.whoami(&context))
+        })
+        .await
     }
 
     async fn status(self, _: Context, call: Call) -> Reply<Status> {

@@ -38,7 +38,11 @@ pub async fn bind(socket: &Path) -> Result<UnixListener, WireError> {
         WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
     };
     if let Some(folder) = socket.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(unusable)?;
     }
     if socket.exists() {
         let mut probe = Connect::new(socket);
@@ -74,7 +78,10 @@ impl PerUser {
             return None;
         }
         *taken += 1;
-        Some(Seat { users: self.clone(), uid })
+        Some(Seat {
+            users: self.clone(),
+            uid,
+        })
     }
 }
 
@@ -105,7 +112,10 @@ pub struct Server {
 impl Server {
     /// A server of `service`.
     pub fn new(service: Arc<Service>) -> Self {
-        Self { service, users: Arc::default() }
+        Self {
+            service,
+            users: Arc::default(),
+        }
     }
 
     /// Accepts connections until `stop` turns true, then lets what is in flight finish.
@@ -139,7 +149,9 @@ impl Server {
         connections: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
     ) {
-        let Ok(peer) = PeerCred::of(&stream) else { return };
+        let Ok(peer) = PeerCred::of(&stream) else {
+            return;
+        };
         let Some(seat) = self.users.enter(peer.uid) else {
             tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
             return;
@@ -176,7 +188,10 @@ async fn connection(
         });
     let silence = async {
         let patience = Duration::from_secs(limits::HELLO_SECONDS_MAX);
-        if tokio::time::timeout(patience, greeted.notified()).await.is_ok() {
+        if tokio::time::timeout(patience, greeted.notified())
+            .await
+            .is_ok()
+        {
             futures::future::pending::<()>().await;
         }
     };

@@ -28,7 +28,10 @@ pub struct Transport<Req, Resp> {
 impl<Req, Resp> Transport<Req, Resp> {
     /// Takes over a connection.
     pub fn new(stream: UnixStream) -> Self {
-        Self { frames: Framed::new(stream, frame::codec()), kinds: PhantomData }
+        Self {
+            frames: Framed::new(stream, frame::codec()),
+            kinds: PhantomData,
+        }
     }
 }
 
@@ -80,15 +83,26 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<ClientMessage<T>>
     let message: WireMessage<T> = serde_json::from_slice(bytes)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     Ok(match message {
-        WireMessage::Cancel { trace_context, request_id } => {
-            ClientMessage::Cancel { trace_context, request_id }
-        }
+        WireMessage::Cancel {
+            trace_context,
+            request_id,
+        } => ClientMessage::Cancel {
+            trace_context,
+            request_id,
+        },
         WireMessage::Request(request) => {
-            let left = request.context.deadline.map_or(Duration::from_secs(10), |d| d.clamped());
+            let left = request
+                .context
+                .deadline
+                .map_or(Duration::from_secs(10), |d| d.clamped());
             let mut context = context::current();
             context.deadline = Instant::now() + left;
             context.trace_context = request.context.trace_context;
-            ClientMessage::Request(Request { context, id: request.id, message: request.message })
+            ClientMessage::Request(Request {
+                context,
+                id: request.id,
+                message: request.message,
+            })
         }
     })
 }
@@ -143,14 +157,27 @@ mod tests {
             let ClientMessage::Request(request) = decode::<u32>(text.as_bytes()).unwrap() else {
                 panic!("not a request")
             };
-            let left = request.context.deadline.saturating_duration_since(Instant::now());
-            assert!(left <= Duration::from_secs(limits::DEADLINE_SECONDS_MAX + 1), "{secs}");
+            let left = request
+                .context
+                .deadline
+                .saturating_duration_since(Instant::now());
+            assert!(
+                left <= Duration::from_secs(limits::DEADLINE_SECONDS_MAX + 1),
+                "{secs}"
+            );
         }
     }
 
     #[test]
     fn malformed_frames_are_errors() {
-        for text in ["", "{}", "[]", r#"{"Request":1}"#, r#"{"Cancel":{}}"#, "\u{0}"] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            r#"{"Request":1}"#,
+            r#"{"Cancel":{}}"#,
+            "\u{0}",
+        ] {
             assert!(decode::<u32>(text.as_bytes()).is_err(), "{text:?}");
         }
         let nested = "[".repeat(100_000);

@@ -9,14 +9,10 @@ use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
-use manushya_core::model::{
-    Action, AuditActor, AuditEntry, Decision, Outcome, Resource,
-};
+use manushya_core::model::{Action, AuditActor, AuditEntry, Decision, Outcome, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{
-    IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
-};
+use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::limits;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::{
@@ -53,7 +49,9 @@ impl Service {
             let access = begin(view, context)?;
             let filter = Filter::new(view.directory(), context, &request);
             let listed = list(view, &filter, after, limit, request.newest);
-            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            let count = listed
+                .as_ref()
+                .map_or(0, |listed| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
         })
         .await?
@@ -73,7 +71,10 @@ impl Service {
             let access = begin(view, context)?;
             let everything = AuditList::default();
             let filter = Filter::new(view.directory(), context, &everything);
-            let found = view.snapshot.audit_one(request.seq).map_err(|error| unreadable(&error));
+            let found = view
+                .snapshot
+                .audit_one(request.seq)
+                .map_err(|error| unreadable(&error));
             let bytes = match found {
                 Ok(bytes) => bytes,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
@@ -101,7 +102,10 @@ impl Service {
         context: Context,
         request: AuditTail,
     ) -> Result<AuditTailed, WireError> {
-        let limit = request.limit.unwrap_or(limits::PAGE_LIMIT_DEFAULT).clamp(1, limits::PAGE_LIMIT_MAX);
+        let limit = request
+            .limit
+            .unwrap_or(limits::PAGE_LIMIT_DEFAULT)
+            .clamp(1, limits::PAGE_LIMIT_MAX);
         let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS_MAX));
         // An entry a poll would wake every follower, and each other, for ever. So a follower's polls are
         // decided each time, and audited when it starts and when they are denied.
@@ -114,8 +118,10 @@ impl Service {
             }
         }
         if starts {
-            self.read(&context, |view, context| Ok(begin(view, context)?.plan(Vec::new(), 0, ())))
-                .await?;
+            self.read(&context, |view, context| {
+                Ok(begin(view, context)?.plan(Vec::new(), 0, ()))
+            })
+            .await?;
         }
         let mut size = self.writer.audit_size();
         let after = request.after.0;
@@ -124,12 +130,19 @@ impl Service {
         let everything = AuditList::default();
         let filter = Filter::new(view.directory(), &context, &everything);
         let listed = list(&view, &filter, request.after, limit as usize, false)?;
-        let end = AuditSeq(view.snapshot.audit_len().map_err(|error| unreadable(&error))?);
+        let end = AuditSeq(
+            view.snapshot
+                .audit_len()
+                .map_err(|error| unreadable(&error))?,
+        );
         let after = match &listed.next {
             Some(_) => listed.items.last().map_or(request.after, |item| item.seq),
             None => end.max(request.after),
         };
-        Ok(AuditTailed { items: listed.items, after })
+        Ok(AuditTailed {
+            items: listed.items,
+            after,
+        })
     }
 
     /// Reads the bytes of audit entries, to verify them. The log is one for the whole host, so only
@@ -161,7 +174,11 @@ impl Service {
                 framed.extend_from_slice(bytes);
             }
             let entries = BASE64.encode(&framed);
-            let bytes = AuditBytes { entries, next: AuditSeq(next), end: next > len };
+            let bytes = AuditBytes {
+                entries,
+                next: AuditSeq(next),
+                end: next > len,
+            };
             Ok(access.plan(Vec::new(), chunk.len() as u64, bytes))
         };
         if first {
@@ -230,9 +247,12 @@ fn begin_operator<'a>(view: &'a ReadView, context: &'a Context) -> Result<Access
     if context.actor.operator {
         return Ok(access);
     }
-    let error = WireError::new(ErrorCode::Denied, "only the operator of the host may do this")
-        .reason("the log is one for all tenants, and its bytes name them all")
-        .hint("read your own tenant's entries: manushyactl audit list");
+    let error = WireError::new(
+        ErrorCode::Denied,
+        "only the operator of the host may do this",
+    )
+    .reason("the log is one for all tenants, and its bytes name them all")
+    .hint("read your own tenant's entries: manushyactl audit list");
     Err(Refusal::denied(&access.audit, error))
 }
 
@@ -258,17 +278,29 @@ impl<'a> Filter<'a> {
             "anonymous" => Some(AuditActor::Anonymous),
             "daemon" => Some(AuditActor::Daemon),
             // Who is erased can still be asked for by the id that the entries name.
-            reference => reference.parse::<IdentityId>().ok().map(AuditActor::Identity).or_else(|| {
-                let identity = directory.identity_by_ref(tenant, reference)?;
-                Some(AuditActor::Identity(identity.id))
-            }),
+            reference => reference
+                .parse::<IdentityId>()
+                .ok()
+                .map(AuditActor::Identity)
+                .or_else(|| {
+                    let identity = directory.identity_by_ref(tenant, reference)?;
+                    Some(AuditActor::Identity(identity.id))
+                }),
         });
         let resource_id = request.resource_id.as_deref().map(|text| {
             id_bytes(text).or_else(|| {
-                directory.identity_by_ref(tenant, text).map(|identity| identity.id.to_bytes())
+                directory
+                    .identity_by_ref(tenant, text)
+                    .map(|identity| identity.id.to_bytes())
             })
         });
-        Self { request, tenant, operator: context.actor.operator, actor, resource_id }
+        Self {
+            request,
+            tenant,
+            operator: context.actor.operator,
+            actor,
+            resource_id,
+        }
     }
 
     fn admits(&self, entry: &AuditEntry) -> bool {
@@ -282,7 +314,9 @@ impl<'a> Filter<'a> {
         };
         visible
             && self.actor.is_none_or(|actor| actor == Some(draft.actor))
-            && self.resource_id.is_none_or(|id| id.is_some() && id == draft.resource_id)
+            && self
+                .resource_id
+                .is_none_or(|id| id.is_some() && id == draft.resource_id)
             && word(&self.request.action, draft.action.as_str())
             && word(&self.request.resource, draft.resource.as_str())
             && word(&self.request.decision, draft.decision.as_str())
@@ -322,7 +356,9 @@ fn list(
         let Some((last, _)) = chunk.last() else { break };
         from = AuditSeq(last.0 + 1);
         for (_, bytes) in &chunk {
-            let Ok(entry) = canonical::decode(bytes) else { continue };
+            let Ok(entry) = canonical::decode(bytes) else {
+                continue;
+            };
             if !filter.admits(&entry) {
                 continue;
             }
@@ -341,7 +377,10 @@ fn list(
         }
     }
     let items: Vec<AuditView> = items.into();
-    let next = items.last().filter(|_| more && !newest).map(|item| item.seq.to_string());
+    let next = items
+        .last()
+        .filter(|_| more && !newest)
+        .map(|item| item.seq.to_string());
     Ok(Listed { items, next, total })
 }
 
@@ -352,13 +391,18 @@ fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> AuditView {
         AuditActor::Anonymous => ("anonymous".to_owned(), None),
         AuditActor::Daemon => ("daemon".to_owned(), None),
         AuditActor::Identity(id) => {
-            let identity = draft.tenant.and_then(|tenant| directory.identity(tenant, id));
-            let name = identity.map_or_else(|| id.to_string(), |found| found.external_id.to_string());
+            let identity = draft
+                .tenant
+                .and_then(|tenant| directory.identity(tenant, id));
+            let name =
+                identity.map_or_else(|| id.to_string(), |found| found.external_id.to_string());
             (name, Some(id))
         }
     };
     let policy = draft.policy.map(|stamp| {
-        let policy = draft.tenant.and_then(|tenant| directory.policy(tenant, stamp.id));
+        let policy = draft
+            .tenant
+            .and_then(|tenant| directory.policy(tenant, stamp.id));
         policy.map_or_else(|| stamp.id.to_string(), |found| found.name.to_string())
     });
     AuditView {
@@ -371,7 +415,9 @@ fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> AuditView {
         token: draft.token,
         action: draft.action.as_str().to_owned(),
         resource: draft.resource.as_str().to_owned(),
-        resource_id: draft.resource_id.map(|bytes| resource_id(directory, entry, bytes)),
+        resource_id: draft
+            .resource_id
+            .map(|bytes| resource_id(directory, entry, bytes)),
         decision: match draft.decision {
             Decision::Allow => "allow".to_owned(),
             Decision::Deny => "deny".to_owned(),

@@ -21,7 +21,9 @@ pub fn invalid(error: &Invalid) -> WireError {
 }
 
 fn tenant_name(directory: &Directory, id: TenantId) -> String {
-    directory.tenant(id).map_or_else(|| id.to_string(), |tenant| tenant.name.to_string())
+    directory
+        .tenant(id)
+        .map_or_else(|| id.to_string(), |tenant| tenant.name.to_string())
 }
 
 /// A tenant, as shown.
@@ -68,9 +70,10 @@ pub fn token(identity: &Identity, token: &Token, now: UnixMillis) -> TokenView {
 
 /// A memory, as shown.
 pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
-    let owner = directory
-        .identity(memory.tenant, memory.owner)
-        .map_or_else(|| memory.owner.to_string(), |identity| identity.external_id.to_string());
+    let owner = directory.identity(memory.tenant, memory.owner).map_or_else(
+        || memory.owner.to_string(),
+        |identity| identity.external_id.to_string(),
+    );
     let content = memory.content;
     MemoryView {
         id: memory.id,
@@ -79,7 +82,11 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
         key: memory.key.map(|key| key.as_str().to_owned()),
         text: content.text,
         kind: content.kind.as_str().to_owned(),
-        tags: content.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+        tags: content
+            .tags
+            .iter()
+            .map(|tag| tag.as_str().to_owned())
+            .collect(),
         metadata: content.metadata,
         namespace: content.namespace.as_str().to_owned(),
         session: content.session.map(|session| session.as_str().to_owned()),
@@ -97,7 +104,10 @@ pub fn policy(policy: &Policy) -> PolicyView {
     PolicyView {
         id: policy.id,
         name: policy.name.to_string(),
-        role: policy.role.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string),
+        role: policy
+            .role
+            .as_ref()
+            .map_or_else(|| "*".to_owned(), ToString::to_string),
         rule: policy.rule.clone(),
         effect: policy.effect,
         priority: policy.priority,
@@ -153,7 +163,9 @@ pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMe
         kind: add.kind.map_or_else(|| Ok(Kind::default()), Kind::new)?,
         tags: tags(add.tags)?,
         metadata: add.metadata,
-        namespace: add.namespace.map_or_else(|| Ok(Namespace::default()), Namespace::new)?,
+        namespace: add
+            .namespace
+            .map_or_else(|| Ok(Namespace::default()), Namespace::new)?,
         session: add.session.map(Session::new).transpose()?,
         trust: add.trust.map_or_else(|| Ok(Trust::default()), Trust::new)?,
         expires_at: add.expires_at.or(ttl),
@@ -178,7 +190,11 @@ pub fn update_memory(update: MemoryUpdate, now: UnixMillis) -> Result<UpdateMemo
         manushya_core::model::check_text(text)?;
     }
     let session = update.session.map(|text| {
-        if text.is_empty() { Ok(None) } else { Session::new(text).map(Some) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            Session::new(text).map(Some)
+        }
     });
     Ok(UpdateMemory {
         id: update.id,

@@ -23,7 +23,12 @@ const FREE_BYTES_MIN: u64 = 256 << 20;
 
 fn check(id: &str, verdict: Verdict, evidence: String, fix: Option<&str>) -> Check {
     let fix = fix.filter(|_| verdict != Verdict::Ok).map(str::to_owned);
-    Check { id: id.to_owned(), verdict, evidence, fix }
+    Check {
+        id: id.to_owned(),
+        verdict,
+        evidence,
+        fix,
+    }
 }
 
 impl Service {
@@ -32,7 +37,10 @@ impl Service {
     /// # Errors
     ///
     /// What the deciding said, or `INTERNAL` if the checks themselves failed.
-    pub async fn doctor(self: std::sync::Arc<Self>, context: Context) -> Result<Diagnosis, WireError> {
+    pub async fn doctor(
+        self: std::sync::Arc<Self>,
+        context: Context,
+    ) -> Result<Diagnosis, WireError> {
         self.read(&context, |view, context| {
             let mut access = decide::tenant::require_operator(view, context, Action::Read)?;
             access.audit.decision = Decision::Allow;
@@ -42,7 +50,8 @@ impl Service {
         let service = self.clone();
         let checks = tokio::task::spawn_blocking(move || service.checks());
         let checks = checks.await.map_err(|_| {
-            WireError::new(ErrorCode::Internal, "the checks failed").hint("look at the daemon's log")
+            WireError::new(ErrorCode::Internal, "the checks failed")
+                .hint("look at the daemon's log")
         })?;
         Ok(Diagnosis { checks })
     }
@@ -67,17 +76,36 @@ impl Service {
             None => "all files are for their owner only".to_owned(),
             Some(path) => format!("{} files are open to others, first {path}", open.len()),
         };
-        let verdict = if open.is_empty() { Verdict::Ok } else { Verdict::Failure };
-        check("files.permissions", verdict, evidence, Some("chmod -R go= on the data folder"))
+        let verdict = if open.is_empty() {
+            Verdict::Ok
+        } else {
+            Verdict::Failure
+        };
+        check(
+            "files.permissions",
+            verdict,
+            evidence,
+            Some("chmod -R go= on the data folder"),
+        )
     }
 
     fn check_recovery_key(&self) -> Check {
         if self.vault.recovery_key_present() {
             let evidence = "the recovery key lies on this machine, beside what it recovers";
             let fix = "move keys/recovery.age-key out of the data folder to a safe place offline";
-            return check("keys.recovery", Verdict::Warning, evidence.to_owned(), Some(fix));
+            return check(
+                "keys.recovery",
+                Verdict::Warning,
+                evidence.to_owned(),
+                Some(fix),
+            );
         }
-        check("keys.recovery", Verdict::Ok, "the recovery key is kept elsewhere".to_owned(), None)
+        check(
+            "keys.recovery",
+            Verdict::Ok,
+            "the recovery key is kept elsewhere".to_owned(),
+            None,
+        )
     }
 
     fn check_store(&self) -> Check {
@@ -95,18 +123,24 @@ impl Service {
                 let evidence = format!("{} findings, first: {first}", report.findings_total);
                 check(id, Verdict::Failure, evidence, Some("restore a backup"))
             }
-            Err(error) => {
-                check(id, Verdict::Failure, chain(&error), Some("restore a backup"))
-            }
+            Err(error) => check(
+                id,
+                Verdict::Failure,
+                chain(&error),
+                Some("restore a backup"),
+            ),
         }
     }
 
     fn check_audit(&self) -> Check {
         let id = "audit.chain";
         match self.verify_audit() {
-            Ok(entries) => {
-                check(id, Verdict::Ok, format!("{entries} entries verify against the head"), None)
-            }
+            Ok(entries) => check(
+                id,
+                Verdict::Ok,
+                format!("{entries} entries verify against the head"),
+                None,
+            ),
             Err(reason) => {
                 let fix = "keep the files as evidence and restore a backup";
                 check(id, Verdict::Failure, reason, Some(fix))
@@ -127,11 +161,16 @@ impl Service {
             let Some((last, _)) = chunk.last() else { break };
             from = AuditSeq(last.0 + 1);
             for (seq, bytes) in chunk.iter().filter(|(seq, _)| seq.0 <= head.size()) {
-                verifier.push(bytes).map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
+                verifier
+                    .push(bytes)
+                    .map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
             }
         }
         let checkpoint = super::audit::checkpoint(&head).map_err(|error| error.message)?;
-        verifier.finish(&checkpoint).map(|summary| summary.size).map_err(|broken| chain(&broken))
+        verifier
+            .finish(&checkpoint)
+            .map(|summary| summary.size)
+            .map_err(|broken| chain(&broken))
     }
 
     /// Whether the index of each tenant holds exactly what the store holds and can be searched.
@@ -165,8 +204,7 @@ impl Service {
         &self,
         tenant: manushya_protocol::id::TenantId,
     ) -> Result<(usize, Option<String>), WireError> {
-        let indexed: BTreeSet<(MemoryId, u32)> =
-            self.indexes.ids(tenant).into_iter().collect();
+        let indexed: BTreeSet<(MemoryId, u32)> = self.indexes.ids(tenant).into_iter().collect();
         let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
         let live = Mutex::new(BTreeSet::new());
         let visit = |memory: Memory| {
@@ -174,14 +212,21 @@ impl Service {
                 live.lock().insert((memory.id, memory.version));
             }
         };
-        snapshot.for_each_memory(Some(tenant), 2, visit).map_err(|error| unreadable(&error))?;
+        snapshot
+            .for_each_memory(Some(tenant), 2, visit)
+            .map_err(|error| unreadable(&error))?;
         let stored = live.into_inner();
         if indexed == stored {
             return Ok((stored.len(), None));
         }
         let missing = stored.difference(&indexed).count();
         let extra = indexed.difference(&stored).count();
-        Ok((stored.len(), Some(format!("{missing} are missing from the index, {extra} are stale"))))
+        Ok((
+            stored.len(),
+            Some(format!(
+                "{missing} are missing from the index, {extra} are stale"
+            )),
+        ))
     }
 
     fn check_disk(&self) -> Check {
@@ -189,8 +234,17 @@ impl Service {
         match fs4::available_space(&self.config.home.data) {
             Ok(bytes) => {
                 let evidence = format!("{} MiB free", bytes >> 20);
-                let verdict = if bytes < FREE_BYTES_MIN { Verdict::Warning } else { Verdict::Ok };
-                check(id, verdict, evidence, Some("make room: a full disk stops every change"))
+                let verdict = if bytes < FREE_BYTES_MIN {
+                    Verdict::Warning
+                } else {
+                    Verdict::Ok
+                };
+                check(
+                    id,
+                    verdict,
+                    evidence,
+                    Some("make room: a full disk stops every change"),
+                )
             }
             Err(error) => check(id, Verdict::Warning, error.to_string(), None),
         }
@@ -198,8 +252,17 @@ impl Service {
 
     fn check_queue(&self) -> Check {
         let evidence = format!("{} commands wait", self.writer.queued());
-        let verdict = if self.writer.has_failed() { Verdict::Failure } else { Verdict::Ok };
-        check("writer", verdict, evidence, Some("look at the daemon's log"))
+        let verdict = if self.writer.has_failed() {
+            Verdict::Failure
+        } else {
+            Verdict::Ok
+        };
+        check(
+            "writer",
+            verdict,
+            evidence,
+            Some("look at the daemon's log"),
+        )
     }
 }
 
@@ -210,7 +273,9 @@ fn open_to_others(folder: &Path, open: &mut Vec<String>) {
         return;
     };
     for entry in entries.flatten() {
-        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
         if metadata.mode() & 0o077 != 0 {
             open.push(entry.path().display().to_string());
         }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use manushya_core::command::{Context, CreateIdentity, CreateTenant, UpdateIdentity};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, Asking, draft};
-use manushya_core::model::{
-    Action, ExternalId, Identity, Resource, Role, TenantName, Token,
-};
+use manushya_core::model::{Action, ExternalId, Identity, Resource, Role, TenantName, Token};
 use manushya_core::policy::TargetFacts;
 use manushya_core::view::View;
 use manushya_protocol::error::WireError;
@@ -41,7 +39,9 @@ impl Service {
         };
         let fallback = draft(&context, Action::Create, Resource::System);
         let tenant = self
-            .change(fallback, move |txn| decide::tenant::create(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::tenant::create(txn, &context, command)
+            })
             .await?;
         Ok(convert::tenant(&self.writer.published().directory, &tenant))
     }
@@ -55,10 +55,20 @@ impl Service {
         self.read(&context, |view, context| {
             let access = decide::tenant::require_operator(view, context, Action::Read)?;
             let directory = view.directory();
-            let items: Vec<TenantView> =
-                directory.tenants().map(|tenant| convert::tenant(directory, tenant)).collect();
+            let items: Vec<TenantView> = directory
+                .tenants()
+                .map(|tenant| convert::tenant(directory, tenant))
+                .collect();
             let total = items.len() as u64;
-            Ok(access.plan(Vec::new(), total, Listed { items, next: None, total }))
+            Ok(access.plan(
+                Vec::new(),
+                total,
+                Listed {
+                    items,
+                    next: None,
+                    total,
+                },
+            ))
         })
         .await
     }
@@ -100,7 +110,9 @@ impl Service {
         let fallback = draft(&context, Action::Purge, Resource::System);
         let ((_, mut purged), receipt) = self
             .writer
-            .run(fallback, move |txn| decide::tenant::delete(txn, &context, &name))
+            .run(fallback, move |txn| {
+                decide::tenant::delete(txn, &context, &name)
+            })
             .await?;
         purged.audit_seq = receipt.seq.0;
         purged.keys_destroyed = receipt.keys_destroyed;
@@ -126,15 +138,23 @@ impl Service {
             description: request.description,
             claims: request.claims,
             token: self.new_token_id(),
-            ttl_seconds: request.token_ttl_seconds.unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
+            ttl_seconds: request
+                .token_ttl_seconds
+                .unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
         };
         let fallback = draft(&context, Action::Create, Resource::Identity);
         let dry_run = context.dry_run;
         let (identity, token): (Arc<Identity>, Arc<Token>) = self
-            .change(fallback, move |txn| decide::identity::create(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::identity::create(txn, &context, command)
+            })
             .await?;
         let directory = &self.writer.published().directory;
-        let access_token = if dry_run { None } else { Some(self.sign(directory, &identity, &token)?) };
+        let access_token = if dry_run {
+            None
+        } else {
+            Some(self.sign(directory, &identity, &token)?)
+        };
         Ok(IdentityCreated {
             access_token,
             token_type: "bearer".to_owned(),
@@ -160,8 +180,17 @@ impl Service {
             let readable = readable(view, context, Resource::Identity);
             let chosen = directory
                 .identities(context.actor.identity.tenant)
-                .filter(|identity| request.role.as_deref().is_none_or(|role| role == identity.role.as_str()))
-                .filter(|identity| request.is_active.is_none_or(|active| active == identity.is_active))
+                .filter(|identity| {
+                    request
+                        .role
+                        .as_deref()
+                        .is_none_or(|role| role == identity.role.as_str())
+                })
+                .filter(|identity| {
+                    request
+                        .is_active
+                        .is_none_or(|active| active == identity.is_active)
+                })
                 .filter(|identity| readable(identity));
             let listed = page::cut(
                 chosen,
@@ -219,9 +248,14 @@ impl Service {
         };
         let fallback = draft(&context, Action::Update, Resource::Identity);
         let identity = self
-            .change(fallback, move |txn| decide::identity::update(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::identity::update(txn, &context, command)
+            })
             .await?;
-        Ok(convert::identity(&self.writer.published().directory, &identity))
+        Ok(convert::identity(
+            &self.writer.published().directory,
+            &identity,
+        ))
     }
 
     /// Deletes an identity that owns no memories, with its tokens.
@@ -240,7 +274,10 @@ impl Service {
                 decide::identity::delete(txn, &context, &request.identity)
             })
             .await?;
-        Ok(Done { id: identity.external_id.to_string(), outcome: "deleted".to_owned() })
+        Ok(Done {
+            id: identity.external_id.to_string(),
+            outcome: "deleted".to_owned(),
+        })
     }
 
     /// Shows everything held about an identity.
@@ -272,7 +309,15 @@ impl Service {
                 .map(|token| convert::token(&identity, token, context.now))
                 .collect();
             let identity = convert::identity(directory, &identity);
-            Ok(access.plan(Vec::new(), 1, IdentityExport { identity, tokens, memories }))
+            Ok(access.plan(
+                Vec::new(),
+                1,
+                IdentityExport {
+                    identity,
+                    tokens,
+                    memories,
+                },
+            ))
         })
         .await
     }
@@ -291,7 +336,9 @@ pub(super) fn readable<'a>(
     let asking = Asking::of(directory, context);
     move |identity| {
         asking.as_ref().is_some_and(|asking| {
-            let facts = asking.to(Action::Read, resource).with_target(TargetFacts::new(identity));
+            let facts = asking
+                .to(Action::Read, resource)
+                .with_target(TargetFacts::new(identity));
             set.decide(&actor.role, &facts).allowed
         })
     }
@@ -303,6 +350,8 @@ pub(super) fn listed_plan<T>(
     listed: Result<Listed<T>, WireError>,
 ) -> manushya_core::plan::Plan<Result<Listed<T>, WireError>> {
     access.audit.decision = manushya_core::model::Decision::Allow;
-    let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+    let count = listed
+        .as_ref()
+        .map_or(0, |listed| listed.items.len() as u64);
     access.plan(Vec::new(), count, listed)
 }

@@ -39,7 +39,12 @@ impl Indexes {
             graph_threshold: config.graph_threshold as u64,
             ..IndexOptions::default()
         };
-        Self { dims, options, tenants: RwLock::default(), saved: Mutex::default() }
+        Self {
+            dims,
+            options,
+            tenants: RwLock::default(),
+            saved: Mutex::default(),
+        }
     }
 
     /// The index of a tenant, empty if it has no memories.
@@ -66,7 +71,9 @@ impl Indexes {
         data: &Path,
     ) -> Result<(), StoreError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        store.snapshot()?.for_each_memory(None, threads, |memory| self.take_in(&memory))?;
+        store
+            .snapshot()?
+            .for_each_memory(None, threads, |memory| self.take_in(&memory))?;
         for tenant in directory.tenants() {
             let path = snapshot_path(data, tenant.id);
             match load_graph(&path, vault, &self.of(tenant.id)) {
@@ -130,9 +137,8 @@ impl Indexes {
 
     /// Takes what is erased out of the indexes, before its keys are destroyed.
     pub fn forget(&self, writes: &[Write]) {
-        let erasing = |write: &&Write| {
-            matches!(write, Write::EraseMemory(..) | Write::EraseTenant(_))
-        };
+        let erasing =
+            |write: &&Write| matches!(write, Write::EraseMemory(..) | Write::EraseTenant(_));
         let erasures: Vec<Write> = writes.iter().filter(erasing).cloned().collect();
         self.apply(&erasures);
     }
@@ -156,8 +162,12 @@ impl Indexes {
     ///
     /// If a file cannot be written.
     pub fn save(&self, vault: &Vault, data: &Path) -> io::Result<u64> {
-        let indexes: Vec<(TenantId, Arc<TenantIndex>)> =
-            self.tenants.read().iter().map(|(id, index)| (*id, index.clone())).collect();
+        let indexes: Vec<(TenantId, Arc<TenantIndex>)> = self
+            .tenants
+            .read()
+            .iter()
+            .map(|(id, index)| (*id, index.clone()))
+            .collect();
         let mut bytes = 0;
         for (tenant, index) in indexes {
             let state = (index.status().graph, index.erasures());
@@ -201,8 +211,13 @@ fn load_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> Result<Option<
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
-    let bytes = vault.open_file(&sealed).map_err(|error| error.to_string())?;
-    index.load_graph(&bytes).map(Some).map_err(|error| error.to_string())
+    let bytes = vault
+        .open_file(&sealed)
+        .map_err(|error| error.to_string())?;
+    index
+        .load_graph(&bytes)
+        .map(Some)
+        .map_err(|error| error.to_string())
 }
 
 /// Saves one graph: a temporary file, synced, put in place in one step. If something was erased
@@ -229,6 +244,9 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     else {
         return Err(io::Error::other("a snapshot has no folder"));
     };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     replace_file(folder, name, bytes).map_err(io::Error::other)
 }

@@ -53,7 +53,8 @@ impl Service {
         match self.resolve(caller, call, request_id) {
             Ok(context) => Ok(context),
             Err(error) => {
-                self.audit_durably(self.failed_login(caller, request_id, &error)).await?;
+                self.audit_durably(self.failed_login(caller, request_id, &error))
+                    .await?;
                 Err(error)
             }
         }
@@ -72,7 +73,12 @@ impl Service {
         self.resolve(caller, &Call::default(), request_id)
     }
 
-    fn failed_login(&self, caller: &Caller, request_id: RequestId, error: &WireError) -> AuditDraft {
+    fn failed_login(
+        &self,
+        caller: &Caller,
+        request_id: RequestId,
+        error: &WireError,
+    ) -> AuditDraft {
         AuditDraft {
             time: self.ports.clock.now(),
             tenant: None,
@@ -104,19 +110,27 @@ impl Service {
         };
         actor.peer_uid = Some(caller.peer.uid);
         actor.transport = caller.transport;
-        let own = published.directory.tenant(actor.identity.tenant).map(|tenant| &tenant.name);
+        let own = published
+            .directory
+            .tenant(actor.identity.tenant)
+            .map(|tenant| &tenant.name);
         if let (Some(asked), Some(own)) = (&call.tenant, own)
             && asked != own.as_str()
         {
-            return Err(WireError::new(ErrorCode::Denied, "this credential is for another tenant")
-                .reason("no call crosses tenants; only the operator of the host works in any")
-                .hint("leave --tenant out, or use a token of that tenant"));
+            return Err(
+                WireError::new(ErrorCode::Denied, "this credential is for another tenant")
+                    .reason("no call crosses tenants; only the operator of the host works in any")
+                    .hint("leave --tenant out, or use a token of that tenant"),
+            );
         }
         let context = Context {
             actor,
             now,
             request_id,
-            purpose: call.purpose.clone().map(|text| text.chars().take(256).collect()),
+            purpose: call
+                .purpose
+                .clone()
+                .map(|text| text.chars().take(256).collect()),
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
         };
@@ -135,9 +149,15 @@ impl Service {
             .verify(token, self.ports.clock.now())
             .map_err(|error| refuse(error.to_string()))?;
         let unknown = || refuse("the daemon does not know it".to_owned());
-        let tenant = directory.tenant_by_name(claims.tenant.as_str()).ok_or_else(unknown)?;
-        let record = directory.token(tenant.id, claims.token).ok_or_else(unknown)?;
-        let identity = directory.identity(tenant.id, claims.identity).ok_or_else(unknown)?;
+        let tenant = directory
+            .tenant_by_name(claims.tenant.as_str())
+            .ok_or_else(unknown)?;
+        let record = directory
+            .token(tenant.id, claims.token)
+            .ok_or_else(unknown)?;
+        let identity = directory
+            .identity(tenant.id, claims.identity)
+            .ok_or_else(unknown)?;
         if record.identity != identity.id {
             return Err(unknown());
         }
@@ -170,7 +190,9 @@ impl Service {
                 .hint("manushyactl tenant list")
         };
         let tenant = directory.tenant_by_name(name).ok_or_else(missing)?;
-        let identity = directory.identity(tenant.id, tenant.operator).ok_or_else(missing)?;
+        let identity = directory
+            .identity(tenant.id, tenant.operator)
+            .ok_or_else(missing)?;
         Ok(Actor {
             identity: identity.clone(),
             via: Via::PeerUid,

@@ -12,9 +12,8 @@ use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
 use manushya_protocol::v1::common::{Done, Listed};
 use manushya_protocol::v1::memory::{
-    ItemResult, MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete,
-    MemoryFilter, MemoryHistory, MemoryList, MemoryRef, MemoryStats, MemoryStatsOf, MemoryUpdate,
-    MemoryView,
+    ItemResult, MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryFilter,
+    MemoryHistory, MemoryList, MemoryRef, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
 };
 
 use super::permit::{Choice, Permission};
@@ -47,7 +46,9 @@ impl Service {
         let command = self.adding(&context, request)?;
         let fallback = draft(&context, Action::Create, Resource::Memory);
         let added = self
-            .change(fallback, move |txn| decide::memory::add(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::memory::add(txn, &context, command)
+            })
             .await?;
         Ok(show_added(added))
     }
@@ -90,7 +91,9 @@ impl Service {
                 None => ItemResult::Err(WireError::new(ErrorCode::Internal, "an item was lost")),
             },
         });
-        Ok(MemoryAddedMany { results: results.collect() })
+        Ok(MemoryAddedMany {
+            results: results.collect(),
+        })
     }
 
     /// Shows a memory.
@@ -161,7 +164,9 @@ impl Service {
             } else {
                 self.live_page(view, context, action, &request.filter, after, limit)
             };
-            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            let count = listed
+                .as_ref()
+                .map_or(0, |listed| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
         })
         .await?
@@ -212,11 +217,16 @@ impl Service {
         let tenant = context.actor.identity.tenant;
         let permission = Permission::new(directory, context, action);
         let choice = Choice::of(directory, context, filter)?;
-        let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
+        let deleted = view
+            .snapshot
+            .deleted(tenant)
+            .map_err(|error| unreadable(&error))?;
         let mut page = Filling::default();
         let (mut total, mut complete) = (0, true);
         for id in deleted {
-            let found = view.memory(tenant, id).map_err(|error| unreadable(&error))?;
+            let found = view
+                .memory(tenant, id)
+                .map_err(|error| unreadable(&error))?;
             let Some(memory) = found.filter(|memory| {
                 memory.deleted_at.is_some()
                     && !memory.is_expired(context.now)
@@ -253,7 +263,9 @@ impl Service {
         }
         let fallback = draft(&context, Action::Update, Resource::Memory);
         let memory = self
-            .change(fallback, move |txn| decide::memory::update(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::memory::update(txn, &context, command)
+            })
             .await?;
         Ok(convert::memory(&self.writer.published().directory, memory))
     }
@@ -284,7 +296,9 @@ impl Service {
             let listed = page::cut(versions.into_iter(), &request.page, falling, |memory| {
                 convert::memory(directory, memory.clone())
             });
-            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            let count = listed
+                .as_ref()
+                .map_or(0, |listed| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
         })
         .await?
@@ -302,7 +316,9 @@ impl Service {
     ) -> Result<MemoryView, WireError> {
         let fallback = draft(&context, Action::Restore, Resource::Memory);
         let memory = self
-            .change(fallback, move |txn| decide::memory::restore(txn, &context, request.id))
+            .change(fallback, move |txn| {
+                decide::memory::restore(txn, &context, request.id)
+            })
             .await?;
         Ok(convert::memory(&self.writer.published().directory, memory))
     }
@@ -317,14 +333,26 @@ impl Service {
         context: Context,
         request: MemoryDelete,
     ) -> Result<Done, WireError> {
-        let command = DeleteMemory { id: request.id, hard: request.hard };
-        let action = if request.hard { Action::Purge } else { Action::Delete };
+        let command = DeleteMemory {
+            id: request.id,
+            hard: request.hard,
+        };
+        let action = if request.hard {
+            Action::Purge
+        } else {
+            Action::Delete
+        };
         let fallback = draft(&context, action, Resource::Memory);
         let id = self
-            .change(fallback, move |txn| decide::memory::delete(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::memory::delete(txn, &context, command)
+            })
             .await?;
         let outcome = if request.hard { "purged" } else { "deleted" };
-        Ok(Done { id: id.to_string(), outcome: outcome.to_owned() })
+        Ok(Done {
+            id: id.to_string(),
+            outcome: outcome.to_owned(),
+        })
     }
 
     /// Counts the memories the caller may see.
@@ -362,7 +390,10 @@ fn show_added(added: Added) -> MemoryAdded {
 /// All versions of a memory, newest first.
 fn history(view: &ReadView, memory: Memory) -> Result<Vec<Memory>, WireError> {
     let (tenant, id) = (memory.tenant, memory.id);
-    let older = view.snapshot.versions(tenant, id).map_err(|error| unreadable(&error))?;
+    let older = view
+        .snapshot
+        .versions(tenant, id)
+        .map_err(|error| unreadable(&error))?;
     let mut versions = vec![memory];
     for version in older {
         let found = view
@@ -410,6 +441,10 @@ impl Filling {
 
     fn listed(self, total: u64, complete: bool) -> Listed<MemoryView> {
         let next = self.last.filter(|_| !complete).map(|id| id.to_string());
-        Listed { items: self.items, next, total }
+        Listed {
+            items: self.items,
+            next,
+            total,
+        }
     }
 }

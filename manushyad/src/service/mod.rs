@@ -29,17 +29,15 @@ use manushya_core::decide::Refusal;
 use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{
-    IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
-};
+use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
 pub use login::{Caller, Credential};
 use view::ReadView;
 
-use crate::config::{AuditReads, Config};
 use crate::auth::TokenKeys;
+use crate::config::{AuditReads, Config};
 use crate::port::Ports;
 use crate::store::{Store, Txn};
 use crate::vault::Vault;
@@ -163,9 +161,16 @@ impl Service {
     /// Writes an entry and waits until it is on disk.
     pub(crate) async fn audit_durably(&self, draft: AuditDraft) -> Result<(), WireError> {
         let lost = || {
-            WireError::new(ErrorCode::AuditUnavailable, "the audit entry could not be written")
-                .hint("look at the daemon's log")
+            WireError::new(
+                ErrorCode::AuditUnavailable,
+                "the audit entry could not be written",
+            )
+            .hint("look at the daemon's log")
         };
-        self.writer.observe(draft)?.await.map_err(|_| lost())?.map(|_| ())
+        self.writer
+            .observe(draft)?
+            .await
+            .map_err(|_| lost())?
+            .map(|_| ())
     }
 }

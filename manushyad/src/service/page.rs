@@ -22,8 +22,11 @@ pub fn limit(page: &Page) -> Result<usize, WireError> {
 
 /// The error for a cursor that is none.
 pub fn bad_cursor() -> WireError {
-    WireError::new(ErrorCode::InvalidArgument, "the cursor is not one of this list")
-        .hint("take `next` of the page before, unchanged")
+    WireError::new(
+        ErrorCode::InvalidArgument,
+        "the cursor is not one of this list",
+    )
+    .hint("take `next` of the page before, unchanged")
 }
 
 /// Cuts the page that follows `page.cursor` out of a whole list. `key` gives each item's place as
@@ -47,7 +50,11 @@ pub fn cut<T, V: Serialize>(
     let mut more = false;
     for item in items {
         total += 1;
-        if page.cursor.as_ref().is_some_and(|cursor| key(&item) <= *cursor) {
+        if page
+            .cursor
+            .as_ref()
+            .is_some_and(|cursor| key(&item) <= *cursor)
+        {
             continue;
         }
         if more || cut.len() == limit || bytes > limits::PAGE_BYTES_MAX {
@@ -59,7 +66,11 @@ pub fn cut<T, V: Serialize>(
         last = Some(key(&item));
         cut.push(shown);
     }
-    Ok(Listed { items: cut, next: last.filter(|_| more), total })
+    Ok(Listed {
+        items: cut,
+        next: last.filter(|_| more),
+        total,
+    })
 }
 
 /// How many bytes a value takes as JSON.
@@ -84,7 +95,10 @@ mod tests {
     use super::*;
 
     fn page(limit: u32, cursor: Option<&str>) -> Page {
-        Page { limit: Some(limit), cursor: cursor.map(str::to_owned) }
+        Page {
+            limit: Some(limit),
+            cursor: cursor.map(str::to_owned),
+        }
     }
 
     #[test]

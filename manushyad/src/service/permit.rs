@@ -10,9 +10,7 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{
     Action, Kind, Memory, Namespace, PolicyStamp, Resource, Role, Session, Tag,
 };
-use manushya_core::policy::{
-    Filter, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope,
-};
+use manushya_core::policy::{Filter, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope};
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
@@ -42,7 +40,10 @@ pub struct Choice {
 
 /// The error for a rule that is none.
 pub fn bad_rule(what: &str, errors: &[RuleError]) -> WireError {
-    let error = WireError::new(ErrorCode::InvalidArgument, format!("the {what} is not valid"));
+    let error = WireError::new(
+        ErrorCode::InvalidArgument,
+        format!("the {what} is not valid"),
+    );
     match errors.first() {
         Some(first) if first.path.is_empty() => error.reason(first.reason.clone()),
         Some(first) => error.reason(format!("at {}: {}", first.path, first.reason)),
@@ -64,7 +65,9 @@ impl Choice {
         let invalid = |error| convert::invalid(&error);
         let tenant = context.actor.identity.tenant;
         let owner = filter.owner.as_deref().map(|reference| {
-            directory.identity_by_ref(tenant, reference).map(|identity| identity.id)
+            directory
+                .identity_by_ref(tenant, reference)
+                .map(|identity| identity.id)
         });
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
@@ -74,8 +77,18 @@ impl Choice {
                 kinds: kinds.map_err(invalid)?,
                 tags: tags.map_err(invalid)?,
                 owner: owner.flatten(),
-                namespace: filter.namespace.as_ref().map(Namespace::new).transpose().map_err(invalid)?,
-                session: filter.session.as_ref().map(Session::new).transpose().map_err(invalid)?,
+                namespace: filter
+                    .namespace
+                    .as_ref()
+                    .map(Namespace::new)
+                    .transpose()
+                    .map_err(invalid)?,
+                session: filter
+                    .session
+                    .as_ref()
+                    .map(Session::new)
+                    .transpose()
+                    .map_err(invalid)?,
                 since: filter.since,
                 until: filter.until,
             },
@@ -94,10 +107,16 @@ impl Choice {
             && wanted.tags.iter().all(|tag| content.tags.contains(tag))
             && wanted.owner.is_none_or(|owner| owner == memory.owner)
             && wanted.namespace.as_ref().is_none_or(below)
-            && wanted.session.as_ref().is_none_or(|s| content.session.as_ref() == Some(s))
+            && wanted
+                .session
+                .as_ref()
+                .is_none_or(|s| content.session.as_ref() == Some(s))
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
-            && self.rule.as_ref().is_none_or(|rule| rule.matches(&MemoryFacts::new(memory, now)))
+            && self
+                .rule
+                .as_ref()
+                .is_none_or(|rule| rule.matches(&MemoryFacts::new(memory, now)))
     }
 }
 
@@ -128,7 +147,9 @@ fn lent<'a>(slot: &SlotFacts<'a>) -> MemoryFacts<'a> {
         tags: Some(slot.tags.iter().map(|tag| &**tag).collect()),
         session: slot.session,
         trust: slot.trust,
-        age_seconds: slot.age_seconds.map(|age| i64::try_from(age).unwrap_or(i64::MAX)),
+        age_seconds: slot
+            .age_seconds
+            .map(|age| i64::try_from(age).unwrap_or(i64::MAX)),
         metadata: slot.metadata,
     }
 }
@@ -148,15 +169,25 @@ impl Permission {
 
     /// Whether the caller may do it to a memory that is at hand.
     pub fn admits(&self, memory: &Memory, now: UnixMillis) -> bool {
-        let Some(asking) = &self.asking else { return false };
+        let Some(asking) = &self.asking else {
+            return false;
+        };
         let facts = asking.to(self.action, Resource::Memory);
-        self.set.decide(&self.role, &facts.with_memory(MemoryFacts::new(memory, now))).allowed
+        self.set
+            .decide(
+                &self.role,
+                &facts.with_memory(MemoryFacts::new(memory, now)),
+            )
+            .allowed
     }
 
     /// The policy that decides for all memories alike, if one does.
     pub fn deciding_policy(&self) -> Option<PolicyStamp> {
         let asking = self.asking.as_ref()?;
-        match self.set.scope(&self.role, &asking.to(self.action, Resource::Memory)) {
+        match self
+            .set
+            .scope(&self.role, &asking.to(self.action, Resource::Memory))
+        {
             SearchScope::All(verdict) | SearchScope::Nothing(verdict) => verdict.stamp(),
             SearchScope::PerMemory(_) => None,
         }
@@ -172,16 +203,24 @@ impl Permission {
         let asking = self.asking.as_ref().filter(|_| !choice.nothing)?;
         let facts = asking.to(self.action, Resource::Memory);
         let mut chosen = choice.rule.as_ref().map(|filter| {
-            (reads(filter.reads()), |slot: &SlotFacts<'_>| filter.matches(&lent(slot)))
+            (reads(filter.reads()), |slot: &SlotFacts<'_>| {
+                filter.matches(&lent(slot))
+            })
         });
-        let rule = chosen.as_mut().map(|(reads, decide)| Rule { reads: *reads, decide });
+        let rule = chosen.as_mut().map(|(reads, decide)| Rule {
+            reads: *reads,
+            decide,
+        });
         match self.set.scope(&self.role, &facts) {
             SearchScope::Nothing(_) => None,
             SearchScope::All(_) => Some(ask(Permit::All, rule)),
             SearchScope::PerMemory(candidates) => {
                 let mut decide = |slot: &SlotFacts<'_>| candidates.decide(&lent(slot)).allowed;
                 let reads = reads(candidates.reads());
-                let permit = Permit::PerFacts(Rule { reads, decide: &mut decide });
+                let permit = Permit::PerFacts(Rule {
+                    reads,
+                    decide: &mut decide,
+                });
                 Some(ask(permit, rule))
             }
         }
@@ -204,7 +243,14 @@ impl Permission {
         let choice = Choice::of(directory, context, filter)?;
         let index = indexes.of(context.actor.identity.tenant);
         let selection = self.with_permit(&choice, |permit, mut rule| {
-            index.select(permit, &choice.attributes, rule.as_mut(), context.now, after, limit)
+            index.select(
+                permit,
+                &choice.attributes,
+                rule.as_mut(),
+                context.now,
+                after,
+                limit,
+            )
         });
         Ok(selection.unwrap_or_default())
     }
@@ -229,12 +275,19 @@ impl Permission {
         });
         let stats = stats.unwrap_or_default();
         let named = |counts: Vec<crate::index::Count<String>>| -> Vec<WireCount> {
-            counts.into_iter().map(|c| WireCount { name: c.value, count: c.count }).collect()
+            counts
+                .into_iter()
+                .map(|c| WireCount {
+                    name: c.value,
+                    count: c.count,
+                })
+                .collect()
         };
         let owner = |count: crate::index::Count<_>| WireCount {
-            name: directory
-                .identity(tenant, count.value)
-                .map_or_else(|| count.value.to_string(), |owner| owner.external_id.to_string()),
+            name: directory.identity(tenant, count.value).map_or_else(
+                || count.value.to_string(),
+                |owner| owner.external_id.to_string(),
+            ),
             count: count.count,
         };
         Ok(MemoryStats {

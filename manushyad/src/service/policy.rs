@@ -2,8 +2,8 @@
 
 use manushya_core::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange};
 use manushya_core::decide;
-use manushya_core::decide::access::{Access, Asking, draft};
 use manushya_core::decide::Refusal;
+use manushya_core::decide::access::{Access, Asking, draft};
 use manushya_core::model::{Action, Identity, Memory, Resource, Role};
 use manushya_core::policy::{Facts, MemoryFacts, TargetFacts};
 use manushya_core::view::View;
@@ -33,14 +33,25 @@ impl Service {
         request: PolicyApply,
     ) -> Result<PolicyApplied, WireError> {
         if request.policies.is_empty() {
-            return Err(WireError::new(ErrorCode::InvalidArgument, "there is no policy to apply"));
+            return Err(WireError::new(
+                ErrorCode::InvalidArgument,
+                "there is no policy to apply",
+            ));
         }
-        let items =
-            request.policies.into_iter().map(|spec| (self.new_policy_id(), spec)).collect();
-        let command = ApplyPolicies { items, force: request.force };
+        let items = request
+            .policies
+            .into_iter()
+            .map(|spec| (self.new_policy_id(), spec))
+            .collect();
+        let command = ApplyPolicies {
+            items,
+            force: request.force,
+        };
         let fallback = draft(&context, Action::Manage, Resource::Policy);
         let applied = self
-            .change(fallback, move |txn| decide::policy::apply(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::policy::apply(txn, &context, command)
+            })
             .await?;
         let items = applied
             .iter()
@@ -70,7 +81,12 @@ impl Service {
             let mut chosen: Vec<_> = directory
                 .policies(context.actor.identity.tenant)
                 .map(|policy| convert::policy(policy))
-                .filter(|policy| request.role.as_ref().is_none_or(|role| *role == policy.role))
+                .filter(|policy| {
+                    request
+                        .role
+                        .as_ref()
+                        .is_none_or(|role| *role == policy.role)
+                })
                 .collect();
             let place = |policy: &PolicyView| {
                 let falling = i64::from(i32::MAX) - i64::from(policy.priority);
@@ -123,7 +139,10 @@ impl Service {
             force: request.force,
         };
         let policy = self.policy_change(context, command).await?;
-        Ok(Done { id: policy.name, outcome: "deleted".to_owned() })
+        Ok(Done {
+            id: policy.name,
+            outcome: "deleted".to_owned(),
+        })
     }
 
     /// Enables or disables a policy.
@@ -151,7 +170,9 @@ impl Service {
     ) -> Result<PolicyView, WireError> {
         let fallback = draft(&context, Action::Manage, Resource::Policy);
         let policy = self
-            .change(fallback, move |txn| decide::policy::change(txn, &context, &command))
+            .change(fallback, move |txn| {
+                decide::policy::change(txn, &context, &command)
+            })
             .await?;
         Ok(convert::policy(&policy))
     }
@@ -260,7 +281,12 @@ impl Service {
             };
             let memory = memory_of(view, &access, &subject, &request)?;
             let facts = asking.to(action, resource);
-            let question = Question { view, context, access: &access, subject: &subject };
+            let question = Question {
+                view,
+                context,
+                access: &access,
+                subject: &subject,
+            };
             let facts = question.complete(facts, memory.as_ref(), &request)?;
             let mut explained = directory.policy_set(tenant).explain(&subject.role, &facts);
             if !subject.is_active {
@@ -280,7 +306,9 @@ fn memory_of(
     subject: &Identity,
     request: &PolicyQuestion,
 ) -> Result<Option<Memory>, Refusal> {
-    let Some(id) = request.memory else { return Ok(None) };
+    let Some(id) = request.memory else {
+        return Ok(None);
+    };
     match view.memory(subject.tenant, id) {
         Ok(Some(memory)) => Ok(Some(memory)),
         Ok(None) => Err(access.not_found(id)),
@@ -309,7 +337,8 @@ impl<'a> Question<'a> {
         let facts = match facts.resource() {
             Resource::Memory => {
                 let own = || MemoryFacts::own(self.subject.id);
-                let known = memory.map_or_else(own, |memory| MemoryFacts::new(memory, self.context.now));
+                let known =
+                    memory.map_or_else(own, |memory| MemoryFacts::new(memory, self.context.now));
                 facts.with_memory(known)
             }
             Resource::Identity | Resource::Token => {
@@ -318,7 +347,8 @@ impl<'a> Question<'a> {
                     Some(reference) => {
                         let found = directory.identity_by_ref(self.subject.tenant, reference);
                         found.ok_or_else(|| {
-                            self.access.missing("identity", reference, "manushyactl identity list")
+                            self.access
+                                .missing("identity", reference, "manushyactl identity list")
                         })?
                     }
                 };

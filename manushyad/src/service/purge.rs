@@ -9,7 +9,9 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{MemoryId, PlanId};
 use manushya_protocol::v1::common::Listed;
 use manushya_protocol::v1::memory::MemoryFilter;
-use manushya_protocol::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use manushya_protocol::v1::purge::{
+    PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
+};
 
 use super::permit::{Choice, Permission};
 use super::view::ReadView;
@@ -55,10 +57,17 @@ impl Service {
             (None, None) => PurgeScope::Expired,
         };
         let now = context.now;
-        let command = PlanPurge { id: self.new_plan_id(), scope, filter_json, matched };
+        let command = PlanPurge {
+            id: self.new_plan_id(),
+            scope,
+            filter_json,
+            matched,
+        };
         let fallback = draft(&context, Action::Purge, Resource::System);
         let plan = self
-            .change(fallback, move |txn| decide::purge::plan(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::purge::plan(txn, &context, command)
+            })
             .await?;
         Ok(convert::plan(&plan, now))
     }
@@ -100,10 +109,15 @@ impl Service {
         let choice = Choice::of(directory, context, filter)?;
         let chosen =
             permission.select(directory, context, filter, &self.indexes, None, usize::MAX)?;
-        let deleted = view.snapshot.deleted(tenant).map_err(|error| unreadable(&error))?;
+        let deleted = view
+            .snapshot
+            .deleted(tenant)
+            .map_err(|error| unreadable(&error))?;
         let mut matched = Vec::new();
         for id in chosen.ids.into_iter().chain(deleted) {
-            let found = view.memory(tenant, id).map_err(|error| unreadable(&error))?;
+            let found = view
+                .memory(tenant, id)
+                .map_err(|error| unreadable(&error))?;
             matched.extend(
                 found
                     .filter(|memory| {
@@ -129,7 +143,12 @@ impl Service {
         request: PurgeApply,
     ) -> Result<Purged, WireError> {
         let tenant = context.actor.identity.tenant;
-        let plan = self.writer.published().directory.plan(tenant, request.plan).cloned();
+        let plan = self
+            .writer
+            .published()
+            .directory
+            .plan(tenant, request.plan)
+            .cloned();
         let matched = match plan {
             Some(plan) if plan.scope == PurgeScope::Filter && !plan.filter_json.is_empty() => {
                 let filter = serde_json::from_str(&plan.filter_json).map_err(|error| {
@@ -140,11 +159,17 @@ impl Service {
             }
             _ => Vec::new(),
         };
-        let command = ApplyPurge { plan: request.plan, confirm: request.confirm, matched };
+        let command = ApplyPurge {
+            plan: request.plan,
+            confirm: request.confirm,
+            matched,
+        };
         let fallback = draft(&context, Action::Purge, Resource::System);
         let (mut purged, receipt) = self
             .writer
-            .run(fallback, move |txn| decide::purge::apply(txn, &context, command))
+            .run(fallback, move |txn| {
+                decide::purge::apply(txn, &context, command)
+            })
             .await?;
         purged.audit_seq = receipt.seq.0;
         purged.keys_destroyed = receipt.keys_destroyed;
@@ -176,7 +201,9 @@ impl Service {
                 PlanId::from_bytes(plan.id.to_bytes().map(|byte| !byte)).to_string()
             };
             let listed = page::cut(plans.into_iter(), &request.page, place, Clone::clone);
-            let count = listed.as_ref().map_or(0, |listed| listed.items.len() as u64);
+            let count = listed
+                .as_ref()
+                .map_or(0, |listed| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
         })
         .await?
@@ -195,7 +222,9 @@ impl Service {
             let fallback = draft(&context, Action::Purge, Resource::System);
             let (purged, receipt) = self
                 .writer
-                .run(fallback, move |txn| decide::purge::sweep(txn, &context, SWEEP_MEMORIES))
+                .run(fallback, move |txn| {
+                    decide::purge::sweep(txn, &context, SWEEP_MEMORIES)
+                })
                 .await?;
             total.memories += purged.memories;
             total.keys_destroyed += receipt.keys_destroyed;
@@ -215,7 +244,9 @@ impl Service {
         let directory = self.writer.published().directory.clone();
         let mut swept = 0;
         for tenant in directory.tenants() {
-            let Some(operator) = directory.identity(tenant.id, tenant.operator) else { continue };
+            let Some(operator) = directory.identity(tenant.id, tenant.operator) else {
+                continue;
+            };
             let context = self.daemon_context(operator);
             let due = {
                 let view = self.view()?;

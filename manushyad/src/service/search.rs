@@ -40,13 +40,21 @@ fn check(request: &MemorySearch) -> Result<usize, WireError> {
     if request.query.len() > limits::QUERY_BYTES_MAX {
         let bytes = request.query.len();
         let limit = limits::QUERY_BYTES_MAX;
-        return Err(invalid(format!("the query is {bytes} bytes; the limit is {limit}")));
+        return Err(invalid(format!(
+            "the query is {bytes} bytes; the limit is {limit}"
+        )));
     }
     let limit = request.limit.unwrap_or(limits::SEARCH_LIMIT_DEFAULT);
     if limit == 0 || limit > limits::SEARCH_LIMIT_MAX {
-        return Err(invalid(format!("limit must be 1 to {}", limits::SEARCH_LIMIT_MAX)));
+        return Err(invalid(format!(
+            "limit must be 1 to {}",
+            limits::SEARCH_LIMIT_MAX
+        )));
     }
-    if request.min_score.is_some_and(|score| !(0.0..=1.0).contains(&score)) {
+    if request
+        .min_score
+        .is_some_and(|score| !(0.0..=1.0).contains(&score))
+    {
         return Err(invalid("min_score must be 0 to 1".to_owned()));
     }
     Ok(limit as usize)
@@ -93,7 +101,10 @@ impl Service {
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
             written.await.map_err(|_| {
-                WireError::new(ErrorCode::AuditUnavailable, "the audit entry could not be written")
+                WireError::new(
+                    ErrorCode::AuditUnavailable,
+                    "the audit entry could not be written",
+                )
             })??;
         }
         results
@@ -110,8 +121,11 @@ impl Service {
     ) -> Result<SearchResults, WireError> {
         let terms = tokens::terms(&request.query);
         let mode = mode(request.mode);
-        let vector =
-            if mode.uses_vectors() { self.embed(&request.query) } else { None };
+        let vector = if mode.uses_vectors() {
+            self.embed(&request.query)
+        } else {
+            None
+        };
         let index = self.indexes.of(context.actor.identity.tenant);
         let found = permission.with_permit(choice, |permit, rule| {
             index.search(SearchRequest {
@@ -159,7 +173,10 @@ fn show(
         if items.len() == limit {
             break;
         }
-        let found = view.snapshot.memory(tenant, hit.id).map_err(|error| unreadable(&error))?;
+        let found = view
+            .snapshot
+            .memory(tenant, hit.id)
+            .map_err(|error| unreadable(&error))?;
         let Some(memory) = found.filter(|memory| {
             memory.version == hit.version
                 && memory.is_live(context.now)
@@ -175,9 +192,14 @@ fn show(
         };
         bytes += page::json_bytes(&shown);
         if bytes > limits::PAGE_BYTES_MAX && !items.is_empty() {
-            return Err(WireError::new(ErrorCode::ResourceExhausted, "the answer is too large")
-                .reason(format!("{} memories take more than a frame holds", items.len() + 1))
-                .hint("ask for fewer with --limit"));
+            return Err(
+                WireError::new(ErrorCode::ResourceExhausted, "the answer is too large")
+                    .reason(format!(
+                        "{} memories take more than a frame holds",
+                        items.len() + 1
+                    ))
+                    .hint("ask for fewer with --limit"),
+            );
         }
         items.push(shown);
     }
@@ -195,7 +217,10 @@ fn explain(parts: Parts) -> ScoreParts {
         terms: parts
             .terms
             .into_iter()
-            .map(|part| TermScore { term: part.term, score: part.score })
+            .map(|part| TermScore {
+                term: part.term,
+                score: part.score,
+            })
             .collect(),
     }
 }

@@ -44,7 +44,12 @@ impl Service {
         let now = self.ports.clock.now();
         let mut status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            state: if self.writer.has_failed() { "failed" } else { "serving" }.to_owned(),
+            state: if self.writer.has_failed() {
+                "failed"
+            } else {
+                "serving"
+            }
+            .to_owned(),
             uptime_seconds: now.0.saturating_sub(self.started_at.0).unsigned_abs() / 1000,
             ..Status::default()
         };
@@ -105,6 +110,9 @@ impl Service {
         if !dry_run {
             self.stop.notify_one();
         }
-        Ok(Done { id: std::process::id().to_string(), outcome: "stopping".to_owned() })
+        Ok(Done {
+            id: std::process::id().to_string(),
+            outcome: "stopping".to_owned(),
+        })
     }
 }

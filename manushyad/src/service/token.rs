@@ -32,8 +32,13 @@ impl Service {
         let Some(tenant) = directory.tenant(token.tenant) else {
             return Err(unsigned("its tenant is gone".to_owned()));
         };
-        let facts = TokenFacts { tenant: &tenant.name, role: &identity.role };
-        self.tokens.issue(token, &facts).map_err(|error| unsigned(error.to_string()))
+        let facts = TokenFacts {
+            tenant: &tenant.name,
+            role: &identity.role,
+        };
+        self.tokens
+            .issue(token, &facts)
+            .map_err(|error| unsigned(error.to_string()))
     }
 
     /// Issues an access token.
@@ -46,22 +51,34 @@ impl Service {
         context: Context,
         request: TokenIssue,
     ) -> Result<TokenIssued, WireError> {
-        let scopes: Result<Vec<Scope>, _> =
-            request.scopes.iter().take(limits::SCOPES_MAX + 1).map(|text| text.parse()).collect();
+        let scopes: Result<Vec<Scope>, _> = request
+            .scopes
+            .iter()
+            .take(limits::SCOPES_MAX + 1)
+            .map(|text| text.parse())
+            .collect();
         let command = IssueToken {
             id: self.new_token_id(),
             identity: request.identity,
-            ttl_seconds: request.ttl_seconds.unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
+            ttl_seconds: request
+                .ttl_seconds
+                .unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
             scopes: scopes.map_err(|error| convert::invalid(&error))?,
             label: request.label,
         };
         let fallback = draft(&context, Action::Create, Resource::Token);
         let (dry_run, now) = (context.dry_run, context.now);
         let (identity, token) = self
-            .change(fallback, move |txn| decide::token::issue(txn, &context, command))
+            .change(fallback, move |txn| {
+                decide::token::issue(txn, &context, command)
+            })
             .await?;
         let directory = &self.writer.published().directory;
-        let access_token = if dry_run { None } else { Some(self.sign(directory, &identity, &token)?) };
+        let access_token = if dry_run {
+            None
+        } else {
+            Some(self.sign(directory, &identity, &token)?)
+        };
         Ok(TokenIssued {
             access_token,
             token_type: "bearer".to_owned(),
@@ -85,10 +102,11 @@ impl Service {
             let directory = view.directory();
             let access = Access::begin(directory, context, Action::Read, Resource::Token)?;
             let tenant = context.actor.identity.tenant;
-            let wanted = request
-                .identity
-                .as_deref()
-                .map(|reference| directory.identity_by_ref(tenant, reference).map(|found| found.id));
+            let wanted = request.identity.as_deref().map(|reference| {
+                directory
+                    .identity_by_ref(tenant, reference)
+                    .map(|found| found.id)
+            });
             let readable = readable(view, context, Resource::Token);
             let chosen = directory
                 .tokens(tenant)
@@ -97,8 +115,12 @@ impl Service {
                 .filter(|(identity, _)| readable(identity))
                 .map(|(identity, token)| convert::token(identity, token, context.now))
                 .filter(|token| request.all_states || token.state == "active");
-            let listed =
-                page::cut(chosen, &request.page, |token| token.id.to_string(), Clone::clone);
+            let listed = page::cut(
+                chosen,
+                &request.page,
+                |token| token.id.to_string(),
+                Clone::clone,
+            );
             Ok(listed_plan(access, listed))
         })
         .await?
@@ -115,8 +137,11 @@ impl Service {
         request: TokenInspect,
     ) -> Result<TokenView, WireError> {
         let claims = self.tokens.inspect(&request.token).map_err(|error| {
-            WireError::new(ErrorCode::InvalidArgument, "this is not a token of this daemon")
-                .reason(error.to_string())
+            WireError::new(
+                ErrorCode::InvalidArgument,
+                "this is not a token of this daemon",
+            )
+            .reason(error.to_string())
         })?;
         self.read(&context, |view, context| {
             let directory = view.directory();
@@ -159,8 +184,13 @@ impl Service {
         };
         let fallback = draft(&context, Action::Delete, Resource::Token);
         let revoked = self
-            .change(fallback, move |txn| decide::token::revoke(txn, &context, &command))
+            .change(fallback, move |txn| {
+                decide::token::revoke(txn, &context, &command)
+            })
             .await?;
-        Ok(Done { id, outcome: format!("revoked {revoked}") })
+        Ok(Done {
+            id,
+            outcome: format!("revoked {revoked}"),
+        })
     }
 }

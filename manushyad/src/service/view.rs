@@ -22,7 +22,10 @@ pub struct ReadView {
 impl ReadView {
     /// Puts the two together.
     pub fn new(published: Arc<Published>, snapshot: Snapshot) -> Self {
-        Self { published, snapshot }
+        Self {
+            published,
+            snapshot,
+        }
     }
 }
 
@@ -45,11 +48,16 @@ impl View for ReadView {
         owner: IdentityId,
         key: &MemoryKey,
     ) -> Result<Option<MemoryId>, ViewError> {
-        self.snapshot.memory_by_key(tenant, owner, key).map_err(broken)
+        self.snapshot
+            .memory_by_key(tenant, owner, key)
+            .map_err(broken)
     }
 
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError> {
-        self.snapshot.versions(tenant, id).map(|versions| versions.len() as u64).map_err(broken)
+        self.snapshot
+            .versions(tenant, id)
+            .map(|versions| versions.len() as u64)
+            .map_err(broken)
     }
 
     fn memories_of(

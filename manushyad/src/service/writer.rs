@@ -87,21 +87,29 @@ impl WriterThreads {
 }
 
 fn full() -> WireError {
-    WireError::new(ErrorCode::ResourceExhausted, "the daemon has too much to do")
-        .reason(format!("{} commands wait to be written", limits::QUEUE_COMMANDS_MAX))
-        .hint("try again in a moment, with fewer requests in flight")
+    WireError::new(
+        ErrorCode::ResourceExhausted,
+        "the daemon has too much to do",
+    )
+    .reason(format!(
+        "{} commands wait to be written",
+        limits::QUEUE_COMMANDS_MAX
+    ))
+    .hint("try again in a moment, with fewer requests in flight")
 }
 
 fn stopping() -> WireError {
-    WireError::new(ErrorCode::Unreachable, "the daemon is stopping")
-        .hint("manushyactl up")
+    WireError::new(ErrorCode::Unreachable, "the daemon is stopping").hint("manushyactl up")
 }
 
 /// What is answered when a decision panicked; the panic itself goes to the log.
 fn panicked(audit: &AuditDraft) -> Refusal {
-    let error = WireError::new(ErrorCode::Internal, "the daemon failed to decide this request")
-        .reason("a fault in the daemon; nothing was changed")
-        .hint("the daemon's log has more under the request id");
+    let error = WireError::new(
+        ErrorCode::Internal,
+        "the daemon failed to decide this request",
+    )
+    .reason("a fault in the daemon; nothing was changed")
+    .hint("the daemon's log has more under the request id");
     Refusal::denied(audit, error)
 }
 
@@ -137,12 +145,14 @@ impl Writer {
             writer: std::thread::Builder::new()
                 .name("writer".to_owned())
                 .spawn(move || state.run(commands))?,
-            applier: std::thread::Builder::new().name("applier".to_owned()).spawn(move || {
-                for batch in applies {
-                    indexes.apply(&batch.writes);
-                    batch.answer();
-                }
-            })?,
+            applier: std::thread::Builder::new()
+                .name("applier".to_owned())
+                .spawn(move || {
+                    for batch in applies {
+                        indexes.apply(&batch.writes);
+                        batch.answer();
+                    }
+                })?,
         };
         Ok((writer, threads))
     }
@@ -195,12 +205,18 @@ impl Writer {
     /// # Errors
     ///
     /// What the decision or the commit said.
-    pub async fn run<R, F>(&self, fallback: AuditDraft, decide: F) -> Result<(R, Receipt), WireError>
+    pub async fn run<R, F>(
+        &self,
+        fallback: AuditDraft,
+        decide: F,
+    ) -> Result<(R, Receipt), WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
-        self.submit(fallback, decide)?.await.map_err(|_| stopping())?
+        self.submit(fallback, decide)?
+            .await
+            .map_err(|_| stopping())?
     }
 
     /// Queues many commands at once, all or none, and waits for all of their fates.
@@ -222,8 +238,11 @@ impl Writer {
         let mut receivers = Vec::with_capacity(commands.len());
         {
             // Waits for room: a batch that is refused as a whole would only be sent again.
-            let permits =
-                self.queue.reserve_many(commands.len()).await.map_err(|_| stopping())?;
+            let permits = self
+                .queue
+                .reserve_many(commands.len())
+                .await
+                .map_err(|_| stopping())?;
             for (permit, (fallback, decide)) in permits.zip(commands) {
                 let (command, receiver) = command(fallback, decide);
                 permit.send(command);
@@ -247,7 +266,13 @@ impl Writer {
         draft: AuditDraft,
     ) -> Result<oneshot::Receiver<Result<((), Receipt), WireError>>, WireError> {
         let plan = draft.clone();
-        self.submit(draft, move |_| Ok(Plan { writes: Vec::new(), audit: plan, reply: () }))
+        self.submit(draft, move |_| {
+            Ok(Plan {
+                writes: Vec::new(),
+                audit: plan,
+                reply: (),
+            })
+        })
     }
 
     /// Whether the disk has failed.
@@ -283,7 +308,11 @@ where
                 if let Some(cause) = &refusal.broken {
                     tracing::error!(error = %cause.0, "The store cannot be read.");
                 }
-                let Refusal { error, audit, broken } = refusal;
+                let Refusal {
+                    error,
+                    audit,
+                    broken,
+                } = refusal;
                 Step {
                     writes: Vec::new(),
                     audit: *audit,
@@ -309,7 +338,10 @@ struct Batch {
 impl Batch {
     fn answer(self) {
         for (done, seq) in self.answers {
-            done(Ok(Receipt { seq, keys_destroyed: self.keys_destroyed }));
+            done(Ok(Receipt {
+                seq,
+                keys_destroyed: self.keys_destroyed,
+            }));
         }
     }
 }
@@ -358,12 +390,21 @@ impl Thread {
         }
         let outcome = match failure {
             Some(error) => Err(error),
-            None => txn.set_audit_head(&head.to_bytes()).and_then(|()| txn.commit()),
+            None => txn
+                .set_audit_head(&head.to_bytes())
+                .and_then(|()| txn.commit()),
         };
         match outcome {
             Ok(committed) => self.publish(committed, head, batch),
             Err(error) => {
-                self.give_up(batch.answers.into_iter().map(|(done, _)| Some(done)).collect(), &error);
+                self.give_up(
+                    batch
+                        .answers
+                        .into_iter()
+                        .map(|(done, _)| Some(done))
+                        .collect(),
+                    &error,
+                );
             }
         }
     }
@@ -375,13 +416,20 @@ impl Thread {
             // meets a record it cannot open.
             self.indexes.forget(&batch.writes);
             if let Err(error) = self.store.shred(&committed.doomed) {
-                let dones = batch.answers.into_iter().map(|(done, _)| Some(done)).collect();
+                let dones = batch
+                    .answers
+                    .into_iter()
+                    .map(|(done, _)| Some(done))
+                    .collect();
                 return self.give_up(dones, &error);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
         }
         let size = head.size();
-        self.published.store(Arc::new(Published { directory: committed.directory, head }));
+        self.published.store(Arc::new(Published {
+            directory: committed.directory,
+            head,
+        }));
         let _ = self.size.send(size);
         // The applier lives as long as this thread; were it gone, nobody would wait for an answer.
         if let Err(unsent) = self.committed.send(batch) {
@@ -400,9 +448,14 @@ impl Thread {
             } else {
                 ErrorCode::AuditUnavailable
             };
-            done(Err(WireError::new(code, "nothing was done: the store cannot be written")
-                .reason(error.to_string())
-                .hint("look at disk space and at the daemon's log, then: manushyactl up")));
+            done(Err(WireError::new(
+                code,
+                "nothing was done: the store cannot be written",
+            )
+            .reason(error.to_string())
+            .hint(
+                "look at disk space and at the daemon's log, then: manushyactl up",
+            )));
         }
         // Replies need a moment to leave.
         std::thread::sleep(std::time::Duration::from_millis(200));
@@ -418,7 +471,12 @@ fn take_in(
     step: Step,
     writes: &mut Vec<Write>,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
-    let Step { writes: own, mut audit, mut done, broken } = step;
+    let Step {
+        writes: own,
+        mut audit,
+        mut done,
+        broken,
+    } = step;
     if broken {
         return Err((done, StoreError::Broken));
     }

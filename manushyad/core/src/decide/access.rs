@@ -74,7 +74,10 @@ impl Asking {
             peer_uid: context.actor.peer_uid,
             purpose: context.purpose.clone(),
         };
-        Some(Self { identity: IdentityFacts::new(identity, &tenant.name), request })
+        Some(Self {
+            identity: IdentityFacts::new(identity, &tenant.name),
+            request,
+        })
     }
 
     /// The facts of doing `action` to `resource`.
@@ -94,7 +97,10 @@ pub fn check_credential(directory: &Directory, context: &Context) -> Result<(), 
         Err(WireError::new(ErrorCode::Unauthenticated, message).hint(hint))
     };
     let Some(current) = directory.identity(identity.tenant, identity.id) else {
-        return unauthenticated("the identity of this credential is gone", "ask for a new token");
+        return unauthenticated(
+            "the identity of this credential is gone",
+            "ask for a new token",
+        );
     };
     if !current.is_active {
         let hint = format!("manushyactl identity enable {}", current.external_id);
@@ -103,7 +109,9 @@ pub fn check_credential(directory: &Directory, context: &Context) -> Result<(), 
     if let Via::Token(id) = via {
         let state = directory
             .token(identity.tenant, *id)
-            .map_or(TokenState::Revoked, |token| token.state(current, context.now));
+            .map_or(TokenState::Revoked, |token| {
+                token.state(current, context.now)
+            });
         if state != TokenState::Active {
             let message = format!("the access token is {}", state.as_str());
             return unauthenticated(&message, "ask for a new one: manushyactl token issue");
@@ -139,7 +147,12 @@ impl<'a> Access<'a> {
             let error = WireError::new(ErrorCode::Unauthenticated, "the tenant is gone");
             return Err(Refusal::denied(&audit, error));
         };
-        Ok(Self { directory, context, asking, audit })
+        Ok(Self {
+            directory,
+            context,
+            asking,
+            audit,
+        })
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -153,7 +166,9 @@ impl<'a> Access<'a> {
             .directory
             .identity(identity.tenant, identity.id)
             .map_or(&identity.role, |current| &current.role);
-        self.directory.policy_set(identity.tenant).decide(role, facts)
+        self.directory
+            .policy_set(identity.tenant)
+            .decide(role, facts)
     }
 
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
@@ -169,7 +184,11 @@ impl<'a> Access<'a> {
         let by_right = !verdict.allowed && self.by_right();
         self.audit.policy = verdict.stamp().filter(|_| !by_right);
         let allowed = verdict.allowed || by_right;
-        self.audit.decision = if allowed { Decision::Allow } else { Decision::Deny };
+        self.audit.decision = if allowed {
+            Decision::Allow
+        } else {
+            Decision::Deny
+        };
         allowed
     }
 
@@ -209,12 +228,15 @@ impl<'a> Access<'a> {
             || "no policy allows it".to_owned(),
             |policy| format!("policy {} says no", policy.name),
         );
-        WireError::new(ErrorCode::Denied, format!("{} may not {action} this {resource}", identity.external_id))
-            .reason(reason)
-            .hint(format!(
-                "an operator can see why: manushyactl policy explain {action} {resource} --as {}",
-                identity.external_id
-            ))
+        WireError::new(
+            ErrorCode::Denied,
+            format!("{} may not {action} this {resource}", identity.external_id),
+        )
+        .reason(reason)
+        .hint(format!(
+            "an operator can see why: manushyactl policy explain {action} {resource} --as {}",
+            identity.external_id
+        ))
     }
 
     /// Asks the policies about an action on a memory. Who may not read it learns nothing of it: the
@@ -278,14 +300,19 @@ impl<'a> Access<'a> {
     /// The refusal for a thing that is named and does not exist.
     pub fn missing(&self, noun: &str, reference: &str, hint: &str) -> Refusal {
         let reference: String = reference.chars().take(80).collect();
-        let error = WireError::new(ErrorCode::NotFound, format!("there is no {noun} {reference}"))
-            .hint(hint);
+        let error = WireError::new(
+            ErrorCode::NotFound,
+            format!("there is no {noun} {reference}"),
+        )
+        .hint(hint);
         Refusal::denied(&self.audit, error)
     }
 
     /// The refusal for something that stands in the way.
     pub fn conflict(&self, message: impl Into<String>, reason: &str, hint: &str) -> Refusal {
-        let error = WireError::new(ErrorCode::Conflict, message).reason(reason).hint(hint);
+        let error = WireError::new(ErrorCode::Conflict, message)
+            .reason(reason)
+            .hint(hint);
         Refusal::allowed(&self.audit, error)
     }
 
@@ -300,8 +327,16 @@ impl<'a> Access<'a> {
         self.audit.count = count;
         if self.context.dry_run {
             self.audit.count = 0;
-            return Plan { writes: Vec::new(), audit: self.audit, reply };
+            return Plan {
+                writes: Vec::new(),
+                audit: self.audit,
+                reply,
+            };
         }
-        Plan { writes, audit: self.audit, reply }
+        Plan {
+            writes,
+            audit: self.audit,
+            reply,
+        }
     }
 }

@@ -21,7 +21,10 @@ use crate::view::View;
 pub fn check_ttl(ttl_seconds: u64) -> Result<(), Invalid> {
     if ttl_seconds == 0 || ttl_seconds > limits::TOKEN_TTL_SECONDS_MAX {
         let days = limits::TOKEN_TTL_SECONDS_MAX / 86_400;
-        return Err(Invalid::new("ttl", format!("must be between 1 second and {days} days")));
+        return Err(Invalid::new(
+            "ttl",
+            format!("must be between 1 second and {days} days"),
+        ));
     }
     Ok(())
 }
@@ -64,7 +67,10 @@ pub fn create(
     if let Err(invalid) = checked {
         return Err(Refusal::invalid(&access.audit, &invalid));
     }
-    if directory.identity_by_ref(tenant, identity.external_id.as_str()).is_some() {
+    if directory
+        .identity_by_ref(tenant, identity.external_id.as_str())
+        .is_some()
+    {
         let message = format!("identity {} exists already", identity.external_id);
         let hint = format!("manushyactl identity show {}", identity.external_id);
         return Err(access.conflict(message, "external ids are unique in a tenant", &hint));
@@ -80,7 +86,10 @@ pub fn create(
         expires_at: context.now.plus_seconds(command.ttl_seconds),
         revoked_at: None,
     });
-    let writes = vec![Write::PutIdentity(identity.clone()), Write::PutToken(token.clone())];
+    let writes = vec![
+        Write::PutIdentity(identity.clone()),
+        Write::PutToken(token.clone()),
+    ];
     Ok(access.plan(writes, 1, (identity, token)))
 }
 
@@ -123,16 +132,31 @@ pub fn update(
     context: &Context,
     command: UpdateIdentity,
 ) -> Result<Plan<Arc<Identity>>, Refusal> {
-    let (access, identity) =
-        require(view, context, Action::Update, Resource::Identity, &command.identity)?;
+    let (access, identity) = require(
+        view,
+        context,
+        Action::Update,
+        Resource::Identity,
+        &command.identity,
+    )?;
     let own = identity.id == context.actor.identity.id;
-    if own && command.role.as_ref().is_some_and(|role| *role != identity.role) {
+    if own
+        && command
+            .role
+            .as_ref()
+            .is_some_and(|role| *role != identity.role)
+    {
         return Err(forbidden_to_self(&access, "change your own role"));
     }
     if own && command.is_active == Some(false) {
         return Err(forbidden_to_self(&access, "disable yourself"));
     }
-    if own && command.claims.as_ref().is_some_and(|claims| *claims != identity.claims) {
+    if own
+        && command
+            .claims
+            .as_ref()
+            .is_some_and(|claims| *claims != identity.claims)
+    {
         return Err(forbidden_to_self(&access, "change your own claims"));
     }
     let mut changed = Identity::clone(&identity);
@@ -184,8 +208,7 @@ pub fn delete(
     context: &Context,
     reference: &str,
 ) -> Result<Plan<Arc<Identity>>, Refusal> {
-    let (access, identity) =
-        require(view, context, Action::Delete, Resource::Identity, reference)?;
+    let (access, identity) = require(view, context, Action::Delete, Resource::Identity, reference)?;
     if let Some(refusal) = not_erasable(view, &access, context, &identity) {
         return Err(refusal);
     }
@@ -215,7 +238,11 @@ pub fn not_erasable(
     let tenant = view.directory().tenant(identity.tenant)?;
     (tenant.operator == identity.id).then(|| {
         let message = format!("{} cannot be deleted", identity.external_id);
-        access.conflict(message, "the operator of the host acts as it", "disable other identities instead")
+        access.conflict(
+            message,
+            "the operator of the host acts as it",
+            "disable other identities instead",
+        )
     })
 }
 

@@ -50,7 +50,9 @@ pub struct Added {
 /// When the sweeper has to look at a memory: at the end of its retention if it is deleted, at its
 /// expiry otherwise.
 pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
-    let retained = memory.deleted_at.map(|at| at.plus_seconds(context.retention_seconds));
+    let retained = memory
+        .deleted_at
+        .map(|at| at.plus_seconds(context.retention_seconds));
     match (retained, memory.content.expires_at) {
         (Some(retained), Some(expires)) => Some(retained.min(expires)),
         (retained, expires) => retained.or(expires),
@@ -58,7 +60,10 @@ pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
 }
 
 fn put(memory: &Memory, context: &Context) -> Write {
-    Write::PutMemory { memory: Box::new(memory.clone()), due: due(memory, context) }
+    Write::PutMemory {
+        memory: Box::new(memory.clone()),
+        due: due(memory, context),
+    }
 }
 
 /// Adds a memory. With a key that exists, a retry of the same content changes nothing; another
@@ -67,7 +72,11 @@ fn put(memory: &Memory, context: &Context) -> Write {
 /// # Errors
 ///
 /// A refusal.
-pub fn add(view: &impl View, context: &Context, command: AddMemory) -> Result<Plan<Added>, Refusal> {
+pub fn add(
+    view: &impl View,
+    context: &Context,
+    command: AddMemory,
+) -> Result<Plan<Added>, Refusal> {
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
     let owner = &context.actor.identity;
@@ -75,7 +84,10 @@ pub fn add(view: &impl View, context: &Context, command: AddMemory) -> Result<Pl
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
     };
-    if command.created_at.is_some_and(|at| at > context.now.plus_seconds(60)) {
+    if command
+        .created_at
+        .is_some_and(|at| at > context.now.plus_seconds(60))
+    {
         let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
             .hint("leave it out to take the time of the call");
         return Err(Refusal::allowed(&access.audit, error));
@@ -98,7 +110,9 @@ pub fn add(view: &impl View, context: &Context, command: AddMemory) -> Result<Pl
             .memory_by_key(memory.tenant, memory.owner, key)
             .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
         match existing {
-            Ok(Some(existing)) => return merge(context, access, existing, memory, command.on_conflict),
+            Ok(Some(existing)) => {
+                return merge(context, access, existing, memory, command.on_conflict);
+            }
             Ok(None) => {}
             Err(error) => return Err(access.broken(error)),
         }
@@ -113,14 +127,20 @@ pub fn add(view: &impl View, context: &Context, command: AddMemory) -> Result<Pl
         outcome: AddOutcome::Added,
     };
     let due = due(&memory, context);
-    let write = Write::PutMemory { memory: Box::new(memory), due };
+    let write = Write::PutMemory {
+        memory: Box::new(memory),
+        due,
+    };
     Ok(access.plan(vec![write], 1, added))
 }
 
 fn expired_at_birth(access: &Access<'_>) -> Refusal {
-    let error = WireError::new(ErrorCode::InvalidArgument, "the memory would be expired already")
-        .reason("its expiry is not in the future")
-        .hint("give a later --expires-at, or --ttl");
+    let error = WireError::new(
+        ErrorCode::InvalidArgument,
+        "the memory would be expired already",
+    )
+    .reason("its expiry is not in the future")
+    .hint("give a later --expires-at, or --ttl");
     Refusal::allowed(&access.audit, error)
 }
 
@@ -220,7 +240,13 @@ pub fn update(
         return Ok(access.plan(Vec::new(), 0, memory));
     }
     let version = memory.version.saturating_add(1);
-    let changed = Memory { content, vector, version, updated_at: context.now, ..memory };
+    let changed = Memory {
+        content,
+        vector,
+        version,
+        updated_at: context.now,
+        ..memory
+    };
     if changed.is_expired(context.now) {
         return Err(expired_at_birth(&access));
     }
@@ -242,14 +268,16 @@ pub fn delete(
 ) -> Result<Plan<MemoryId>, Refusal> {
     if command.hard {
         // Erasing also takes what is deleted or expired already.
-        let mut access =
-            Access::begin(view.directory(), context, Action::Purge, Resource::Memory)?;
+        let mut access = Access::begin(view.directory(), context, Action::Purge, Resource::Memory)?;
         let memory = access.require_memory(view, command.id)?;
         let write = Write::EraseMemory(memory.tenant, memory.id);
         return Ok(access.plan(vec![write], 1, memory.id));
     }
     let (access, memory) = require_live(view, context, Action::Delete, command.id)?;
-    let deleted = Memory { deleted_at: Some(context.now), ..memory };
+    let deleted = Memory {
+        deleted_at: Some(context.now),
+        ..memory
+    };
     let write = put(&deleted, context);
     Ok(access.plan(vec![write], 1, deleted.id))
 }
@@ -267,13 +295,21 @@ pub fn restore(view: &impl View, context: &Context, id: MemoryId) -> Result<Plan
             return Err(access.not_found(id));
         }
         let message = format!("memory {id} is not deleted");
-        return Err(access.conflict(message, "there is nothing to restore", "manushyactl memory get"));
+        return Err(access.conflict(
+            message,
+            "there is nothing to restore",
+            "manushyactl memory get",
+        ));
     };
     let retention_ended = deleted_at.plus_seconds(context.retention_seconds) <= context.now;
     if retention_ended || memory.is_expired(context.now) {
         return Err(access.not_found(id));
     }
-    let restored = Memory { deleted_at: None, updated_at: context.now, ..memory };
+    let restored = Memory {
+        deleted_at: None,
+        updated_at: context.now,
+        ..memory
+    };
     let write = put(&restored, context);
     Ok(access.plan(vec![write], 1, restored))
 }

@@ -26,7 +26,11 @@ pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
     for spec in specs {
         let name = spec.name.clone().unwrap_or_default();
         let mut found = |path: &str, reason: String| {
-            findings.push(RuleFinding { policy: name.clone(), path: path.to_owned(), reason });
+            findings.push(RuleFinding {
+                policy: name.clone(),
+                path: path.to_owned(),
+                reason,
+            });
         };
         match PolicyName::new(name.as_str()) {
             Err(invalid) => found("/name", invalid.reason),
@@ -51,12 +55,15 @@ pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
 
 /// The role a policy rules; none stands for `*`.
 fn role_of(text: &str) -> Result<Option<Role>, Invalid> {
-    if text == "*" { Ok(None) } else { Role::new(text).map(Some) }
+    if text == "*" {
+        Ok(None)
+    } else {
+        Role::new(text).map(Some)
+    }
 }
 
 fn begin<'a>(view: &'a impl View, context: &'a Context) -> Result<Access<'a>, Refusal> {
-    let mut access =
-        Access::begin(view.directory(), context, Action::Manage, Resource::Policy)?;
+    let mut access = Access::begin(view.directory(), context, Action::Manage, Resource::Policy)?;
     access.require()?;
     Ok(access)
 }
@@ -84,7 +91,8 @@ pub fn apply(
     }
     if directory.policies(tenant).count() + specs.len() > limits::POLICIES_MAX {
         let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
-        let error = WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
+        let error =
+            WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
         return Err(Refusal::allowed(&access.audit, error));
     }
     let mut applied = Vec::new();
@@ -159,14 +167,24 @@ fn refuse_lockout(
     let asking = Asking::of(&after, context);
     let can_go_on = asking.is_some_and(|asking| {
         let facts = asking.to(Action::Manage, Resource::Policy);
-        after.policy_set(identity.tenant).decide(&identity.role, &facts).allowed
+        after
+            .policy_set(identity.tenant)
+            .decide(&identity.role, &facts)
+            .allowed
     });
     if can_go_on {
         return Ok(());
     }
-    let message = format!("{} could not change policies any more", identity.external_id);
+    let message = format!(
+        "{} could not change policies any more",
+        identity.external_id
+    );
     let reason = "after this change no policy lets you manage policies";
-    Err(access.conflict(message, reason, "repeat it with --force if that is what you want"))
+    Err(access.conflict(
+        message,
+        reason,
+        "repeat it with --force if that is what you want",
+    ))
 }
 
 /// Deletes, enables or disables a policy.

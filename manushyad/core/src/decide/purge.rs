@@ -53,11 +53,15 @@ fn cover(
     let tenant = context.actor.identity.tenant;
     let directory = view.directory();
     let (mut memories, identity) = match scope {
-        PurgeScope::Subject(id) => {
-            (view.memories_of(tenant, *id)?, directory.identity(tenant, *id).cloned())
-        }
+        PurgeScope::Subject(id) => (
+            view.memories_of(tenant, *id)?,
+            directory.identity(tenant, *id).cloned(),
+        ),
         PurgeScope::Filter => (matched, None),
-        PurgeScope::Expired => (view.due(tenant, context.now, limits::PLAN_MEMORIES_MAX)?, None),
+        PurgeScope::Expired => (
+            view.due(tenant, context.now, limits::PLAN_MEMORIES_MAX)?,
+            None,
+        ),
     };
     memories.sort_unstable();
     memories.dedup();
@@ -68,12 +72,22 @@ fn cover(
             versions += view.versions(tenant, *id)?;
         }
     }
-    let tokens = identity.as_ref().map_or(0, |identity| tokens_of(view, tenant, identity.id));
-    Ok(Cover { memories, identity, tokens, versions })
+    let tokens = identity
+        .as_ref()
+        .map_or(0, |identity| tokens_of(view, tenant, identity.id));
+    Ok(Cover {
+        memories,
+        identity,
+        tokens,
+        versions,
+    })
 }
 
 fn tokens_of(view: &impl View, tenant: TenantId, identity: IdentityId) -> u64 {
-    view.directory().tokens(tenant).filter(|token| token.identity == identity).count() as u64
+    view.directory()
+        .tokens(tenant)
+        .filter(|token| token.identity == identity)
+        .count() as u64
 }
 
 /// Starts a purge: an identity is asked about as such, anything else as memories at large.
@@ -121,10 +135,10 @@ pub fn plan(
             .hint("narrow the filter and purge in parts");
         return Err(Refusal::allowed(&access.audit, error));
     }
-    let confirm = cover
-        .identity
-        .as_ref()
-        .map_or_else(|| command.id.to_string(), |identity| identity.external_id.to_string());
+    let confirm = cover.identity.as_ref().map_or_else(
+        || command.id.to_string(),
+        |identity| identity.external_id.to_string(),
+    );
     let plan = Arc::new(PurgePlan {
         id: command.id,
         tenant: context.actor.identity.tenant,
@@ -161,8 +175,7 @@ fn require_plan(
     let tenant = context.actor.identity.tenant;
     let found = view.directory().plan(tenant, command.plan);
     let Some(plan) = found else {
-        let mut access =
-            Access::begin(view.directory(), context, Action::Purge, Resource::System)?;
+        let mut access = Access::begin(view.directory(), context, Action::Purge, Resource::System)?;
         access.require()?;
         let id = command.plan.to_string();
         return Err(access.missing("purge plan", &id, "manushyactl purge list"));
@@ -178,9 +191,12 @@ fn require_plan(
         return Err(access.conflict(message, "a plan is good for an hour", "make a new plan"));
     }
     if plan.confirm != command.confirm {
-        let error = WireError::new(ErrorCode::InvalidArgument, "the confirmation does not match")
-            .reason("it must repeat what the plan erases")
-            .hint(format!("--confirm={}", plan.confirm));
+        let error = WireError::new(
+            ErrorCode::InvalidArgument,
+            "the confirmation does not match",
+        )
+        .reason("it must repeat what the plan erases")
+        .hint(format!("--confirm={}", plan.confirm));
         return Err(Refusal::allowed(&access.audit, error));
     }
     Ok(plan.clone())
@@ -194,7 +210,11 @@ fn begin_known<'a>(
 ) -> Result<Access<'a>, Refusal> {
     let gone = matches!(plan.scope, PurgeScope::Subject(id)
         if view.directory().identity(plan.tenant, id).is_none());
-    let scope = if gone { PurgeScope::Filter } else { plan.scope.clone() };
+    let scope = if gone {
+        PurgeScope::Filter
+    } else {
+        plan.scope.clone()
+    };
     begin(view, context, &scope)
 }
 
@@ -216,7 +236,11 @@ pub fn apply(
     };
     if cover.fingerprint() != plan.fingerprint {
         let message = format!("what plan {} covers has changed", plan.id);
-        let reason = format!("planned {} memories, found {}", plan.memories, cover.memories.len());
+        let reason = format!(
+            "planned {} memories, found {}",
+            plan.memories,
+            cover.memories.len()
+        );
         return Err(access.conflict(message, &reason, "make a new plan and look at its counts"));
     }
     let mut writes = erasing(plan.tenant, &cover.memories);
@@ -245,7 +269,10 @@ pub fn apply(
 }
 
 fn erasing(tenant: TenantId, memories: &[(MemoryId, u32)]) -> Vec<Write> {
-    memories.iter().map(|(id, _)| Write::EraseMemory(tenant, *id)).collect()
+    memories
+        .iter()
+        .map(|(id, _)| Write::EraseMemory(tenant, *id))
+        .collect()
 }
 
 /// Erases what is due in the context's tenant: expired memories, and deleted ones past their
@@ -264,13 +291,18 @@ pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<P
     let directory = view.directory();
     let mut writes = erasing(tenant, &memories);
     let long_ago = context.now.plus_millis(-7 * 86_400_000);
-    let ended = directory.tokens(tenant).filter(|token| token.expires_at < long_ago);
+    let ended = directory
+        .tokens(tenant)
+        .filter(|token| token.expires_at < long_ago);
     writes.extend(ended.map(|token| Write::DropToken(tenant, token.id)));
     let lapsed = directory
         .plans(tenant)
         .filter(|plan| plan.state == PlanState::Planned && plan.expires_at < long_ago);
     writes.extend(lapsed.map(|plan| Write::DropPlan(tenant, plan.id)));
-    let purged = Purged { memories: memories.len() as u64, ..Purged::default() };
+    let purged = Purged {
+        memories: memories.len() as u64,
+        ..Purged::default()
+    };
     let count = purged.memories;
     Ok(access.plan(writes, count, purged))
 }
@@ -281,6 +313,7 @@ pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<P
 ///
 /// [`ViewError`] if the store cannot be read.
 pub fn is_due(view: &impl View, context: &Context) -> Result<bool, ViewError> {
-    Ok(!view.due(context.actor.identity.tenant, context.now, 1)?.is_empty())
+    Ok(!view
+        .due(context.actor.identity.tenant, context.now, 1)?
+        .is_empty())
 }
-

@@ -29,19 +29,34 @@ impl Refusal {
 
     /// A refusal of malformed input.
     pub fn invalid(audit: &AuditDraft, invalid: &Invalid) -> Self {
-        Self::allowed(audit, WireError::new(ErrorCode::InvalidArgument, invalid.to_string()))
+        Self::allowed(
+            audit,
+            WireError::new(ErrorCode::InvalidArgument, invalid.to_string()),
+        )
     }
 
     /// The store could not be read.
     pub fn broken(audit: &AuditDraft, cause: ViewError) -> Self {
         let error = WireError::new(ErrorCode::Internal, "the store cannot be read")
             .hint("manushyactl doctor");
-        Self { broken: Some(cause), ..Self::denied(audit, error) }
+        Self {
+            broken: Some(cause),
+            ..Self::denied(audit, error)
+        }
     }
 
     fn with(audit: &AuditDraft, decision: Decision, error: WireError) -> Self {
         let outcome = Outcome::Error(error.code);
-        let audit = AuditDraft { decision, outcome, count: 0, ..audit.clone() };
-        Self { error, audit: Box::new(audit), broken: None }
+        let audit = AuditDraft {
+            decision,
+            outcome,
+            count: 0,
+            ..audit.clone()
+        };
+        Self {
+            error,
+            audit: Box::new(audit),
+            broken: None,
+        }
     }
 }

@@ -34,9 +34,12 @@ pub fn require_operator<'a>(
 ) -> Result<Access<'a>, Refusal> {
     let mut access = Access::begin(view.directory(), context, action, Resource::System)?;
     if !context.actor.operator {
-        let error = WireError::new(ErrorCode::Denied, "only the operator of the host may do this")
-            .reason("tenants and the daemon itself belong to the host")
-            .hint("run it as the user that owns the daemon's home, without MANUSHYA_TOKEN");
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "only the operator of the host may do this",
+        )
+        .reason("tenants and the daemon itself belong to the host")
+        .hint("run it as the user that owns the daemon's home, without MANUSHYA_TOKEN");
         return Err(Refusal::denied(&access.audit, error));
     }
     access.require()?;
@@ -59,7 +62,10 @@ pub fn founding_writes(
         created_at: now,
     });
     let operator = operator_identity(command.id, command.operator, now)?;
-    let mut writes = vec![Write::PutTenant(tenant.clone()), Write::PutIdentity(Arc::new(operator))];
+    let mut writes = vec![
+        Write::PutTenant(tenant.clone()),
+        Write::PutIdentity(Arc::new(operator)),
+    ];
     for (starter, id) in starter_policies().into_iter().zip(command.policies) {
         writes.push(Write::PutPolicy(Arc::new(Policy {
             id,
@@ -111,9 +117,17 @@ pub fn create(
 ) -> Result<Plan<Arc<Tenant>>, Refusal> {
     let mut access = require_operator(view, context, Action::Create)?;
     access.audit.resource_id = Some(command.id.to_bytes());
-    if view.directory().tenant_by_name(command.name.as_str()).is_some() {
+    if view
+        .directory()
+        .tenant_by_name(command.name.as_str())
+        .is_some()
+    {
         let message = format!("tenant {} exists already", command.name);
-        return Err(access.conflict(message, "names of tenants are unique", "manushyactl tenant list"));
+        return Err(access.conflict(
+            message,
+            "names of tenants are unique",
+            "manushyactl tenant list",
+        ));
     }
     let (tenant, writes) = match founding_writes(&command, context.now) {
         Ok(made) => made,
@@ -140,7 +154,11 @@ pub fn delete(
     access.audit.resource_id = Some(tenant.id.to_bytes());
     if tenant.name.as_str() == DEFAULT_TENANT {
         let message = format!("tenant {DEFAULT_TENANT} cannot be deleted");
-        return Err(access.conflict(message, "it is always there", "purge its identities instead"));
+        return Err(access.conflict(
+            message,
+            "it is always there",
+            "purge its identities instead",
+        ));
     }
     let mut purged = Purged::default();
     for identity in directory.identities(tenant.id) {
@@ -152,9 +170,21 @@ pub fn delete(
     }
     purged.tokens = directory.tokens(tenant.id).count() as u64;
     let mut writes: Vec<Write> = Vec::new();
-    writes.extend(directory.tokens(tenant.id).map(|token| Write::DropToken(tenant.id, token.id)));
-    writes.extend(directory.plans(tenant.id).map(|plan| Write::DropPlan(tenant.id, plan.id)));
-    writes.extend(directory.policies(tenant.id).map(|policy| Write::DropPolicy(tenant.id, policy.id)));
+    writes.extend(
+        directory
+            .tokens(tenant.id)
+            .map(|token| Write::DropToken(tenant.id, token.id)),
+    );
+    writes.extend(
+        directory
+            .plans(tenant.id)
+            .map(|plan| Write::DropPlan(tenant.id, plan.id)),
+    );
+    writes.extend(
+        directory
+            .policies(tenant.id)
+            .map(|policy| Write::DropPolicy(tenant.id, policy.id)),
+    );
     let identities = directory.identities(tenant.id);
     writes.extend(identities.map(|identity| Write::EraseIdentity(tenant.id, identity.id)));
     writes.push(Write::EraseTenant(tenant.id));

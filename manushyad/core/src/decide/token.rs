@@ -26,9 +26,18 @@ pub fn issue(
     context: &Context,
     command: IssueToken,
 ) -> Result<Plan<(Arc<Identity>, Arc<Token>)>, Refusal> {
-    let (access, identity) =
-        require(view, context, Action::Create, Resource::Token, &command.identity)?;
-    let scopes = if command.scopes.is_empty() { vec![Scope::ALL] } else { command.scopes };
+    let (access, identity) = require(
+        view,
+        context,
+        Action::Create,
+        Resource::Token,
+        &command.identity,
+    )?;
+    let scopes = if command.scopes.is_empty() {
+        vec![Scope::ALL]
+    } else {
+        command.scopes
+    };
     let checked = check_ttl(command.ttl_seconds)
         .and_then(|()| check_description("label", command.label.as_deref().unwrap_or_default()))
         .and_then(|()| check_scopes(&scopes));
@@ -40,10 +49,16 @@ pub fn issue(
         let hint = format!("manushyactl identity enable {}", identity.external_id);
         return Err(access.conflict(message, "its tokens would not work", &hint));
     }
-    if let Some(scope) = scopes.iter().find(|scope| !is_covered(**scope, &context.actor.scopes)) {
-        let error = WireError::new(ErrorCode::Denied, format!("this credential cannot give {scope}"))
-            .reason("a token never covers more than the one it was issued with")
-            .hint("ask for a narrower --scope");
+    if let Some(scope) = scopes
+        .iter()
+        .find(|scope| !is_covered(**scope, &context.actor.scopes))
+    {
+        let error = WireError::new(
+            ErrorCode::Denied,
+            format!("this credential cannot give {scope}"),
+        )
+        .reason("a token never covers more than the one it was issued with")
+        .hint("ask for a narrower --scope");
         return Err(Refusal::denied(&access.audit, error));
     }
     let token = Arc::new(Token {

@@ -1,0 +1,90 @@
+//! Making erased bytes unreadable: what survives in a doomed segment is sealed anew in the same
+//! transaction, and once that is on disk the doomed keys are destroyed.
+
+use std::collections::BTreeSet;
+
+use manushya_core::model::DataKeyId;
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+
+use super::apply::{Tables, row_at, surviving_rows};
+use super::begin_durable;
+use super::error::StoreError;
+use super::schema::{SHRED, history_key, memory_key};
+use super::seal::reseal_memory;
+use super::segment::Segments;
+use crate::port::Cipher;
+
+/// Seals anew whatever is alive under the doomed keys.
+pub(super) fn reseal_survivors(
+    txn: &WriteTransaction,
+    segments: &mut Segments,
+    cipher: &dyn Cipher,
+) -> Result<(), StoreError> {
+    let doomed = segments.take_doomed_rows(txn)?;
+    let mut tables = Tables::new(txn);
+    for (segment, rows) in doomed {
+        for (row, current, bytes) in surviving_rows(&mut tables, segment, &rows)? {
+            let at = row_at(segment, row.id);
+            let key = segments.key(cipher, segment.owner, Some(row))?;
+            let sealed = reseal_memory(cipher, at, &bytes, key)?;
+            if current {
+                let key = memory_key(at.tenant, at.id);
+                tables.memories()?.insert(&key, sealed.as_slice())?;
+            } else {
+                let key = history_key(at.tenant, at.id, row.version);
+                tables.history()?.insert(&key, sealed.as_slice())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Destroys data keys, then forgets that they had to be destroyed. Repeating it does no harm.
+pub(super) fn shred(
+    db: &Database,
+    cipher: &dyn Cipher,
+    keys: &[DataKeyId],
+) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    cipher.destroy(keys)?;
+    let txn = begin_durable(db)?;
+    {
+        let mut table = txn.open_table(SHRED)?;
+        for key in keys {
+            table.remove(&key.0.to_be_bytes())?;
+        }
+    }
+    txn.commit()?;
+    Ok(())
+}
+
+/// The keys that a commit doomed and that may still exist.
+fn left_to_shred(db: &Database) -> Result<BTreeSet<DataKeyId>, StoreError> {
+    let txn = db.begin_read()?;
+    let table = txn.open_table(SHRED)?;
+    table
+        .iter()?
+        .map(|row| Ok(DataKeyId(u64::from_be_bytes(*row?.0.value()))))
+        .collect()
+}
+
+/// Finishes at start what an earlier run left: doomed keys, and keys that were made for rows that
+/// were never committed.
+///
+/// If keys that are in use are missing, the keystore is of another time than the database, and only
+/// what this database doomed itself is destroyed: an unused key may be used by the newer database.
+pub(super) fn finish(
+    db: &Database,
+    cipher: &dyn Cipher,
+    used: &BTreeSet<DataKeyId>,
+) -> Result<(), StoreError> {
+    let mut keys = left_to_shred(db)?;
+    let existing: BTreeSet<DataKeyId> = cipher.keys().into_iter().collect();
+    if used.is_subset(&existing) {
+        keys.extend(existing.difference(used));
+    }
+    let keys: Vec<DataKeyId> = keys.into_iter().collect();
+    shred(db, cipher, &keys)
+}

@@ -1,0 +1,180 @@
+//! The store: what is on disk, and the only truth. Everything else (the index, the directory in RAM)
+//! follows from it.
+//!
+//! This is the only folder that names redb, and no type of redb leaves it: another store can stand
+//! beside it. It persists plans exactly and atomically, and decides nothing. Contents are sealed by
+//! the [`Cipher`] before they meet a page. The layout stands in `docs/formats/store.md`.
+
+mod apply;
+mod erase;
+mod error;
+mod migrate;
+mod open;
+mod read;
+mod record;
+mod schema;
+mod seal;
+mod segment;
+mod snapshot;
+mod txn;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use manushya_core::directory::Directory;
+use manushya_core::model::DataKeyId;
+use parking_lot::Mutex;
+use redb::{Database, Durability, WriteTransaction};
+
+pub use error::StoreError;
+pub use snapshot::{RawRow, Snapshot};
+pub use txn::{Committed, Txn};
+pub use verify::StoreReport;
+
+use crate::port::Cipher;
+
+/// The open database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What was found when the store was opened.
+pub struct Opened {
+    /// Tenants, identities, tokens, policies and purge plans.
+    pub directory: Directory,
+    /// What [`Txn::set_audit_head`] was last given.
+    pub audit_head: Option<Vec<u8>>,
+    /// How many entries the audit log has; the next is one further.
+    pub audit_len: u64,
+    /// Whether the last run ended with [`Store::close`].
+    pub was_clean: bool,
+    /// Whether the database was made by this call.
+    pub created: bool,
+    /// Names this home for its whole life; random.
+    pub home: [u8; 16],
+}
+
+/// What all handles share.
+struct Inner {
+    db: Database,
+    path: PathBuf,
+    cipher: Arc<dyn Cipher>,
+    state: Mutex<State>,
+    closed: AtomicBool,
+}
+
+/// What the next transaction has to know of the last.
+struct State {
+    open: segment::OpenSegments,
+    audit_len: u64,
+}
+
+impl Inner {
+    fn db(&self) -> Result<&Database, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        Ok(&self.db)
+    }
+}
+
+/// Begins a transaction whose commit is on disk when it returns. Two phases, because with one a
+/// client that chooses the content of pages could make a torn commit look whole.
+fn begin_durable(db: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut txn = db.begin_write()?;
+    txn.set_durability(Durability::Immediate)?;
+    txn.set_two_phase_commit(true);
+    Ok(txn)
+}
+
+impl Store {
+    /// Opens the database at `path`, or makes it if there is none and none is expected.
+    ///
+    /// `expect_existing` says that there must be one, because other files of the home say so; that
+    /// `cipher` has data keys says so too. After an unclean stop the whole file is checked, which
+    /// takes about 0.7 s a GB; a small file is always checked. What an erasure left to do is done.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`], [`StoreError::Missing`], [`StoreError::NoGenesis`],
+    /// [`StoreError::NewerSchema`], [`StoreError::Corrupted`], or what the disk and `cipher` say.
+    pub fn open(
+        path: &Path,
+        cipher: Arc<dyn Cipher>,
+        expect_existing: bool,
+    ) -> Result<(Self, Opened), StoreError> {
+        open::open(path, cipher, expect_existing)
+    }
+
+    /// Begins the write transaction; waits while there is another. `directory` is the one that
+    /// [`Opened`] or the last [`Committed`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Closed`], or [`StoreError::Io`] if an earlier commit failed.
+    pub fn begin(&self, directory: Directory) -> Result<Txn, StoreError> {
+        Txn::new(self.inner.clone(), directory)
+    }
+
+    /// Destroys the data keys that a commit doomed. When this returns, nothing sealed under them can
+    /// be read from any file. Repeating it does no harm; opening the store does what was left.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Cipher`] if the keystore cannot be written: then repeat it.
+    pub fn shred(&self, doomed: &[DataKeyId]) -> Result<(), StoreError> {
+        erase::shred(self.inner.db()?, &*self.inner.cipher, doomed)
+    }
+
+    /// A consistent view of what is committed, beside the writer. It keeps the pages it sees from
+    /// being reused, so it should not be held for long.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Closed`], or what the disk says.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::new(self.inner.db()?, self.inner.cipher.clone())
+    }
+
+    /// Checks that every row opens and that all tables agree. It reads the whole store once and keeps
+    /// a few bytes a memory.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says. What is wrong with the content is a finding of the report.
+    pub fn verify(&self) -> Result<StoreReport, StoreError> {
+        let snapshot = self.snapshot()?;
+        open::shielded(|| verify::verify(&snapshot, self.file_bytes()?))
+    }
+
+    /// The size of the file, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if the file cannot be looked at.
+    pub fn file_bytes(&self) -> Result<u64, StoreError> {
+        let metadata = std::fs::metadata(&self.inner.path).map_err(StoreError::from_io)?;
+        Ok(metadata.len())
+    }
+
+    /// Ends the run cleanly: the next start need not check a large file. Other clones of the store
+    /// can begin nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; then the next start takes this for an unclean stop, which does no harm.
+    pub fn close(self) -> Result<(), StoreError> {
+        open::mark_clean(self.inner.db()?)?;
+        self.inner.closed.store(true, Ordering::Release);
+        match Arc::into_inner(self.inner) {
+            Some(inner) => Ok(inner.db.close()?),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
