@@ -52,7 +52,7 @@ fn every_exit_code_is_met() {
 #[test]
 fn daemon_that_does_not_answer_is_a_timeout() {
     let home = Home::new();
-    std::fs::create_dir_all(home.join("run")).unwrap();
+    home.folder("run");
     let _listener = std::os::unix::net::UnixListener::bind(home.socket()).unwrap();
     let ctl = Caller::new(&programs().ctl, home.path());
     let error = ctl.refused(i32::from(exit::TIMED_OUT), &["whoami", "--timeout", "1s"]);

@@ -31,7 +31,7 @@ fn second_daemon_on_a_home_says_so_and_exits_7() {
 #[test]
 fn stale_socket_is_no_obstacle() {
     let home = Home::new();
-    std::fs::create_dir_all(home.join("run")).unwrap();
+    home.folder("run");
     drop(UnixListener::bind(home.socket()).unwrap());
     assert!(home.socket().exists());
     let first = Daemon::start_in(&programs(), home);

@@ -1,7 +1,7 @@
 //! A daemon as a child process.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub struct Daemon {
 /// If the program is not there.
 pub fn spawn(programs: &Programs, home: &Home) -> Child {
     let log = home.log();
-    fs::create_dir_all(log.parent().unwrap_or(Path::new("/"))).expect("the log's folder");
+    home.folder("state");
     let log = File::options()
         .create(true)
         .append(true)

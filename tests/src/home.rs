@@ -1,6 +1,7 @@
 //! A temporary home.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -61,6 +62,18 @@ impl Home {
             |_| String::new(),
             |bytes| String::from_utf8_lossy(&bytes).into_owned(),
         )
+    }
+
+    /// Makes a folder under it that is for its owner only, as the daemon wants its folders.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.join(name);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        made.expect("a folder of the home can be made");
+        path
     }
 
     /// Writes a file under it and returns its path.
