@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 #[derive(Args, Clone, Debug, Default)]
 pub struct Paging {
     /// How many items to show
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long, value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub limit: u32,
     /// Where to go on: `next` of the list before
     #[arg(long, value_name = "CURSOR")]
@@ -166,7 +169,9 @@ mod tests {
         }
 
         #[test]
-        fn pair_splits_at_the_first_equals_sign(key in "[a-z.]{1,9}", value in "[^0-9\\[{\"]{1,20}") {
+        fn pair_splits_at_the_first_equals_sign(
+            key in "[a-z.]{1,9}", value in "[^0-9\\[{\"]{1,20}"
+        ) {
             let (read_key, read) = parse_pair(&format!("{key}={value}")).unwrap();
             prop_assert_eq!(read_key, key);
             prop_assert!(read == Value::String(value.clone()) || read == scalar_or_text(&value));

@@ -126,8 +126,10 @@ pub const ALL: &[(&str, &[&str])] = &[
         "memory add",
         &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
-            "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl 30d",
-            "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git rev-parse HEAD)\"",
+            "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl \
+             30d",
+            "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
+             rev-parse HEAD)\"",
         ],
     ),
     (
@@ -156,15 +158,19 @@ pub const ALL: &[(&str, &[&str])] = &[
         "memory search",
         &[
             "manushyactl memory search \"which theme does the user like\"",
-            "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 --explain",
-            "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < question.txt",
+            "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 \
+             --explain",
+            "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < \
+             question.txt",
         ],
     ),
     (
         "memory update",
         &[
-            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -m \"Deploys go out on Mondays\"",
-            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --tag deploy,ops --if-version 2",
+            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -m \"Deploys go out on \
+             Mondays\"",
+            "manushyactl memory update mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --tag deploy,ops \
+             --if-version 2",
         ],
     ),
     (
@@ -180,7 +186,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl memory delete mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
             "manushyactl memory delete mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --hard -y",
-            "manushyactl memory list --session scratch --all -o name | manushyactl memory delete - -y",
+            "manushyactl memory list --session scratch --all -o name | manushyactl memory delete \
+             - -y",
         ],
     ),
     (
@@ -223,7 +230,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         "policy test",
         &[
             "manushyactl policy test --role agent --action read --resource memory",
-            "manushyactl policy test --role agent --action delete --resource memory --facts '{\"memory\":{\"type\":\"note\"}}'",
+            "manushyactl policy test --role agent --action delete --resource memory --facts \
+             '{\"memory\":{\"type\":\"note\"}}'",
             "manushyactl policy test cases.jsonl",
         ],
     ),
@@ -237,7 +245,8 @@ pub const ALL: &[(&str, &[&str])] = &[
     (
         "policy explain",
         &[
-            "manushyactl policy explain read memory --as agent-b --memory mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl policy explain read memory --as agent-b --memory \
+             mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
             "manushyactl policy explain manage identity --as agent-a --target agent-b",
         ],
     ),
@@ -245,7 +254,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         "audit list",
         &[
             "manushyactl audit list --decision deny --since 1h",
-            "manushyactl audit list --all -o json | jq '.items[] | {seq, actor, action, resource, decision, policy}'",
+            "manushyactl audit list --all -o json | jq '.items[] | {seq, actor, action, resource, \
+             decision, policy}'",
         ],
     ),
     ("audit show", &["manushyactl audit show 42"]),

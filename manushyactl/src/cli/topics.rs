@@ -69,13 +69,15 @@ fn environment() -> String {
         text.push_str(&format!("  {name:<20} {meaning}\n"));
     }
     text.push_str(
-        "\nA flag wins over its variable, a variable over the configuration file, and the file over\n\
-         the default; `manushyactl config show --origin` says which did. An empty variable counts as\n\
-         absent. The file is $MANUSHYA_HOME/config.toml if MANUSHYA_HOME is set, else\n\
+        "\nA flag wins over its variable, a variable over the configuration file, and the file\n\
+         over the default; `manushyactl config show --origin` says which did. An empty variable\n\
+         counts as absent. The file is $MANUSHYA_HOME/config.toml if MANUSHYA_HOME is set, else\n\
          $XDG_CONFIG_HOME/manushya/config.toml (~/.config), else /etc/manushya/config.toml.\n\
          The socket is $MANUSHYA_HOME/run/manushyad.sock if MANUSHYA_HOME is set, else\n\
-         $XDG_RUNTIME_DIR/manushya/manushyad.sock, else $XDG_STATE_HOME/manushya/run/manushyad.sock.\n\
-         A token is never taken from the command line, where every user of the machine could read it.\n",
+         $XDG_RUNTIME_DIR/manushya/manushyad.sock, else\n\
+         $XDG_STATE_HOME/manushya/run/manushyad.sock.\n\
+         A token is never taken from the command line, where every user of the machine could\n\
+         read it.\n",
     );
     text
 }
@@ -91,12 +93,12 @@ Output
   name   ids only, one a line
 
 Results go to standard output and nothing else does: progress, notes and errors go to standard
-error. Times are RFC 3339 in UTC, but in tables they are told as ages such as `3m ago`. A text is cut
+error. Times are RFC 3339 in UTC, but in tables they are ages such as `3m ago`. A text is cut
 to the width of the terminal only if standard output is one. A list that was cut says so on
 standard error; --all shows every item.
 
-An error is three lines on standard error: what, why and how to fix it. With json, jsonl or yaml it is
-one line of JSON: {\"code\",\"message\",\"reason\",\"hint\",\"request_id\",\"exit\"}.
+An error is three lines on standard error: what, why and how to fix it. With json, jsonl or
+yaml it is one line of JSON: {\"code\",\"message\",\"reason\",\"hint\",\"request_id\",\"exit\"}.
 
 Fields are added over time and never renamed or removed.
 ";

@@ -25,7 +25,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub type Values = BTreeMap<String, String>;
 
 /// A file to start from.
-pub const TEMPLATE: &str = r#"# Configuration of Manushya. Flags and MANUSHYA_* variables win over this file.
+pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win over this file.
 # `manushyactl config show --origin` says where each setting comes from.
 
 # How results are written: table, json, jsonl, yaml, csv or name.

@@ -47,7 +47,8 @@ pub fn yaml<T: Serialize + ?Sized>(value: &T) -> Outcome<String> {
     Ok(text)
 }
 
-/// The value as a JSON tree. It goes by way of text, so that a 32-bit score stays as short as it is.
+/// The value as a JSON tree. It goes by way of text, so that a 32-bit score stays as short as it
+/// is.
 ///
 /// # Errors
 ///
@@ -105,7 +106,8 @@ mod tests {
         #[test]
         fn csv_reads_back(fields in proptest::collection::vec("(?s).{0,12}", 2..5)) {
             let line = csv_line(fields.clone());
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            let mut builder = csv::ReaderBuilder::new();
+            let mut reader = builder.has_headers(false).from_reader(line.as_bytes());
             let record = reader.records().next();
             if fields.iter().any(|f| !f.is_empty()) {
                 let record = record.unwrap().unwrap();
@@ -115,7 +117,8 @@ mod tests {
 
         #[test]
         fn yaml_reads_back(text in "(?s).{0,40}", n in any::<i64>(), flag in any::<bool>()) {
-            let value = serde_json::json!({"text": text, "n": n, "flag": flag, "list": [text, null]});
+            let list = serde_json::json!([text, null]);
+            let value = serde_json::json!({"text": text, "n": n, "flag": flag, "list": list});
             let written = yaml(&value).unwrap();
             let read: Value = serde_saphyr::from_str(&written).unwrap();
             prop_assert_eq!(read, value);

@@ -25,6 +25,9 @@ pub struct Context {
     pub purpose: Option<String>,
     /// Decide and report, but change nothing.
     pub dry_run: bool,
+    /// The operator of the host named no tenant: the audit log, which is one for the host, is read
+    /// whole.
+    pub whole_host: bool,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
 }

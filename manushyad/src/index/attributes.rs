@@ -89,6 +89,13 @@ impl<T: Clone + Eq + Hash> Attribute<T> {
         classes.filter_map(|class| class.value.as_ref().map(|value| (value, class)))
     }
 
+    /// The slots and words of each class that has memories.
+    pub fn groups(&self) -> Vec<(&RoaringBitmap, u64)> {
+        self.iter()
+            .map(|(_, class)| (&class.slots, class.words))
+            .collect()
+    }
+
     fn slots(&self, value: &T) -> RoaringBitmap {
         let number = self.numbers.get(value);
         number.map_or_else(RoaringBitmap::new, |&number| {

@@ -1,12 +1,14 @@
 //! Decisions over facts: made once for each combination of the facts they read.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 
 use super::attributes::ClassKey;
 use super::permit::{Facts, Permit, Rule};
 use super::state::State;
+use super::top::Mask;
 
 /// Live memories that are alike in some facts.
 #[derive(Clone, Default)]
@@ -48,6 +50,26 @@ pub(super) struct Permitted {
     pub documents: u64,
     /// How many words they have.
     pub words: u64,
+    mask: OnceCell<Mask>,
+}
+
+impl Permitted {
+    fn new(slots: Option<RoaringBitmap>, documents: u64, words: u64) -> Self {
+        Self {
+            slots,
+            documents,
+            words,
+            mask: OnceCell::new(),
+        }
+    }
+
+    /// The slots as bits.
+    pub fn mask<'a>(&'a self, state: &'a State) -> &'a Mask {
+        match &self.slots {
+            Some(slots) => self.mask.get_or_init(|| Mask::of(slots)),
+            None => &state.live_mask,
+        }
+    }
 }
 
 /// Facts that are no class of their own: each memory has its own.
@@ -57,35 +79,25 @@ const OF_ONE: Facts = Facts::ID;
 pub(super) fn permitted(state: &State, permit: &mut Permit<'_>, now: i64) -> Permitted {
     let expired = state.expired(now);
     match permit {
-        Permit::All if expired.is_empty() => Permitted {
-            slots: None,
-            documents: state.live.len(),
-            words: state.words_live,
-        },
+        Permit::All if expired.is_empty() => {
+            Permitted::new(None, state.live.len(), state.words_live)
+        }
         Permit::All => {
             let slots = &state.live - &expired;
-            Permitted {
-                documents: slots.len(),
-                words: state.words_live - words_of(state, &expired),
-                slots: Some(slots),
-            }
+            let words = state.words_live - words_of(state, &expired);
+            let documents = slots.len();
+            Permitted::new(Some(slots), documents, words)
         }
         Permit::PerFacts(rule) if expired.is_empty() => {
             let (slots, words) = pass(state, rule, now, None);
-            Permitted {
-                documents: slots.len(),
-                words,
-                slots: Some(slots),
-            }
+            let documents = slots.len();
+            Permitted::new(Some(slots), documents, words)
         }
         Permit::PerFacts(rule) => {
             let visible = &state.live - &expired;
             let (slots, _) = pass(state, rule, now, Some(&visible));
-            Permitted {
-                documents: slots.len(),
-                words: words_of(state, &slots),
-                slots: Some(slots),
-            }
+            let (documents, words) = (slots.len(), words_of(state, &slots));
+            Permitted::new(Some(slots), documents, words)
         }
     }
 }
@@ -121,21 +133,22 @@ fn pass(
         let words = words_of(state, &passed);
         return (passed, words);
     }
-    let mut passed = RoaringBitmap::new();
+    let partition = (!is_attribute(reads)).then(|| state.partition(reads));
+    let mut passed = Vec::new();
     let mut words = 0;
-    each_group(state, reads, &mut |slots, group_words| {
+    for (slots, group_words) in groups(state, partition.as_deref(), reads) {
         let first = match within {
             Some(within) => first_of_both(slots, within),
             None => slots.min(),
         };
-        let Some(first) = first else { return };
+        let Some(first) = first else { continue };
         let id = state.ids[first as usize];
-        let facts = state.attributes.facts(first, id, reads, now);
-        if (rule.decide)(&facts) {
-            passed |= slots;
+        if (rule.decide)(&state.attributes.facts(first, id, reads, now)) {
+            passed.push(slots);
             words += group_words;
         }
-    });
+    }
+    let mut passed = passed.union();
     if let Some(within) = within {
         passed &= within;
     }
@@ -166,47 +179,42 @@ fn one_by_one(
     within.iter().filter(|&slot| passes(slot)).collect()
 }
 
-/// Calls `each` with the slots and words of every group of live memories alike in `reads`.
-fn each_group(state: &State, reads: Facts, each: &mut dyn FnMut(&RoaringBitmap, u64)) {
+/// Whether the groups by `reads` are kept as classes of one attribute, or need no keeping.
+fn is_attribute(reads: Facts) -> bool {
+    const KEPT: [Facts; 7] = [
+        Facts::NONE,
+        Facts::OWNER,
+        Facts::KIND,
+        Facts::NAMESPACE,
+        Facts::SESSION,
+        Facts::TAGS,
+        Facts::TRUST,
+    ];
+    KEPT.contains(&reads)
+}
+
+/// The slots and words of every group of live memories alike in `reads`, of `partition` unless they
+/// are classes of one attribute.
+fn groups<'a>(
+    state: &'a State,
+    partition: Option<&'a Partition>,
+    reads: Facts,
+) -> Vec<(&'a RoaringBitmap, u64)> {
     let attributes = &state.attributes;
-    if reads == Facts::NONE {
-        each(&state.live, state.words_live);
-    } else if reads == Facts::OWNER {
-        attributes
-            .owner
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else if reads == Facts::KIND {
-        attributes
-            .kind
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else if reads == Facts::NAMESPACE {
-        attributes
-            .namespace
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else if reads == Facts::SESSION {
-        attributes
-            .session
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else if reads == Facts::TAGS {
-        attributes
-            .tags
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else if reads == Facts::TRUST {
-        attributes
-            .trust
-            .iter()
-            .for_each(|(_, class)| each(&class.slots, class.words));
-    } else {
-        let partition = state.partition(reads);
-        partition
-            .groups
-            .values()
-            .for_each(|group| each(&group.slots, group.words));
+    match reads {
+        Facts::NONE => vec![(&state.live, state.words_live)],
+        Facts::OWNER => attributes.owner.groups(),
+        Facts::KIND => attributes.kind.groups(),
+        Facts::NAMESPACE => attributes.namespace.groups(),
+        Facts::SESSION => attributes.session.groups(),
+        Facts::TAGS => attributes.tags.groups(),
+        Facts::TRUST => attributes.trust.groups(),
+        _ => {
+            let groups = partition
+                .iter()
+                .flat_map(|partition| partition.groups.values());
+            groups.map(|group| (&group.slots, group.words)).collect()
+        }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use manushya_core::recall::bm25::{Collection, Params, Scorer, idf};
 use manushya_core::recall::tokens::Terms;
-use roaring::RoaringBitmap;
 
 use super::decide::Permitted;
-use super::postings::TermOf;
+use super::postings::{Posting, TermOf};
 use super::prepared::term_key;
 use super::state::State;
 use super::top::Mask;
@@ -29,8 +28,70 @@ pub(super) struct Question<'a> {
     /// The most telling first: the order in which each memory's score is added up, whichever way
     /// it is computed, so that it comes out the same to the last bit.
     terms: Vec<QueryTerm>,
-    /// The same by term: the term and its place in `terms`.
+    /// The same by term.
+    places: Places,
+}
+
+/// Finds the place of a term among few.
+struct Places {
+    /// Terms with their places, by term.
     by_term: Vec<(u32, u32)>,
+    /// A bit for each term, by its low bits: most terms of a memory are told apart by it alone.
+    bits: u64,
+}
+
+impl Places {
+    fn new(terms: impl Iterator<Item = u32>) -> Self {
+        let mut by_term: Vec<(u32, u32)> = terms.zip(0..).collect();
+        by_term.sort_unstable();
+        let bits = by_term
+            .iter()
+            .fold(0, |bits, &(term, _)| bits | 1 << (term % 64));
+        Self { by_term, bits }
+    }
+
+    #[inline]
+    fn find(&self, term: u32) -> Option<usize> {
+        if self.bits >> (term % 64) & 1 == 0 {
+            return None;
+        }
+        let found = self.by_term.binary_search_by_key(&term, |&(term, _)| term);
+        found.ok().map(|at| self.by_term[at].1 as usize)
+    }
+}
+
+/// The formula's values for the counts and lengths that nearly all memories have.
+struct Weights {
+    scorer: Scorer,
+    table: Vec<f32>,
+}
+
+impl Weights {
+    const COUNTS: u16 = 4;
+    const WORDS: u16 = 256;
+
+    fn new(scorer: Scorer) -> Self {
+        let counts = (1..=Self::COUNTS).map(f32::from);
+        let row = |count| (0..Self::WORDS).map(move |words| (count, f32::from(words)));
+        let table = counts
+            .flat_map(row)
+            .map(|(count, words)| scorer.weight(count, words));
+        Self {
+            scorer,
+            table: table.collect(),
+        }
+    }
+
+    #[inline]
+    fn weight(&self, posting: &Posting) -> f32 {
+        let row = posting.count.wrapping_sub(1);
+        if row < Self::COUNTS && posting.words < Self::WORDS {
+            self.table[usize::from(row) * usize::from(Self::WORDS) + usize::from(posting.words)]
+        } else {
+            let (count, words) = (f32::from(posting.count), f32::from(posting.words));
+            self.scorer.weight(count, words)
+        }
+    }
 }
 
 impl<'a> Question<'a> {
@@ -43,7 +104,7 @@ impl<'a> Question<'a> {
             }
         }
         let numbers: Vec<u32> = found.iter().map(|&(term, ..)| term).collect();
-        let holding = holding(state, &numbers, permitted.slots.as_ref());
+        let holding = holding(state, &numbers, permitted);
         let mut weighed = Vec::with_capacity(found.len());
         for (&(term, place, times), &holding) in found.iter().zip(&holding) {
             if holding > 0 {
@@ -56,12 +117,7 @@ impl<'a> Question<'a> {
             }
         }
         weighed.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.place.cmp(&b.place)));
-        let mut by_term: Vec<(u32, u32)> = weighed
-            .iter()
-            .zip(0..)
-            .map(|(term, at)| (term.term, at))
-            .collect();
-        by_term.sort_unstable();
+        let places = Places::new(weighed.iter().map(|term| term.term));
         let collection = Collection {
             documents: permitted.documents,
             words: permitted.words,
@@ -70,7 +126,7 @@ impl<'a> Question<'a> {
             state,
             scorer: Scorer::new(Params::default(), collection),
             terms: weighed,
-            by_term,
+            places,
         }
     }
 
@@ -92,14 +148,16 @@ impl<'a> Question<'a> {
 
     /// Adds the score of every memory to its place in `scores`, removed ones' too.
     pub fn score_all(&self, scores: &mut [f32]) {
-        self.terms.iter().for_each(|term| self.add(term, scores));
+        let weights = Weights::new(self.scorer);
+        self.terms
+            .iter()
+            .for_each(|term| self.add(term, &weights, scores));
     }
 
-    fn add(&self, term: &QueryTerm, scores: &mut [f32]) {
+    fn add(&self, term: &QueryTerm, weights: &Weights, scores: &mut [f32]) {
         for posting in &self.state.postings.list(term.term).list {
-            let (count, words) = (f32::from(posting.count), f32::from(posting.words));
             if let Some(score) = scores.get_mut(posting.slot as usize) {
-                *score += term.weight * self.scorer.weight(count, words);
+                *score += term.weight * weights.weight(posting);
             }
         }
     }
@@ -131,8 +189,7 @@ impl<'a> Question<'a> {
 
     fn matches(&self, slot: u32, mut each: impl FnMut(usize, f32, f32)) {
         for &TermOf { term, count } in self.state.postings.terms_of(slot) {
-            if let Ok(found) = self.by_term.binary_search_by_key(&term, |&(term, _)| term) {
-                let at = self.by_term[found].1 as usize;
+            if let Some(at) = self.places.find(term) {
                 each(at, self.terms[at].weight, f32::from(count));
             }
         }
@@ -148,33 +205,45 @@ impl<'a> Question<'a> {
             rest[at - 1] += rest[at];
         }
         rest.push(0.0);
-        let mut floor = 0.0;
+        let weights = Weights::new(self.scorer);
+        let mut left = self.postings();
+        // No `count`-th best score can be above this, which saves most looks for it.
+        let mut ceiling = 0.0;
         for (at, term) in self.terms.iter().enumerate() {
-            let len = self.state.postings.list(term.term).list.len();
-            // Looking for the floor reads all scores once; it must be able to save more.
-            if at > 0 && len > scores.len() / 8 {
-                floor = floor_of(scores, count, among);
-                if rest[at] < floor {
-                    self.complete(at, scores, floor - rest[at]);
+            // A look reads all scores: it must be able to save more.
+            if rest[at] < ceiling && left > scores.len() as u64 / 2 {
+                let floor = floor_of(scores, count, among);
+                if rest[at] < floor && self.complete(scores, floor - rest[at], left) {
                     return floor;
                 }
+                ceiling = floor;
             }
-            self.add(term, scores);
+            self.add(term, &weights, scores);
+            left -= self.state.postings.list(term.term).list.len() as u64;
+            ceiling += rest[at] - rest[at + 1];
         }
-        floor
+        0.0
     }
 
-    /// Works out the scores that could reach the floor, once those of the first `from` terms are
-    /// known to reach `least`.
-    fn complete(&self, from: usize, scores: &mut [f32], least: f32) {
-        debug_assert!(from > 0);
+    /// Works out the scores that could reach the floor, once those known so far that reach `least`
+    /// are all that could. Whether it did: not if reading the `left` postings costs less.
+    fn complete(&self, scores: &mut [f32], least: f32, left: u64) -> bool {
         // A little less, since the bound is a sum of rounded numbers.
-        let least = least * 0.9999;
+        let least = (least * 0.9999).max(f32::MIN_POSITIVE);
+        let mut reaching = 0;
+        above(scores, least, |_, _| {
+            reaching += 1;
+            None
+        });
+        if reaching * DOCUMENT_COST > left {
+            return false;
+        }
         for (slot, score) in scores.iter_mut().enumerate() {
-            if *score >= least && *score > 0.0 {
+            if *score >= least {
                 *score = self.score(slot as u32);
             }
         }
+        true
     }
 
     /// The most that `term` can add to any score.
@@ -188,17 +257,18 @@ impl<'a> Question<'a> {
 /// The `count`-th best score of `among`; 0 if fewer have one.
 fn floor_of(scores: &[f32], count: usize, among: &Mask) -> f32 {
     let mut best: Vec<f32> = Vec::with_capacity(count * 2);
-    let mut floor = 0.0;
-    for (slot, &score) in scores.iter().enumerate() {
-        if score > floor && among.contains(slot as u32) {
-            best.push(score);
-            if best.len() == count * 2 {
-                best.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
-                best.truncate(count);
-                floor = best[count - 1];
-            }
+    above(scores, f32::MIN_POSITIVE, |slot, score| {
+        if !among.contains(slot) {
+            return None;
         }
-    }
+        best.push(score);
+        if best.len() < count * 2 {
+            return None;
+        }
+        best.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        best.truncate(count);
+        Some(best[count - 1])
+    });
     if best.len() < count {
         return 0.0;
     }
@@ -207,29 +277,47 @@ fn floor_of(scores: &[f32], count: usize, among: &Mask) -> f32 {
         .1
 }
 
+/// Calls `each` with the slot and score of every score that reaches `floor`, which `each` may
+/// raise. Whole blocks below the floor are passed over at the speed of memory.
+pub(super) fn above(scores: &[f32], mut floor: f32, mut each: impl FnMut(u32, f32) -> Option<f32>) {
+    const BLOCK: usize = 32;
+    for (at, block) in scores.chunks(BLOCK).enumerate() {
+        let reaches = block
+            .iter()
+            .fold(0_u32, |any, &score| any | u32::from(score >= floor));
+        if reaches == 0 {
+            continue;
+        }
+        for (slot, &score) in ((at * BLOCK) as u32..).zip(block) {
+            if score >= floor
+                && let Some(raised) = each(slot, score)
+            {
+                floor = raised;
+            }
+        }
+    }
+}
+
 /// How many of the permitted memories have each of `terms`.
-fn holding(state: &State, terms: &[u32], slots: Option<&RoaringBitmap>) -> Vec<u64> {
-    let Some(slots) = slots else {
+fn holding(state: &State, terms: &[u32], permitted: &Permitted) -> Vec<u64> {
+    let Some(slots) = &permitted.slots else {
         let live = |&term: &u32| u64::from(state.postings.list(term).live);
         return terms.iter().map(live).collect();
     };
     let lists = terms.iter().map(|&term| &state.postings.list(term).list);
     let postings: u64 = lists.clone().map(|list| list.len() as u64).sum();
     if slots.len().saturating_mul(DOCUMENT_COST) < postings {
-        let mut places: Vec<(u32, usize)> = terms.iter().copied().zip(0..).collect();
-        places.sort_unstable();
+        let places = Places::new(terms.iter().copied());
         let mut holding = vec![0; terms.len()];
         for slot in slots {
-            for of_slot in state.postings.terms_of(slot) {
-                let found = places.binary_search_by_key(&of_slot.term, |&(term, _)| term);
-                if let Ok(found) = found {
-                    holding[places[found].1] += 1;
-                }
-            }
+            let terms = state.postings.terms_of(slot).iter();
+            terms
+                .filter_map(|of| places.find(of.term))
+                .for_each(|at| holding[at] += 1);
         }
         return holding;
     }
-    let mask = Mask::of(slots);
+    let mask = permitted.mask(state);
     lists
         .map(|list| {
             list.iter()

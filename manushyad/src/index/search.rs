@@ -1,5 +1,7 @@
 //! The planner: few candidates are compared one by one, many go through postings and graph.
 
+use std::borrow::Cow;
+
 use manushya_core::recall::fuse::{Fused, Fusion, Mode, Raw, Weights};
 use manushya_core::recall::tokens::Terms;
 use manushya_protocol::id::MemoryId;
@@ -9,7 +11,7 @@ use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::decide::{self, Permitted};
-use super::lexical::Question;
+use super::lexical::{Question, above};
 use super::permit::{AttributeFilter, Permit, Rule};
 use super::state::{GraphPart, State};
 use super::tenant::IndexOptions;
@@ -134,6 +136,7 @@ pub(super) struct Search<'a> {
     mode: Mode,
     limit: usize,
     min_score: f32,
+    permitted: &'a Permitted,
     candidates: Option<RoaringBitmap>,
 }
 
@@ -166,6 +169,7 @@ pub(super) fn search(
         mode: request.mode,
         limit: request.limit.clamp(1, SEARCH_LIMIT_MAX as usize),
         min_score: request.min_score.unwrap_or(0.0),
+        permitted: &permitted,
         candidates,
     };
     let (fusion, found) = search.run();
@@ -204,10 +208,11 @@ impl Search<'_> {
         Fusion::new(self.mode, Weights::default())
     }
 
-    fn mask(&self) -> Mask {
+    fn mask(&self) -> Cow<'_, Mask> {
         match &self.candidates {
-            Some(slots) => Mask::of(slots),
-            None => self.state.live_mask.clone(),
+            Some(slots) if slots.len() < self.permitted.documents => Cow::Owned(Mask::of(slots)),
+            // As many as are permitted are all that are.
+            _ => Cow::Borrowed(self.permitted.mask(self.state)),
         }
     }
 
@@ -239,12 +244,13 @@ impl Search<'_> {
         self.scratch.lend(self.state.slots(), |scores| {
             let floor = self.question.score_best(scores, count, mask);
             let mut top = Top::new(count, floor);
-            for (slot, &score) in (0_u32..).zip(scores.iter()) {
-                if score >= top.floor() && mask.contains(slot) {
+            above(scores, top.floor(), |slot, score| {
+                if mask.contains(slot) {
                     let id = self.state.ids[slot as usize];
                     top.show(Scored { score, id, slot });
                 }
-            }
+                Some(top.floor())
+            });
             top.finish()
         })
     }

@@ -24,6 +24,8 @@ pub struct IndexOptions {
     pub graph_threshold: u64,
     /// Up to how many candidates are compared one by one although there is a graph.
     pub scan_max: u64,
+    /// How many threads build the graph.
+    pub build_threads: usize,
 }
 
 impl Default for IndexOptions {
@@ -31,6 +33,9 @@ impl Default for IndexOptions {
         Self {
             graph_threshold: 10_000,
             scan_max: 5_000,
+            // Half the machine: the other half answers questions meanwhile.
+            build_threads: std::thread::available_parallelism()
+                .map_or(1, |threads| (threads.get() / 2).clamp(1, 8)),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::tenant::TenantIndex;
 use super::vectors::{Graph, Unit, VectorError};
 
 /// How many vectors are copied out at a time, while searches wait.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 
 /// What one call of [`TenantIndex::maintain`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,34 @@ struct Batch {
     keys: Range<u64>,
     vectors: Vec<Unit>,
     room: usize,
+}
+
+impl Batch {
+    /// Adds the vectors, shared out among `threads`.
+    fn add(&self, threads: usize) -> Result<(), VectorError> {
+        let share = self.vectors.len().div_ceil(threads.max(1)).max(1);
+        let add = |from: u64, vectors: &[Unit]| -> Result<(), VectorError> {
+            let mut keyed = (from..).zip(vectors);
+            keyed.try_for_each(|(key, vector)| self.graph.add(key, vector))
+        };
+        let parts = || {
+            (self.keys.start..)
+                .step_by(share)
+                .zip(self.vectors.chunks(share))
+        };
+        if self.vectors.len() <= share {
+            return add(self.keys.start, &self.vectors);
+        }
+        std::thread::scope(|scope| {
+            let spawn = |(from, vectors)| scope.spawn(move || add(from, vectors));
+            let running: Vec<_> = parts().map(spawn).collect();
+            let results = running.into_iter().map(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            results.fold(Ok(()), Result::and)
+        })
+    }
 }
 
 impl TenantIndex {
@@ -52,9 +80,7 @@ impl TenantIndex {
                 break;
             };
             batch.graph.reserve(batch.room)?;
-            for (key, vector) in batch.keys.clone().zip(&batch.vectors) {
-                batch.graph.add(key, vector)?;
-            }
+            batch.add(self.options.build_threads)?;
             upkeep.added += batch.vectors.len();
             self.confirm(&batch);
         }

@@ -62,6 +62,9 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
 
 /// Moves vectors into the graphs and saves them, beside everything else.
 fn tend(service: &Service, stop: &watch::Receiver<bool>) {
+    // On Linux this is the priority of the calling thread alone: building a graph takes what others
+    // leave. Without it, it is only less polite.
+    let _ = rustix::process::nice(15);
     let mut saved = std::time::Instant::now();
     while !*stop.borrow() {
         let busy = service.indexes.tend();

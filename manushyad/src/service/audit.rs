@@ -267,6 +267,7 @@ struct Filter<'a> {
     request: &'a AuditList,
     tenant: TenantId,
     operator: bool,
+    whole_host: bool,
     actor: Option<Option<AuditActor>>,
     resource_id: Option<Option<[u8; 16]>>,
 }
@@ -298,6 +299,7 @@ impl<'a> Filter<'a> {
             request,
             tenant,
             operator: context.actor.operator,
+            whole_host: context.whole_host,
             actor,
             resource_id,
         }
@@ -309,7 +311,7 @@ impl<'a> Filter<'a> {
             wanted.as_deref().is_none_or(|wanted| wanted == have)
         };
         let visible = match draft.tenant {
-            Some(tenant) => tenant == self.tenant,
+            Some(tenant) => self.whole_host || tenant == self.tenant,
             None => self.operator,
         };
         visible

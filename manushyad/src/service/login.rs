@@ -124,6 +124,7 @@ impl Service {
             );
         }
         let context = Context {
+            whole_host: actor.operator && call.tenant.is_none(),
             actor,
             now,
             request_id,
@@ -218,6 +219,7 @@ impl Service {
             request_id: self.new_request_id(),
             purpose: None,
             dry_run: false,
+            whole_host: true,
             retention_seconds: self.config.retention_seconds,
         }
     }

@@ -137,6 +137,7 @@ fn broken(message: &str, reason: String) -> WireError {
 #[cfg(test)]
 mod tests {
     use manushya_core::audit::push_frame;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -144,8 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn clip_keeps_whole_entries_from_the_start(
-            entries in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 1..20),
-            most in 1u64..30,
+            entries in vec(vec(any::<u8>(), 1..40), 1..20), most in 1u64..30,
         ) {
             let mut bytes = Vec::new();
             for entry in &entries {
@@ -159,7 +159,7 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..80)) {
             let _ = clip(bytes, 5);
         }
     }

@@ -169,9 +169,14 @@ mod tests {
             facts: serde_json::Value::Null,
         };
         let text = draw(&explanation, false);
-        let wanted = "no  no policy matched  nothing matched\n   own r1  allow, priority 0: not matched\n     \
-                      └─ == = false\n        ├─ var memory.owner = \"agent-a\"\n        \
-                      └─ \"agent-b\"\n   low r1  allow, priority 0: not read: a higher priority decided\n";
-        assert_eq!(text, wanted);
+        let wanted = [
+            "no  no policy matched  nothing matched",
+            "   own r1  allow, priority 0: not matched",
+            "     └─ == = false",
+            "        ├─ var memory.owner = \"agent-a\"",
+            "        └─ \"agent-b\"",
+            "   low r1  allow, priority 0: not read: a higher priority decided",
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), wanted);
     }
 }

@@ -12,6 +12,7 @@ const DIMS: usize = 32;
 const OPTIONS: IndexOptions = IndexOptions {
     graph_threshold: 100,
     scan_max: 50,
+    build_threads: 2,
 };
 
 fn filled(count: u64, seed: u64) -> (TenantIndex, Vec<Memory>) {

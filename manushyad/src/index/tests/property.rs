@@ -372,7 +372,7 @@ proptest! {
     ) {
         // With the small figures the graph, the tail and the pruning of postings take part.
         let options = if small {
-            IndexOptions { graph_threshold: 8, scan_max: 2 }
+            IndexOptions { graph_threshold: 8, scan_max: 2, build_threads: 2 }
         } else {
             IndexOptions::default()
         };

@@ -15,6 +15,7 @@ fn removed_memory_is_never_found_beside_changes_and_upkeep() {
     let options = IndexOptions {
         graph_threshold: 200,
         scan_max: 20,
+        build_threads: 2,
     };
     let index = TenantIndex::new(DIMS, options);
     let removed: Mutex<HashSet<MemoryId>> = Mutex::default();

@@ -18,14 +18,14 @@ const LINKS: usize = 16;
 const LOOK_ADD: usize = 128;
 const LOOK_SEARCH: usize = 64;
 
-/// A graph of vectors by key. Adding, searching and saving may run side by side.
+/// A graph of vectors by key. Any number may add and search side by side, and search and save.
 pub struct Graph {
     index: Index,
     dims: usize,
     /// Held shared to search and to add, alone to make room.
     room: RwLock<()>,
-    /// One writer at a time.
-    writer: Mutex<()>,
+    /// Held shared to add, alone by what adding must not run beside.
+    adding: RwLock<()>,
     gate: Gate,
 }
 
@@ -50,8 +50,8 @@ impl Graph {
             index,
             dims,
             room: RwLock::new(()),
-            writer: Mutex::new(()),
-            gate: Gate::new(THREADS_MAX - 2),
+            adding: RwLock::new(()),
+            gate: Gate::new(THREADS_MAX),
         };
         graph.reserve(64)?;
         Ok(graph)
@@ -63,7 +63,7 @@ impl Graph {
     ///
     /// [`VectorError::Graph`] if there is no memory for it.
     pub fn reserve(&self, capacity: usize) -> Result<(), VectorError> {
-        let _writer = self.writer.lock();
+        let _still = self.adding.write();
         if capacity <= self.index.capacity() {
             return Ok(());
         }
@@ -80,7 +80,8 @@ impl Graph {
     /// [`VectorError::Dims`], or [`VectorError::Graph`] if there is no room or the key exists.
     pub fn add(&self, key: u64, vector: &Unit) -> Result<(), VectorError> {
         vector.check_dims(self.dims)?;
-        let _writer = self.writer.lock();
+        let _pass = self.gate.enter();
+        let _adding = self.adding.read();
         let _shared = self.room.read();
         self.index
             .add(key, &vector.widened())
@@ -93,7 +94,7 @@ impl Graph {
     ///
     /// [`VectorError::Graph`] if there is no memory for it.
     pub fn save(&self) -> Result<Vec<u8>, VectorError> {
-        let _writer = self.writer.lock();
+        let _still = self.adding.write();
         let mut bytes = vec![0; self.index.serialized_length()];
         self.index
             .save_to_buffer(&mut bytes)

@@ -179,6 +179,7 @@ fn size(add: &MemoryAdd) -> usize {
 mod tests {
     use std::io::{BufReader, Read};
 
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -243,7 +244,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_line_is_taken_or_refused_once(
-            lines in proptest::collection::vec("(\\{\"text\":\"[a-z]{1,5}\"\\})|([a-z]{0,4})", 0..40),
+            lines in vec("(\\{\"text\":\"[a-z]{1,5}\"\\})|([a-z]{0,4})", 0..40),
             items in 1usize..9,
             skip in 0u64..9,
         ) {
@@ -263,7 +264,7 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(input in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn arbitrary_bytes_never_panic(input in vec(any::<u8>(), 0..400)) {
             read_all(&input[..], 0, 3);
         }
     }
