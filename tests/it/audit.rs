@@ -1,0 +1,172 @@
+//! `audit`.
+
+use std::io::{BufRead as _, BufReader};
+
+use serde_json::{Value, json};
+
+use crate::{add, agent, daemon, found, word};
+
+#[test]
+fn everything_is_in_the_log_and_nothing_of_what_it_said() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let (a, b) = (agent(&daemon, "a"), agent(&daemon, "b"));
+    let id = add(&a, "xylophone lessons");
+    found(&a, "xylophone", &[]);
+    a.json(&["memory", "get", &id]);
+    b.refused(6, &["memory", "get", &id]);
+    a.refused(
+        5,
+        &[
+            "identity",
+            "create",
+            "--external-id",
+            "z",
+            "--role",
+            "agent",
+        ],
+    );
+    operator.token("nonsense").refused(4, &["whoami"]);
+    let out = operator.run(&["audit", "list", "--all", "-o", "json"]).ok();
+    assert!(!out.stdout.contains("xylophone"));
+    let log = out.json();
+    let items = log["items"].as_array().unwrap();
+    let has = |actor: &str, action: &str, resource: &str, decision: &str, outcome: &str| {
+        let wanted = [actor, action, resource, decision, outcome];
+        let names = ["actor", "action", "resource", "decision", "outcome"];
+        let matches = |it: &Value| {
+            names
+                .iter()
+                .zip(wanted)
+                .all(|(name, value)| it[name] == value)
+        };
+        assert!(items.iter().any(matches), "no {wanted:?} in {}", out.stdout);
+    };
+    has("operator", "create", "identity", "allow", "OK");
+    has("a", "create", "memory", "allow", "OK");
+    has("a", "search", "memory", "allow", "OK");
+    has("a", "read", "memory", "allow", "OK");
+    has("b", "read", "memory", "deny", "NOT_FOUND");
+    has("a", "create", "identity", "deny", "DENIED");
+    has("anonymous", "login", "token", "deny", "UNAUTHENTICATED");
+    for (place, item) in items.iter().enumerate() {
+        assert_eq!(item["seq"], place + 1);
+        let before = place
+            .checked_sub(1)
+            .map(|before| items[before]["hash"].clone());
+        assert!(
+            before.is_none_or(|before| before == item["prev_hash"]),
+            "{item}"
+        );
+    }
+    let by_rule: Vec<_> = items
+        .iter()
+        .filter(|it| it["actor"] == "a" && it["resource"] == "memory")
+        .collect();
+    assert!(
+        by_rule
+            .iter()
+            .all(|it| it["policy"] == "agent-own-memories"),
+        "{by_rule:?}"
+    );
+}
+
+#[test]
+fn filters_leave_what_they_name() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "a");
+    let id = add(&a, "x");
+    a.refused(5, &["tenant", "list"]);
+    let list =
+        |arguments: &[&str]| operator.json(&[&["audit", "list", "--all"], arguments].concat());
+    let all = |list: &Value, name: &str, value: &str| {
+        let items = list["items"].as_array().unwrap();
+        assert!(
+            !items.is_empty() && items.iter().all(|it| it[name] == value),
+            "{name} {value}: {list}"
+        );
+    };
+    all(&list(&["--actor", "a"]), "actor", "a");
+    all(&list(&["--action", "create"]), "action", "create");
+    all(&list(&["--resource", "memory"]), "resource", "memory");
+    all(&list(&["--resource-id", &id]), "resource_id", &id);
+    all(&list(&["--decision", "deny"]), "decision", "deny");
+    assert_eq!(list(&["--until", "2001-01-01"])["total"], 0);
+    let newest = operator.json(&["audit", "list", "--newest", "--limit", "1"]);
+    let seq = newest["items"][0]["seq"].as_u64().unwrap();
+    assert!(seq > 3, "{newest}");
+    assert_eq!(operator.json(&["audit", "show", "1"])["seq"], 1);
+    operator.refused(6, &["audit", "show", "99999999"]);
+    a.refused(5, &["audit", "list"]);
+}
+
+#[test]
+fn verify_recomputes_the_log_and_head_signs_it() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "a");
+    for n in 0..20 {
+        add(&a, &format!("thought {n}"));
+    }
+    let verified = operator.json(&["audit", "verify"]);
+    let size = verified["size"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no size in {verified}"));
+    assert!(size >= 21, "{verified}");
+    let head = operator.json(&["audit", "head"]);
+    assert!(
+        word(&head["checkpoint"]).contains("\u{2014} "),
+        "no signature line: {head}"
+    );
+    assert!(head["size"].as_u64().unwrap() >= size);
+    let key = word(&head["public_key"]);
+    let _ = operator.run(&["audit", "verify", "--key", &key]).ok();
+    // Another daemon's key must not verify this log.
+    let other = crate::daemon();
+    let foreign = word(&other.operator().json(&["audit", "head"])["public_key"]);
+    assert_eq!(
+        operator.run(&["audit", "verify", "--key", &foreign]).code,
+        9
+    );
+}
+
+#[test]
+fn log_goes_on_over_a_restart() {
+    let first = daemon();
+    add(&agent(&first, "a"), "x");
+    let before = first.operator().json(&["audit", "verify"])["size"]
+        .as_u64()
+        .unwrap();
+    let daemon = manushya_tests::Daemon::start_in(&crate::programs(), first.stop());
+    let after = daemon.operator().json(&["audit", "verify"])["size"]
+        .as_u64()
+        .unwrap();
+    assert!(after > before, "{after} entries after {before}");
+}
+
+#[test]
+fn tail_follows_what_is_written() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "a");
+    let last =
+        operator.json(&["audit", "list", "--newest", "--limit", "1"])["items"][0]["seq"].clone();
+    let since = last.to_string();
+    let mut child = operator.start(&["audit", "tail", "-f", "--since-seq", &since, "-o", "jsonl"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let id = add(&a, "seen by the tail");
+    let mut seen = last.as_u64().unwrap();
+    let hit = loop {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let seq = line["seq"].as_u64().unwrap();
+        assert!(seq > seen, "{seq} after {seen}");
+        seen = seq;
+        if line["resource_id"] == json!(id) {
+            break line;
+        }
+    };
+    assert_eq!(hit["action"], "create");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -1,0 +1,195 @@
+//! Every command that shows something, in every format.
+
+use serde_json::Value;
+
+use crate::{add, agent, daemon, word};
+
+/// Parses what a format wrote; returns how many things it shows, where that can be told.
+#[track_caller]
+fn parse(format: &str, text: &str, command: &str) -> Option<usize> {
+    let items = |value: &Value| value["items"].as_array().map(Vec::len);
+    match format {
+        "json" => {
+            let value: Value = serde_json::from_str(text)
+                .unwrap_or_else(|error| panic!("{command}: no JSON: {error}: {text}"));
+            items(&value)
+        }
+        "yaml" => {
+            let value: Value = serde_saphyr::from_str(text)
+                .unwrap_or_else(|error| panic!("{command}: no YAML: {error}: {text}"));
+            assert!(value.is_object() || value.is_array(), "{command}: {text}");
+            items(&value)
+        }
+        "jsonl" => {
+            for line in text.lines() {
+                let parsed = serde_json::from_str::<Value>(line);
+                assert!(parsed.is_ok(), "{command}: no JSON line: {line}");
+            }
+            Some(text.lines().count())
+        }
+        "csv" => {
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let columns = reader.headers().unwrap().len();
+            assert!(columns > 1, "{command}: {text}");
+            let rows: Result<Vec<_>, _> = reader.records().collect();
+            let rows = rows.unwrap_or_else(|error| panic!("{command}: no CSV: {error}: {text}"));
+            Some(rows.len())
+        }
+        "name" => {
+            for line in text.lines() {
+                assert!(
+                    !line.is_empty() && !line.contains(' '),
+                    "{command}: not a name: {line:?}"
+                );
+            }
+            Some(text.lines().count())
+        }
+        _ => {
+            assert!(!text.trim().is_empty(), "{command}: an empty table");
+            None
+        }
+    }
+}
+
+#[test]
+fn every_list_and_show_parses_in_every_format() {
+    let daemon = daemon();
+    let ctl = daemon.operator();
+    let a = agent(&daemon, "a");
+    let text = "several\nlines, \"quotes\", 'more', ünïcode: yes # no - 1e3";
+    let id = crate::add_with(
+        &ctl,
+        text,
+        &["--tag", "x,y", "--metadata", "k=a,b", "--session", "null"],
+    );
+    add(&a, "of another");
+    ctl.json(&["memory", "update", &id, "--trust", "7"]);
+    ctl.json(&["purge", "plan", "--subject", "a"]);
+    let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
+    assert!(token.starts_with("tok_"));
+    let lists: &[&[&str]] = &[
+        &["tenant", "list"],
+        &["identity", "list"],
+        &["token", "list"],
+        &["memory", "list"],
+        &["memory", "history", &id],
+        &["memory", "search", "several lines"],
+        &["memory", "search", "several lines", "--explain"],
+        &["policy", "list"],
+        &["audit", "list"],
+        &["purge", "list"],
+        &["doctor"],
+    ];
+    let singles: &[&[&str]] = &[
+        &["tenant", "show", "default"],
+        &["identity", "show", "a"],
+        &["memory", "get", &id],
+        &["policy", "show", "admin-all"],
+        &["audit", "show", "1"],
+        &["audit", "head"],
+        &["whoami"],
+        &["memory", "add", "the same again", "--key", "k"],
+        &["policy", "can-i", "read", "memory"],
+    ];
+    for arguments in lists {
+        let mut counts = Vec::new();
+        for format in ["table", "json", "jsonl", "yaml", "csv", "name"] {
+            // Reads are audited, so the log is a moving list: a bound makes it stand.
+            let bounded: &[&str] = if arguments[0] == "audit" {
+                &["--limit", "3"]
+            } else {
+                &[]
+            };
+            let out = ctl
+                .run(&[arguments, bounded, &["-o", format]].concat())
+                .ok();
+            counts.extend(parse(format, &out.stdout, &out.command));
+        }
+        assert_eq!(counts.len(), 5, "{arguments:?}");
+        assert!(
+            counts.iter().all(|n| *n == counts[0] && *n > 0),
+            "{arguments:?}: {counts:?}"
+        );
+    }
+    for arguments in singles {
+        for format in ["table", "json", "jsonl", "yaml", "csv", "name"] {
+            let out = ctl.run(&[*arguments, &["-o", format]].concat()).ok();
+            let count = parse(format, &out.stdout, &out.command);
+            if !["table", "json", "yaml"].contains(&format) {
+                assert_eq!(count, Some(1), "{arguments:?} -o {format}: {}", out.stdout);
+            }
+        }
+    }
+    for arguments in [
+        ["status"].as_slice(),
+        &["memory", "stats"],
+        &["config", "show"],
+        &["identity", "export", "a"],
+    ] {
+        for format in ["table", "json", "jsonl", "yaml"] {
+            let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();
+            parse(format, &out.stdout, &out.command);
+        }
+    }
+}
+
+#[test]
+fn text_survives_every_format() {
+    let daemon = daemon();
+    let a = agent(&daemon, "a");
+    let text = "tab\there, line\nthere, \"quoted\", \u{1b}[31mred\u{1b}[0m, back\\slash";
+    let id = add(&a, text);
+    let get = |format: &str| a.run(&["memory", "get", &id, "-o", format]).ok().stdout;
+    let json: Value = serde_json::from_str(&get("json")).unwrap();
+    assert_eq!(json["text"], text);
+    let yaml: Value = serde_saphyr::from_str(&get("yaml")).unwrap();
+    assert_eq!(yaml["text"], text);
+    let csv = get("csv");
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let place = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .position(|name| name == "text")
+        .unwrap();
+    assert_eq!(&reader.records().next().unwrap().unwrap()[place], text);
+    // A table must not hand a terminal what a memory says.
+    assert!(!get("table").contains('\u{1b}'));
+    let list = a.run(&["memory", "list"]).ok().stdout;
+    assert!(!list.contains('\u{1b}'), "{list:?}");
+}
+
+#[test]
+fn colour_is_only_where_it_is_wanted() {
+    let daemon = daemon();
+    let ctl = daemon.operator();
+    let plain = ctl.run(&["audit", "list"]).ok().stdout;
+    assert!(!plain.contains('\u{1b}'));
+    let coloured = ctl.run(&["audit", "list", "--color", "always"]).ok().stdout;
+    assert!(coloured.contains('\u{1b}'));
+    assert!(
+        !ctl.run(&["audit", "list", "--color", "always", "-o", "json"])
+            .ok()
+            .stdout
+            .contains('\u{1b}')
+    );
+}
+
+#[test]
+fn completions_and_manual_pages_are_written() {
+    let home = manushya_tests::Home::new();
+    let ctl = manushya_tests::Caller::new(&crate::programs().ctl, home.path());
+    for shell in ["bash", "zsh", "fish"] {
+        let text = ctl.run(&["completions", shell]).ok().stdout;
+        assert!(text.contains("memory"), "{shell}");
+    }
+    assert!(ctl.run(&["man"]).ok().stdout.contains(".TH"));
+    assert!(
+        ctl.run(&["man", "memory", "search"])
+            .ok()
+            .stdout
+            .contains(".TH")
+    );
+    let help = ctl.run(&["memory", "search", "--help"]).ok().stdout;
+    assert!(help.find("Examples").unwrap() < help.find("Usage").unwrap());
+}

@@ -1,0 +1,191 @@
+//! The load driver: a daemon in a temporary home, driven through its real socket.
+//!
+//! ```text
+//! load -- add|search|mixed --memories N --clients C --in-flight K [--filter-owner] [--seconds S]
+//! ```
+//!
+//! Each phase prints one JSON object a line. It starts itself once more as the daemon, so that
+//! nothing else has to be built; the daemon and its home are gone when it ends.
+
+mod drive;
+mod phases;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use manushya_tests::Programs;
+
+/// The hidden first argument that makes this process the daemon.
+const DAEMON: &str = "__daemon";
+
+const USAGE: &str = "\
+usage: load add|search|mixed [--memories N] [--clients C] [--in-flight K] [--filter-owner]
+            [--seconds S] [--queries N] [--ctl PATH] [-o json]
+
+  add       adds N memories one by one
+  search    imports N memories, then searches them
+  mixed     imports N memories, then searches, adds and updates for S seconds
+
+  --memories N     how many memories [default: 10000]
+  --clients C      connections [default: 1]
+  --in-flight K    requests in flight on each [default: 1]
+  --filter-owner   also search with a filter that leaves one owner of a hundred
+  --seconds S      end each phase after this long [default: 30]
+  --queries N      searches of a phase [default: 5000]
+  --ctl PATH       also time `PATH status` as a whole process [default: it-manushyactl beside this]";
+
+/// What is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Single adds.
+    Add,
+    /// Searches.
+    Search,
+    /// Both, and updates.
+    Mixed,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is driven.
+    pub op: Op,
+    /// How many memories.
+    pub memories: usize,
+    /// Connections.
+    pub clients: usize,
+    /// Requests in flight on each.
+    pub in_flight: usize,
+    /// Also search one owner of a hundred.
+    pub filter_owner: bool,
+    /// The most seconds of a phase.
+    pub seconds: u64,
+    /// Searches of a phase.
+    pub queries: usize,
+    /// The command line to time.
+    pub ctl: Option<PathBuf>,
+}
+
+fn number(name: &str, value: Option<String>, most: usize) -> Result<usize, String> {
+    let value = value.ok_or_else(|| format!("{name} wants a number"))?;
+    match value.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("{name} takes 1 to {most}, not `{value}`")),
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let op = match arguments.next().as_deref() {
+        Some("add") => Op::Add,
+        Some("search") => Op::Search,
+        Some("mixed") => Op::Mixed,
+        other => {
+            return Err(format!(
+                "`{}` is none of add, search, mixed",
+                other.unwrap_or("")
+            ));
+        }
+    };
+    let beside = std::env::current_exe()
+        .ok()
+        .map(|path| path.with_file_name("it-manushyactl"));
+    let mut options = Options {
+        op,
+        memories: 10_000,
+        clients: 1,
+        in_flight: 1,
+        filter_owner: false,
+        seconds: 30,
+        queries: 5_000,
+        ctl: beside.filter(|path| path.is_file()),
+    };
+    while let Some(name) = arguments.next() {
+        match name.as_str() {
+            "--memories" => options.memories = number(&name, arguments.next(), 10_000_000)?,
+            // The daemon takes 64 connections of one user; some are kept for looking on.
+            "--clients" => options.clients = number(&name, arguments.next(), 60)?,
+            "--in-flight" => options.in_flight = number(&name, arguments.next(), 64)?,
+            "--queries" => options.queries = number(&name, arguments.next(), 10_000_000)?,
+            "--seconds" => options.seconds = number(&name, arguments.next(), 3_600)? as u64,
+            "--filter-owner" => options.filter_owner = true,
+            "--ctl" => options.ctl = arguments.next().map(PathBuf::from),
+            "-o" | "--output" => match arguments.next().as_deref() {
+                Some("json") => {}
+                _ => return Err("the only output is json".to_owned()),
+            },
+            other => return Err(format!("there is no option `{other}`")),
+        }
+    }
+    Ok(options)
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.peek().map(String::as_str) == Some(DAEMON) {
+        return manushyad::run(manushyad::RunOptions::default());
+    }
+    let options = match parse(arguments) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("error: {error}\n{USAGE}");
+            return ExitCode::from(manushya_protocol::exit::USAGE);
+        }
+    };
+    let own = match std::env::current_exe() {
+        Ok(own) => own,
+        Err(error) => {
+            eprintln!("error: this program does not know where it is: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let programs = Programs {
+        ctl: options.ctl.clone().unwrap_or_default(),
+        daemon: (own, vec![DAEMON.to_owned()]),
+    };
+    match phases::run(&options, &programs) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(reason) = &error.reason {
+                eprintln!("  why: {reason}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Options, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn the_documented_line_is_taken() {
+        let line = "search --memories 100000 --clients 2 --in-flight 64 --filter-owner -o json";
+        let options = parsed(line).unwrap();
+        assert_eq!((options.op, options.memories), (Op::Search, 100_000));
+        assert_eq!(
+            (options.clients, options.in_flight, options.filter_owner),
+            (2, 64, true)
+        );
+    }
+
+    #[test]
+    fn wrong_lines_are_refused() {
+        for line in [
+            "",
+            "fly",
+            "add --memories 0",
+            "add --clients x",
+            "add --in-flight 65",
+            "add --x",
+            "add -o xml",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}

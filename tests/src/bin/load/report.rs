@@ -1,0 +1,81 @@
+//! What is measured, and how it is told.
+
+use std::time::Duration;
+
+use manushya_tests::Daemon;
+use serde_json::{Value, json};
+
+use crate::Options;
+
+/// How long each operation of a phase took, and the phase as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// One an operation, in nanoseconds.
+    pub nanos: Vec<u64>,
+    /// What an operation counts for, such as the memories of a batch.
+    pub weight: u64,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+}
+
+/// The value that a share `of` the sorted values does not exceed, in microseconds.
+fn percentile(sorted: &[u64], of: f64) -> f64 {
+    let rank = (sorted.len() as f64 * of).ceil() as usize;
+    let nanos = sorted
+        .get(rank.clamp(1, sorted.len().max(1)) - 1)
+        .copied()
+        .unwrap_or(0);
+    (nanos as f64 / 100.0).round() / 10.0
+}
+
+/// Resident memory of a process, in MiB; 0 where the system does not tell.
+fn rss_mb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    (kib.unwrap_or(0.0) / 102.4).round() / 10.0
+}
+
+/// One phase as JSON.
+pub fn line(op: &str, options: &Options, measured: &Measured, rss_mb: f64, disk_mb: f64) -> Value {
+    let mut sorted = measured.nanos.clone();
+    sorted.sort_unstable();
+    let count = sorted.len() as u64 * measured.weight.max(1);
+    let rate = count as f64 / measured.elapsed.as_secs_f64().max(1e-9);
+    json!({
+        "op": op,
+        "memories": options.memories,
+        "clients": options.clients,
+        "in_flight": options.in_flight,
+        "ops_per_s": (rate * 10.0).round() / 10.0,
+        "p50_us": percentile(&sorted, 0.5),
+        "p99_us": percentile(&sorted, 0.99),
+        "max_us": percentile(&sorted, 1.0),
+        "rss_mb": rss_mb,
+        "disk_mb": disk_mb,
+    })
+}
+
+/// Prints one phase.
+pub fn print(op: &str, options: &Options, measured: &Measured, daemon: &Daemon) {
+    let disk_mb = (daemon.home().bytes() as f64 / 104_857.6).round() / 10.0;
+    println!(
+        "{}",
+        line(op, options, measured, rss_mb(daemon.pid()), disk_mb)
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let nanos: Vec<u64> = (1..=100).map(|n| n * 1000).collect();
+        assert_eq!(percentile(&nanos, 0.5), 50.0);
+        assert_eq!(percentile(&nanos, 0.99), 99.0);
+        assert_eq!(percentile(&nanos, 1.0), 100.0);
+        assert_eq!(percentile(&[1500], 0.5), 1.5);
+        assert_eq!(percentile(&[], 0.99), 0.0);
+    }
+}
