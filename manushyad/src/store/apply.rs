@@ -103,8 +103,16 @@ enum Prepared {
     Put(Kind, TenantId, [u8; 16], Zeroizing<Vec<u8>>),
     Drop(Kind, TenantId, [u8; 16]),
     EraseTenant(TenantId),
-    Memory(MemoryAt, MemoryHeader, Zeroizing<Vec<u8>>),
+    Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
     EraseMemory(MemoryAt),
+}
+
+/// What is stored of a memory before a write.
+enum Stored {
+    /// This, or nothing; no earlier write of the same call touches it.
+    Known(Option<MemoryHeader>),
+    /// What earlier writes of the same call leave of it.
+    AfterEarlierWrites,
 }
 
 /// The blind tag under which a memory's key is found.
@@ -209,12 +217,16 @@ impl Applier<'_, '_> {
             tenant: memory.tenant,
             id: memory.id,
         };
-        let stored = match overlay.get(&at) {
-            Some(known) => *known,
-            None if erased.contains(&at.tenant) => None,
-            None => self.tables.header(at)?.map(|it| (it.version, it.owner)),
+        let (known, before) = match overlay.get(&at) {
+            Some(before) => (Stored::AfterEarlierWrites, *before),
+            None if erased.contains(&at.tenant) => (Stored::AfterEarlierWrites, None),
+            None => {
+                let header = self.tables.header(at)?;
+                let before = header.map(|it| (it.version, it.owner));
+                (Stored::Known(header), before)
+            }
         };
-        if let Some((version, owner)) = stored {
+        if let Some((version, owner)) = before {
             let what = if owner != memory.owner {
                 Some("a memory cannot change its owner")
             } else if memory.version < version {
@@ -237,7 +249,7 @@ impl Applier<'_, '_> {
             deleted: memory.deleted_at.is_some(),
         };
         let plaintext = encode_memory(memory, &header)?;
-        Ok(Prepared::Memory(at, header, plaintext))
+        Ok(Prepared::Memory(at, known, header, plaintext))
     }
 
     fn write(&mut self, write: Prepared) -> Result<(), StoreError> {
@@ -247,7 +259,13 @@ impl Applier<'_, '_> {
             }
             Prepared::Drop(kind, tenant, id) => self.drop_directory(kind, tenant, id),
             Prepared::EraseTenant(tenant) => self.erase_tenant(tenant),
-            Prepared::Memory(at, header, plaintext) => self.put_memory(at, header, &plaintext),
+            Prepared::Memory(at, stored, header, plaintext) => {
+                let old = match stored {
+                    Stored::Known(header) => header,
+                    Stored::AfterEarlierWrites => self.tables.header(at)?,
+                };
+                self.put_memory(at, old, header, &plaintext)
+            }
             Prepared::EraseMemory(at) => self.erase_memory(at),
         }
     }
@@ -305,11 +323,11 @@ impl Applier<'_, '_> {
     fn put_memory(
         &mut self,
         at: MemoryAt,
+        old: Option<MemoryHeader>,
         mut header: MemoryHeader,
         plaintext: &[u8],
     ) -> Result<(), StoreError> {
         let key = memory_key(at.tenant, at.id);
-        let old = self.tables.header(at)?;
         // A row changed in place keeps its data key: so all that was ever written of a version goes
         // with that key, wherever old pages still have it.
         let in_place = |old: &MemoryHeader| old.version == header.version;
@@ -380,7 +398,8 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
-    /// Removes a memory, its history and its index entries, and dooms every key that sealed any of it.
+    /// Removes a memory, its history and its index entries, and dooms every key that sealed any of
+    /// it.
     fn erase_memory(&mut self, at: MemoryAt) -> Result<(), StoreError> {
         let key = memory_key(at.tenant, at.id);
         let Some(header) = self.tables.header(at)? else {

@@ -6,8 +6,8 @@ use super::begin_durable;
 use super::error::StoreError;
 use super::schema::{META, META_SCHEMA, SCHEMA};
 
-/// Brings a database from the schema before to the next. It runs in the transaction that also writes
-/// the number of the next, so that a crash leaves one or the other.
+/// Brings a database from the schema before to the next. It runs in the transaction that also
+/// writes the number of the next, so that a crash leaves one or the other.
 pub(super) type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
 
 /// The steps from schema 1 on: the first leads to schema 2.

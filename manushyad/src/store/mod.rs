@@ -1,5 +1,5 @@
-//! The store: what is on disk, and the only truth. Everything else (the index, the directory in RAM)
-//! follows from it.
+//! The store: what is on disk, and the only truth. Everything else (the index, the directory in
+//! RAM) follows from it.
 //!
 //! This is the only folder that names redb, and no type of redb leaves it: another store can stand
 //! beside it. It persists plans exactly and atomically, and decides nothing. Contents are sealed by
@@ -119,8 +119,8 @@ impl Store {
         Txn::new(self.inner.clone(), directory)
     }
 
-    /// Destroys the data keys that a commit doomed. When this returns, nothing sealed under them can
-    /// be read from any file. Repeating it does no harm; opening the store does what was left.
+    /// Destroys the data keys that a commit doomed. When this returns, nothing sealed under them
+    /// can be read from any file. Repeating it does no harm; opening the store does what was left.
     ///
     /// # Errors
     ///
@@ -139,8 +139,8 @@ impl Store {
         Snapshot::new(self.inner.db()?, self.inner.cipher.clone())
     }
 
-    /// Checks that every row opens and that all tables agree. It reads the whole store once and keeps
-    /// a few bytes a memory.
+    /// Checks that every row opens and that all tables agree. It reads the whole store once and
+    /// keeps a few bytes a memory.
     ///
     /// # Errors
     ///

@@ -27,8 +27,8 @@ use crate::port::Cipher;
 /// How many bytes of pages are kept in RAM.
 const CACHE_BYTES: usize = 256 << 20;
 
-/// Files up to this size are checked whole at every start: it takes less than 0.4 s, and a plain open
-/// would trust a damaged file.
+/// Files up to this size are checked whole at every start: it takes less than 0.4 s, and a plain
+/// open would trust a damaged file.
 const CHECK_ALWAYS_BYTES_MAX: u64 = 512 << 20;
 
 /// Runs `work`, in which the database library may panic on a damaged file.

@@ -1,7 +1,8 @@
 //! Segments: which rows share which data key.
 //!
 //! Erasing one row destroys its key, so every other row under that key has to be sealed anew first.
-//! Few rows a key make erasing cheap, many make keys few: a segment takes 256 memories of one owner.
+//! Few rows a key make erasing cheap, many make keys few: a segment takes 256 memories of one
+//! owner.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -40,7 +40,8 @@ impl RawRow {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Corrupted`] if it is not what was stored, [`StoreError::Cipher`] without its key.
+    /// [`StoreError::Corrupted`] if it is not what was stored, [`StoreError::Cipher`] without its
+    /// key.
     pub fn open(&self, cipher: &dyn Cipher) -> Result<Memory, StoreError> {
         open_memory(cipher, self.at, &self.bytes)
     }
@@ -110,8 +111,8 @@ impl Snapshot {
         read::earlier_version(&history, &*self.cipher, at, version)
     }
 
-    /// All versions of a memory, the current one first, then back to the first; empty if it does not
-    /// exist.
+    /// All versions of a memory, the current one first, then back to the first; empty if it does
+    /// not exist.
     ///
     /// # Errors
     ///
@@ -142,8 +143,8 @@ impl Snapshot {
         read::memory_by_tag(&self.txn.open_table(KEYS)?, tenant, tag)
     }
 
-    /// Every memory of `owner` with its version, in the order of their ids, deleted and expired ones
-    /// included.
+    /// Every memory of `owner` with its version, in the order of their ids, deleted and expired
+    /// ones included.
     ///
     /// # Errors
     ///
@@ -181,8 +182,8 @@ impl Snapshot {
         read::deleted(&self.txn.open_table(DELETED)?, tenant)
     }
 
-    /// The audit entries from `from` on, at most `entries_max`, and no more than `bytes_max` bytes of
-    /// them unless the first alone is longer.
+    /// The audit entries from `from` on, at most `entries_max`, and no more than `bytes_max` bytes
+    /// of them unless the first alone is longer.
     ///
     /// # Errors
     ///
@@ -230,7 +231,8 @@ impl Snapshot {
         Ok(self.memories.len()?)
     }
 
-    /// The current versions of the memories of one tenant, or of all, in the order of tenant and id.
+    /// The current versions of the memories of one tenant, or of all, in the order of tenant and
+    /// id.
     ///
     /// # Errors
     ///
@@ -255,8 +257,8 @@ impl Snapshot {
         }))
     }
 
-    /// Opens the memories of one tenant, or of all, on `threads` threads, and gives each to `visit`,
-    /// in no order.
+    /// Opens the memories of one tenant, or of all, on `threads` threads, and gives each to
+    /// `visit`, in no order.
     ///
     /// # Errors
     ///

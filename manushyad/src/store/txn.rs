@@ -66,8 +66,9 @@ impl Txn {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooLarge`] and [`StoreError::Refused`] refuse these writes only; the transaction
-    /// stays usable (see [`StoreError::is_refusal`]). After any other error it is [`Self::broken`].
+    /// [`StoreError::TooLarge`] and [`StoreError::Refused`] refuse these writes only; the
+    /// transaction stays usable (see [`StoreError::is_refusal`]). After any other error it is
+    /// [`Self::broken`].
     pub fn apply(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         if self.broken {
             return Err(StoreError::Broken);
@@ -134,7 +135,8 @@ impl Txn {
         Ok(())
     }
 
-    /// Remembers `bytes` beside the last audit entry; [`super::Opened::audit_head`] gives them back.
+    /// Remembers `bytes` beside the last audit entry; [`super::Opened::audit_head`] gives them
+    /// back.
     ///
     /// # Errors
     ///

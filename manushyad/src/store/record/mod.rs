@@ -1,6 +1,6 @@
-//! Records as bytes: a clear header, and behind it the sealed rest. `docs/formats/store.md` has both
-//! byte by byte. Reading is strict and bounded, and never panics: what does not read back to exactly
-//! what was written is malformed.
+//! Records as bytes: a clear header, and behind it the sealed rest. `docs/formats/store.md` has
+//! both byte by byte. Reading is strict and bounded, and never panics: what does not read back to
+//! exactly what was written is malformed.
 
 mod bytes;
 mod directory;
