@@ -135,11 +135,11 @@ fn verify_recomputes_the_log_and_head_signs_it() {
 fn log_goes_on_over_a_restart() {
     let first = daemon();
     add(&agent(&first, "a"), "x");
-    let before = first.operator().json(&["audit", "verify"])["size"]
+    let before = first.operator().json(&["audit", "verify"])["entries"]
         .as_u64()
         .unwrap();
     let daemon = manushya_tests::Daemon::start_in(&crate::programs(), first.stop());
-    let after = daemon.operator().json(&["audit", "verify"])["size"]
+    let after = daemon.operator().json(&["audit", "verify"])["entries"]
         .as_u64()
         .unwrap();
     assert!(after > before, "{after} entries after {before}");

@@ -208,7 +208,8 @@ fn purged_subjects_key_is_gone_from_the_keystore() {
     assert!(purged["keys_destroyed"].as_u64().unwrap() >= 1, "{purged}");
     let after = keystores();
     for (path, bytes) in &before {
-        // A sealed keystore has no long run of bytes in common with the one before it.
+        // Behind its head, with the recovery recipient, a keystore has no run of bytes in common with
+        // the one before it: what stays is wrapped anew.
         let Some((_, now)) = after.iter().find(|(other, _)| other == path) else {
             continue;
         };
