@@ -126,7 +126,7 @@ fn canary_is_in_no_file_and_no_log_before_or_after_a_purge() {
         ],
     );
     a.refused(
-        6,
+        5,
         &[
             "memory",
             "list",
@@ -215,7 +215,7 @@ fn purged_subjects_key_is_gone_from_the_keystore() {
         };
         let kept = bytes
             .windows(32)
-            .skip(64)
+            .skip(128)
             .step_by(8)
             .any(|run| scan::contains(now, run));
         let is_store = path.to_string_lossy().contains("keystore");

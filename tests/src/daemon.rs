@@ -45,6 +45,7 @@ pub fn spawn(programs: &Programs, home: &Home) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(log)
         .expect("the log's file");
     let (program, arguments) = &programs.daemon;

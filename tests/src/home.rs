@@ -30,6 +30,7 @@ impl Home {
         let folder = tempfile::Builder::new()
             .prefix("m")
             .rand_bytes(6)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in("/tmp");
         Self {
             folder: folder.expect("a folder under /tmp can be made"),
