@@ -220,7 +220,7 @@ fn passing_over_common_words_changes_no_result() {
         index.remove(memory_id(number));
         model.memories.remove(&memory_id(number));
     }
-    for round in 0..60 {
+    for round in 0..20 {
         let rare = 40 + random.below(360);
         let query = format!("common w0 w1 w2 w{} w{rare} w{}", random.below(9), rare / 2);
         let owner = (round % 3 == 0).then_some(owner_id(1));
