@@ -1,6 +1,7 @@
 //! A daemon as a child process.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ pub fn spawn(programs: &Programs, home: &Home) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(log)
         .expect("the log's file");
     let (program, arguments) = &programs.daemon;

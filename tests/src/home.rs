@@ -1,7 +1,7 @@
 //! A temporary home.
 
 use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -30,6 +30,7 @@ impl Home {
         let folder = tempfile::Builder::new()
             .prefix("m")
             .rand_bytes(6)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in("/tmp");
         Self {
             folder: folder.expect("a folder under /tmp can be made"),
@@ -84,9 +85,12 @@ impl Home {
     pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.join(name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).expect("a folder of the home can be made");
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
+            made.expect("a folder of the home can be made");
         }
-        fs::write(&path, text).expect("a file of the home can be written");
+        let private = fs::Permissions::from_mode(0o600);
+        let written = fs::write(&path, text).and_then(|()| fs::set_permissions(&path, private));
+        written.expect("a file of the home can be written");
         path.display().to_string()
     }
 

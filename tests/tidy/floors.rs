@@ -32,7 +32,8 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "manushyad",
         &[
-            &["os", "port", "config"],
+            &["port", "config"],
+            &["os"],
             &["vault"],
             &["store", "index", "embed", "auth"],
             &["service"],

@@ -394,8 +394,9 @@ fn history(view: &ReadView, memory: Memory) -> Result<Vec<Memory>, WireError> {
         .snapshot
         .versions(tenant, id)
         .map_err(|error| unreadable(&error))?;
+    let current = memory.version;
     let mut versions = vec![memory];
-    for version in older {
+    for version in older.into_iter().filter(|&version| version != current) {
         let found = view
             .snapshot
             .memory_version(tenant, id, version)

@@ -56,7 +56,8 @@ impl View for ReadView {
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError> {
         self.snapshot
             .versions(tenant, id)
-            .map(|versions| versions.len() as u64)
+            // The store counts the current one, too.
+            .map(|versions| (versions.len() as u64).saturating_sub(1))
             .map_err(broken)
     }
 

@@ -85,7 +85,7 @@ fn request<'a>(
     terms: &'a Terms,
     vector: Option<&'a [f32]>,
     filter: &'a AttributeFilter,
-) -> SearchRequest<'a> {
+) -> SearchRequest<'a, 'a, 'a> {
     SearchRequest {
         terms,
         vector,
