@@ -45,8 +45,26 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 # What the work is for: the fact `request.purpose` of policies.
 #purpose = "support"
 
-# Settings of the daemon; `manushyad --help` names them.
+# Settings of the daemon; it reads them when it starts.
 [daemon]
+# How long a deleted memory can be restored.
+#retention = "30d"
+# Whether the reply to a read waits for its audit entry (durable) or not (deferred).
+#audit_reads = "durable"
+# How often expired memories, and deleted ones past their retention, are erased.
+#sweep_interval = "1m"
+# How often the index is saved, so that a start is quick.
+#snapshot_interval = "10m"
+# From how many vectors on a tenant gets a graph.
+#graph_threshold = 10000
+# Users who are the operator of the host, beside the daemon's own.
+#operator_uids = []
+# A file whose first line is the passphrase of the keys.
+#passphrase_file = "/run/credentials/manushya-passphrase"
+# What is logged: error, warn, info, debug or a filter such as "info,manushyad=debug".
+#log = "info"
+# How it is logged: text or json; by default text on a terminal and json elsewhere.
+#log_format = "json"
 "#;
 
 /// Reads the file that was named, or the first of the usual ones that exists.

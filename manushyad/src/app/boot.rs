@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -90,6 +90,10 @@ fn lock_home(home: &Home) -> Result<File, WireError> {
     }
 }
 
+fn store_path(config: &Config) -> PathBuf {
+    config.home.data.join("store.redb")
+}
+
 fn unlock(config: &Config) -> Result<Unlock, WireError> {
     let Some(path) = &config.passphrase_file else {
         return Ok(Unlock::Host);
@@ -111,6 +115,12 @@ fn unlock(config: &Config) -> Result<Unlock, WireError> {
 fn open_vault(config: &Config) -> Result<Vault, WireError> {
     let folder = config.home.data.join("keys");
     let unlock = unlock(config)?;
+    if !Vault::exists(&folder) && store_path(config).exists() {
+        let message = format!("the keys are missing: there is no {}", folder.display());
+        return Err(WireError::new(ErrorCode::Integrity, message)
+            .reason("the store beside it is sealed with them")
+            .hint("put the folder back from a copy; without it nothing can be read again"));
+    }
     let opened = if Vault::exists(&folder) {
         Vault::open(&folder, unlock)
     } else {
@@ -136,7 +146,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     }
     let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
-    let path = config.home.data.join("store.redb");
+    let path = store_path(&config);
     let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
         WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
     })?;

@@ -339,6 +339,15 @@ impl Batch {
     }
 }
 
+/// What is known of commands when the store fails.
+#[derive(Clone, Copy)]
+enum Doubt {
+    /// Their transaction was dropped.
+    NothingDone,
+    /// Their transaction failed on its way to the disk.
+    MayBeDone,
+}
+
 /// The writer's own state.
 struct Thread {
     store: Store,
@@ -363,7 +372,8 @@ impl Thread {
         let mut head = published.head.clone();
         let mut txn = match self.store.begin(published.directory.clone()) {
             Ok(txn) => txn,
-            Err(error) => return self.give_up(commands.map(|_| None).collect(), &error),
+            // Their askers hear that the daemon is stopping.
+            Err(error) => return self.give_up(Vec::new(), &error, Doubt::NothingDone),
         };
         let mut batch = Batch::default();
         let mut failure = None;
@@ -381,24 +391,15 @@ impl Thread {
                 }
             }
         }
-        let outcome = match failure {
-            Some(error) => Err(error),
-            None => txn
-                .set_audit_head(&head.to_bytes())
-                .and_then(|()| txn.commit()),
-        };
-        match outcome {
+        if let Some(error) = failure {
+            return self.give_up(batch.answers, &error, Doubt::NothingDone);
+        }
+        let committed = txn
+            .set_audit_head(&head.to_bytes())
+            .and_then(|()| txn.commit());
+        match committed {
             Ok(committed) => self.publish(committed, head, batch),
-            Err(error) => {
-                self.give_up(
-                    batch
-                        .answers
-                        .into_iter()
-                        .map(|(done, _)| Some(done))
-                        .collect(),
-                    &error,
-                );
-            }
+            Err(error) => self.give_up(batch.answers, &error, Doubt::MayBeDone),
         }
     }
 
@@ -409,12 +410,7 @@ impl Thread {
             // meets a record it cannot open.
             self.indexes.forget(&batch.writes);
             if let Err(error) = self.store.shred(&committed.doomed) {
-                let dones = batch
-                    .answers
-                    .into_iter()
-                    .map(|(done, _)| Some(done))
-                    .collect();
-                return self.give_up(dones, &error);
+                return self.give_up(batch.answers, &error, Doubt::MayBeDone);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
         }
@@ -430,25 +426,26 @@ impl Thread {
         }
     }
 
-    /// Answers everyone that nothing was done, and stops: after a failed sync, what is on disk is not
-    /// known until it is opened again.
-    fn give_up(&self, dones: Vec<Option<Done>>, error: &StoreError) {
+    /// Answers everyone, and stops: after a failed sync, what is on disk is not known until it is
+    /// opened again.
+    fn give_up(&self, answers: Vec<(Done, AuditSeq)>, error: &StoreError, doubt: Doubt) {
         tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
         self.failed.store(true, Ordering::Relaxed);
-        for done in dones.into_iter().flatten() {
+        for (done, _) in answers {
             let code = if matches!(error, StoreError::Full(_)) {
                 ErrorCode::ResourceExhausted
             } else {
                 ErrorCode::AuditUnavailable
             };
-            done(Err(WireError::new(
-                code,
-                "nothing was done: the store cannot be written",
-            )
-            .reason(error.to_string())
-            .hint(
-                "look at disk space and at the daemon's log, then: manushyactl up",
-            )));
+            let message = match doubt {
+                Doubt::NothingDone => "nothing was done: the store cannot be written",
+                Doubt::MayBeDone => "it may or may not be done: the store failed while writing",
+            };
+            done(Err(WireError::new(code, message)
+                .reason(error.to_string())
+                .hint(
+                    "look at disk space and at the daemon's log, then: manushyactl up",
+                )));
         }
         // Replies need a moment to leave.
         std::thread::sleep(std::time::Duration::from_millis(200));

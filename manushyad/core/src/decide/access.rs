@@ -294,7 +294,12 @@ impl<'a> Access<'a> {
         let error = WireError::new(ErrorCode::NotFound, format!("there is no memory {id}"))
             .reason("it does not exist, or you may not see it")
             .hint("manushyactl memory list");
-        Refusal::denied(&self.audit, error)
+        let mut audit = self.audit.clone();
+        if audit.decision == Decision::Allow {
+            // It may be seen, but is deleted or expired: that was no policy's doing.
+            audit.policy = None;
+        }
+        Refusal::denied(&audit, error)
     }
 
     /// The refusal for a thing that is named and does not exist.

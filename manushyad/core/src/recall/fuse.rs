@@ -40,10 +40,12 @@ pub struct Weights {
 }
 
 impl Default for Weights {
+    /// For an embedder that hashes words and so knows no synonyms: its vectors mostly repeat what the
+    /// words say, with the noise of collisions, and count for little.
     fn default() -> Self {
         Self {
-            lexical: 0.5,
-            semantic: 0.5,
+            lexical: 0.85,
+            semantic: 0.15,
         }
     }
 }
