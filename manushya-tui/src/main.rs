@@ -100,7 +100,7 @@ fn token(cli: &Cli) -> std::io::Result<Option<BearerToken>> {
         (_, Some(path)) if !path.as_os_str().is_empty() => std::fs::read_to_string(path)?,
         _ => return Ok(None),
     };
-    Ok(Some(BearerToken::new(&text)).filter(|token| !token.expose().is_empty()))
+    Ok(Some(BearerToken::new(&text)).filter(|token| !token.is_empty()))
 }
 
 async fn status(socket: PathBuf, token: Option<BearerToken>) -> Result<Status, WireError> {

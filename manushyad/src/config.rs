@@ -81,6 +81,8 @@ pub enum LogFormat {
 pub struct Config {
     /// Where things lie.
     pub home: Home,
+    /// The socket.
+    pub socket: PathBuf,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
     /// How reads are audited.
@@ -179,27 +181,29 @@ impl Config {
     ///
     /// `INVALID_ARGUMENT`, naming the key and where its value came from.
     pub fn resolve(options: &RunOptions) -> Result<Self, WireError> {
-        let mut home = match &options.home {
-            Some(home) => Home::under(home.clone().into_os_string())?,
-            None => Home::from_env()?,
-        };
+        let home = options
+            .home
+            .as_deref()
+            .map_or_else(Home::from_env, Home::under);
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let given = options
             .config
             .clone()
             .or_else(|| variable("MANUSHYA_CONFIG").map(PathBuf::from));
-        if let Some(config) = &given {
-            home.config_file.clone_from(config);
-        }
-        let file = read_file(&home.config_file, given.is_some())?;
+        let files = given
+            .clone()
+            .map_or_else(|| home.config_files(), |file| vec![file]);
+        let path = files
+            .iter()
+            .find(|file| file.exists())
+            .unwrap_or(&files[0])
+            .clone();
+        let file = read_file(&path, given.is_some())?;
         let socket = options.socket.clone();
         let socket = socket.or_else(|| variable("MANUSHYA_SOCKET").map(PathBuf::from));
-        if let Some(socket) = socket.or(file.socket) {
-            home.socket = socket;
-        }
-        check_socket_path(&home.socket)?;
+        let socket = socket.or(file.socket).unwrap_or_else(|| home.socket());
+        check_socket_path(&socket)?;
         let daemon = file.daemon;
-        let path = home.config_file.clone();
         let at = |key, flag, file| layered(key, flag, file, &path);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let reads = [
@@ -225,6 +229,7 @@ impl Config {
             log_format: at("log_format", options.log_format.clone(), daemon.log_format)
                 .parse(None, |text| one_of(text, &formats).map(Some))?,
             home,
+            socket,
         })
     }
 }

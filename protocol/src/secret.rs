@@ -17,6 +17,11 @@ impl BearerToken {
         Self(SecretString::from(text.trim().to_owned()))
     }
 
+    /// Whether there is no token in it.
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
+    }
+
     /// Lends the text to verification and to the one place that shows a new token.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -138,8 +138,11 @@ pub enum Command {
 
 const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
+/// The commands as a tree, with their help.
+pub type Tree = clap::Command;
+
 /// The whole command tree, each command's help led by examples.
-pub fn command() -> clap::Command {
+pub fn command() -> Tree {
     decorate(Cli::command(), "")
 }
 

@@ -1,7 +1,7 @@
 //! `help`, `man` and `completions`.
 
 use crate::cli::system::Completions;
-use crate::cli::{command, topics};
+use crate::cli::{Tree, command, topics};
 use crate::context::Context;
 use crate::error::{Outcome, Stop};
 
@@ -50,7 +50,7 @@ pub fn completions(arguments: &Completions, context: &Context) -> Outcome {
     context.ui.emit(&String::from_utf8_lossy(&script))
 }
 
-fn find(words: &[String]) -> Outcome<clap::Command> {
+fn find(words: &[String]) -> Outcome<Tree> {
     let mut tree = command();
     tree.build();
     let mut found = &tree;

@@ -12,10 +12,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::system::Quickstart;
-use crate::config::paths::SOCKET_PATH_BYTES_MAX;
 use crate::context::Context;
 use crate::error::{Outcome, Stop};
 use crate::ui::color::{Tone, tint};
+use manushya_protocol::home::SOCKET_PATH_BYTES_MAX;
 
 /// A log of an agent's work, to search in.
 pub const MEMORIES: &str = include_str!("../../assets/quickstart.jsonl");

@@ -1,7 +1,6 @@
 //! Settings: flags over environment over file over defaults, each with its origin.
 
 pub mod file;
-pub mod paths;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use paths::Paths;
+use manushya_protocol::home::Home;
 
 /// The environment, as read once at the start. An empty variable counts as absent.
 #[derive(Clone, Debug, Default)]
@@ -195,7 +194,7 @@ pub struct Settings {
     pub no_input: Setting<bool>,
     pub color: Setting<Color>,
     /// The folders.
-    pub paths: Paths,
+    pub paths: Home,
     /// The file that was read, if there was one.
     pub file: Option<PathBuf>,
     /// The file that was named, if one was.
@@ -259,7 +258,7 @@ impl Settings {
     ///
     /// [`ConfigError`] for the first setting that is wrong.
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, ConfigError> {
-        let paths = Paths::resolve(env);
+        let paths = Home::resolve(|name| env.path(name));
         let named_file = flags.config.clone().or_else(|| env.path("MANUSHYA_CONFIG"));
         let (values, file) = file::load(named_file.as_deref(), &paths.config_files())?;
         let layers = Layers {
@@ -267,6 +266,70 @@ impl Settings {
             file: &values,
             path: file.as_deref(),
         };
+        let given = layers.given(flags);
+        Ok(Self {
+            output: parsed("output", given.output, Format::Table, FORMATS, Format::of)?,
+            tenant: parsed("tenant", given.tenant, None, "it takes a name", |t| {
+                Some(Some(t.to_owned()))
+            })?,
+            socket: parsed(
+                "socket",
+                given.socket,
+                paths.socket(),
+                "it takes a path",
+                |t| Some(t.into()),
+            )?,
+            token_file: parsed("token_file", given.token, None, "it takes a path", |t| {
+                Some(Some(t.into()))
+            })?,
+            timeout: parsed(
+                "timeout",
+                given.timeout,
+                Duration::from_secs(10),
+                TIMEOUTS,
+                read_timeout,
+            )?,
+            purpose: parsed("purpose", given.purpose, None, "it takes a text", |t| {
+                Some(Some(t.to_owned()))
+            })?,
+            no_input: parsed(
+                "no_input",
+                given.no_input,
+                false,
+                "it takes true or false",
+                read_bool,
+            )?,
+            color: parsed(
+                "color",
+                given.color,
+                Color::Auto,
+                "it takes auto, always or never",
+                read_color,
+            )?,
+            paths,
+            file,
+            named_file,
+        })
+    }
+}
+
+/// Each setting as text with where it comes from, before it is checked.
+struct Given {
+    output: Option<(String, Origin)>,
+    tenant: Option<(String, Origin)>,
+    socket: Option<(String, Origin)>,
+    token: Option<(String, Origin)>,
+    timeout: Option<(String, Origin)>,
+    purpose: Option<(String, Origin)>,
+    no_input: Option<(String, Origin)>,
+    color: Option<(String, Origin)>,
+}
+
+impl Layers<'_> {
+    /// The layer that wins, for every setting.
+    fn given(&self, flags: Flags) -> Given {
+        let layers = self;
+        let env = self.env;
         let path_text = |path: PathBuf| path.to_string_lossy().into_owned();
         let output = layers.text(
             flags.output.map(|v| ("--output", v)),
@@ -298,45 +361,16 @@ impl Settings {
                 env.raw("NO_COLOR")
                     .map(|_| ("never".to_owned(), Origin::Env("NO_COLOR")))
             });
-        Ok(Self {
-            output: parsed("output", output, Format::Table, FORMATS, Format::of)?,
-            tenant: parsed("tenant", tenant, None, "it takes a name", |t| {
-                Some(Some(t.to_owned()))
-            })?,
-            socket: parsed("socket", socket, paths.socket(), "it takes a path", |t| {
-                Some(t.into())
-            })?,
-            token_file: parsed("token_file", token, None, "it takes a path", |t| {
-                Some(Some(t.into()))
-            })?,
-            timeout: parsed(
-                "timeout",
-                timeout,
-                Duration::from_secs(10),
-                TIMEOUTS,
-                read_timeout,
-            )?,
-            purpose: parsed("purpose", purpose, None, "it takes a text", |t| {
-                Some(Some(t.to_owned()))
-            })?,
-            no_input: parsed(
-                "no_input",
-                no_input,
-                false,
-                "it takes true or false",
-                read_bool,
-            )?,
-            color: parsed(
-                "color",
-                color,
-                Color::Auto,
-                "it takes auto, always or never",
-                read_color,
-            )?,
-            paths,
-            file,
-            named_file,
-        })
+        Given {
+            output,
+            tenant,
+            socket,
+            token,
+            timeout,
+            purpose,
+            no_input,
+            color,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use manushya_core::model::{
     Action, AuditActor, AuditDraft, Decision, Outcome, Resource, TenantName,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::home::Home;
 use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId};
 use secrecy::SecretString;
 use tokio::net::UnixListener;
@@ -69,19 +70,18 @@ fn private_folder(path: &Path) -> Result<(), WireError> {
 }
 
 /// Takes the home's lock. The kernel gives it back however the daemon ends.
-fn lock_home(data: &Path) -> Result<File, WireError> {
-    let path = data.join("lock");
+fn lock_home(home: &Home) -> Result<File, WireError> {
     let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .open(&path)
+        .open(home.lock())
         .map_err(|error| failed("the home's lock cannot be opened", &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            let message = format!("a daemon runs on {} already", data.display());
+            let message = format!("a daemon runs on {} already", home.data.display());
             Err(WireError::new(ErrorCode::Conflict, message)
                 .reason("one daemon owns a home")
                 .hint("manushyactl status, or manushyactl down to stop it"))
@@ -134,7 +134,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     for folder in [&config.home.data, &config.home.state] {
         private_folder(folder)?;
     }
-    let lock = lock_home(&config.home.data)?;
+    let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
     let path = config.home.data.join("store.redb");
     let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
@@ -165,7 +165,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .uid();
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
-    let listener = rpc::bind(&config.home.socket).await?;
+    let listener = rpc::bind(&config.socket).await?;
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,

@@ -60,7 +60,7 @@ async fn serve(config: Config) -> Result<(), WireError> {
     let jobs = jobs::start(&booted.service, &stop)
         .map_err(|error| boot::failed("the daemon's jobs cannot be started", &error))?;
     tracing::info!(
-        socket = %booted.service.config.home.socket.display(),
+        socket = %booted.service.config.socket.display(),
         version = env!("CARGO_PKG_VERSION"),
         "Serving."
     );
@@ -98,7 +98,7 @@ fn close(booted: Booted) -> Result<(), WireError> {
         lock,
     } = booted;
     jobs::snapshot::save_all(&service);
-    let socket = service.config.home.socket.clone();
+    let socket = service.config.socket.clone();
     let (store, vault) = (service.store.clone(), service.vault.clone());
     // The writer ends when the last one who could queue a command is gone.
     let alone = Arc::try_unwrap(service).is_ok();

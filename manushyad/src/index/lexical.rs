@@ -196,8 +196,8 @@ impl<'a> Question<'a> {
     }
 
     /// Scores every memory as [`Self::score_all`] does, but only those right that reach the
-    /// `count`-th best score of `among`; answers how good that is at least. Others' scores may lack what
-    /// common words add.
+    /// `count`-th best score of `among`; answers how good that is at least. Others' scores may
+    /// lack what common words add.
     pub fn score_best(&self, scores: &mut [f32], count: usize, among: &Mask) -> f32 {
         // What the terms from each on can add to a score at most.
         let mut rest: Vec<f32> = self.terms.iter().map(|term| self.bound(term)).collect();

@@ -47,6 +47,9 @@ pub struct Receipt {
     pub keys_destroyed: u64,
 }
 
+/// What becomes of a command: its reply once it is on disk, or why nothing was done.
+pub type Fate<R> = Result<(R, Receipt), WireError>;
+
 /// Called once, when the command's fate is known.
 type Done = Box<dyn FnOnce(Result<Receipt, WireError>) + Send>;
 /// Decides a command in the transaction it will be part of.
@@ -187,7 +190,7 @@ impl Writer {
         &self,
         fallback: AuditDraft,
         decide: F,
-    ) -> Result<oneshot::Receiver<Result<(R, Receipt), WireError>>, WireError>
+    ) -> Result<oneshot::Receiver<Fate<R>>, WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -205,11 +208,7 @@ impl Writer {
     /// # Errors
     ///
     /// What the decision or the commit said.
-    pub async fn run<R, F>(
-        &self,
-        fallback: AuditDraft,
-        decide: F,
-    ) -> Result<(R, Receipt), WireError>
+    pub async fn run<R, F>(&self, fallback: AuditDraft, decide: F) -> Fate<R>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -227,7 +226,7 @@ impl Writer {
     pub async fn run_many<R, F>(
         &self,
         commands: Vec<(AuditDraft, F)>,
-    ) -> Result<Vec<Result<(R, Receipt), WireError>>, WireError>
+    ) -> Result<Vec<Fate<R>>, WireError>
     where
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
@@ -261,10 +260,7 @@ impl Writer {
     /// # Errors
     ///
     /// As [`Self::submit`].
-    pub fn observe(
-        &self,
-        draft: AuditDraft,
-    ) -> Result<oneshot::Receiver<Result<((), Receipt), WireError>>, WireError> {
+    pub fn observe(&self, draft: AuditDraft) -> Result<oneshot::Receiver<Fate<()>>, WireError> {
         let plan = draft.clone();
         self.submit(draft, move |_| {
             Ok(Plan {
@@ -282,10 +278,7 @@ impl Writer {
 }
 
 /// Packs a decision and the way to answer it.
-fn command<R, F>(
-    fallback: AuditDraft,
-    decide: F,
-) -> (Decide, oneshot::Receiver<Result<(R, Receipt), WireError>>)
+fn command<R, F>(fallback: AuditDraft, decide: F) -> (Decide, oneshot::Receiver<Fate<R>>)
 where
     R: Send + 'static,
     F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,

@@ -1,5 +1,7 @@
 //! `down`: stops the daemon and waits until it is gone.
 
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use manushya_protocol::error::ErrorCode;
@@ -44,7 +46,27 @@ pub async fn run(context: &Context) -> Outcome {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    while is_locked(&context.settings.paths.lock()) {
+        if started.elapsed() > context.patient(PATIENCE) {
+            return Err(Stop::new(
+                ErrorCode::DeadlineExceeded,
+                "the daemon has stopped serving, but not ended yet",
+            )
+            .reason("it still holds the home's lock")
+            .hint("look at its log"));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     told("stopped", context)
+}
+
+/// Whether a daemon holds the home: only when it does not, another can start.
+fn is_locked(path: &Path) -> bool {
+    // A file that cannot be opened belongs to a home elsewhere, of which only the socket is known.
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 fn told(outcome: &str, context: &Context) -> Outcome {

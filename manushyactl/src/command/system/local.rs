@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use manushya_protocol::v1::system::{Check, Verdict};
 
-use crate::config::paths::SOCKET_PATH_BYTES_MAX;
 use crate::context::Context;
 use crate::ui::time;
+use manushya_protocol::home::SOCKET_PATH_BYTES_MAX;
 
 /// Below this much free space the disk is nearly full, in bytes.
 const FREE_BYTES_LOW: u64 = 1 << 30;
@@ -38,14 +38,12 @@ pub fn checks(context: &Context) -> Vec<Check> {
         None => "there is no file; defaults are used".to_owned(),
     };
     let mut checks = vec![check("config", Verdict::Ok, config, None)];
-    let mut folders: Vec<(&str, &Path)> = vec![
+    // The folder they are in may be open: it shows names that everyone knows.
+    let folders: [(&str, &Path); 3] = [
         ("files.data", &paths.data),
         ("files.state", &paths.state),
         ("files.run", &paths.run),
     ];
-    if let Some(home) = &paths.home {
-        folders.insert(0, ("files.home", home));
-    }
     checks.extend(
         folders
             .into_iter()

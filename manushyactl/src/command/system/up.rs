@@ -14,11 +14,12 @@ use serde::Serialize;
 
 use super::private_folder;
 use crate::cli::system::Up;
-use crate::config::{Origin, paths::SOCKET_PATH_BYTES_MAX};
+use crate::config::Origin;
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::render::{Column, Row};
 use crate::ui::table;
+use manushya_protocol::home::SOCKET_PATH_BYTES_MAX;
 
 /// How long a start may take, and how long with a store that must be read in first.
 const PATIENCE: Duration = Duration::from_secs(10);

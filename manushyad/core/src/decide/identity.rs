@@ -6,6 +6,7 @@ use manushya_protocol::limits;
 
 use super::access::Access;
 use super::refusal::Refusal;
+use super::token::Credentials;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
     Action, Identity, Invalid, Resource, Scope, Token, check_claims, check_description,
@@ -43,7 +44,7 @@ pub fn create(
     view: &impl View,
     context: &Context,
     command: CreateIdentity,
-) -> Result<Plan<(Arc<Identity>, Arc<Token>)>, Refusal> {
+) -> Result<Plan<Credentials>, Refusal> {
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Identity)?;
     let tenant = context.actor.identity.tenant;

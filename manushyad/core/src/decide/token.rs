@@ -15,6 +15,9 @@ use crate::model::{
 use crate::plan::{Plan, Write};
 use crate::view::View;
 
+/// An identity and a token that was made for it.
+pub type Credentials = (Arc<Identity>, Arc<Token>);
+
 /// Issues a token. It never covers more than the credential it was asked for with, when that is for
 /// the caller's own identity.
 ///
@@ -25,7 +28,7 @@ pub fn issue(
     view: &impl View,
     context: &Context,
     command: IssueToken,
-) -> Result<Plan<(Arc<Identity>, Arc<Token>)>, Refusal> {
+) -> Result<Plan<Credentials>, Refusal> {
     let (access, identity) = require(
         view,
         context,

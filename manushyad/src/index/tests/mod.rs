@@ -197,3 +197,57 @@ fn undeclared_facts_are_absent() {
     );
     assert_eq!(seen, 1);
 }
+
+/// Enough memories that common words are passed over once rare ones have decided.
+#[test]
+fn passing_over_common_words_changes_no_result() {
+    let index = TenantIndex::new(4, IndexOptions::default());
+    let mut model = model::Model::default();
+    let mut random = Random(4);
+    for number in 0..3_000 {
+        // The lower the number of a word, the more memories have it.
+        let mut text = String::from("common");
+        for _ in 0..12 {
+            let rank = random.below(random.0 % 400 + 1);
+            text.push_str(&format!(" w{rank}"));
+        }
+        let mut memory = memory(number, &text);
+        memory.owner = owner_id(number as u8 % 5);
+        put(&index, &memory);
+        model.memories.insert(memory.id, memory);
+    }
+    for number in (0..3_000).step_by(9) {
+        index.remove(memory_id(number));
+        model.memories.remove(&memory_id(number));
+    }
+    for round in 0..20 {
+        let rare = 40 + random.below(360);
+        let query = format!("common w0 w1 w2 w{} w{rare} w{}", random.below(9), rare / 2);
+        let owner = (round % 3 == 0).then_some(owner_id(1));
+        let filter = AttributeFilter {
+            owner,
+            ..AttributeFilter::default()
+        };
+        let ask = model::Ask {
+            query: &query,
+            vector: None,
+            mode: Mode::Lexical,
+            filter: &filter,
+            permit: None,
+            rule: None,
+            now: NOW,
+        };
+        let expected = model.search(&ask);
+        let terms = tokens::terms(&query);
+        let mode = Mode::Lexical;
+        let hits = index.search(SearchRequest {
+            mode,
+            ..request(&terms, None, &filter)
+        });
+        let hits = hits.unwrap().hits;
+        assert_eq!(hits.len(), expected.len().min(10));
+        for (hit, expected) in hits.iter().zip(&expected) {
+            assert!((f64::from(hit.score) - expected.1).abs() < 1e-4, "{query}");
+        }
+    }
+}

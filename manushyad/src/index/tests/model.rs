@@ -138,19 +138,22 @@ impl Model {
         let average = permitted.iter().map(|(_, words)| words).sum::<f64>() / documents.max(1.0);
         let average = average.max(1.0);
         let query = tokens::terms(ask.query).counts;
+        let idf = |term: &tokens::TermCount| {
+            let holding = permitted
+                .iter()
+                .filter(|(all, _)| all.contains_key(&term.term));
+            let holding = holding.count() as f64;
+            (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln()
+        };
+        let idfs: Vec<f64> = query.iter().map(idf).collect();
         let bm25 = |memory: &Memory| -> f64 {
             let (counts, words) = counts(memory);
-            let part = |term: &tokens::TermCount| {
-                let holding = permitted
-                    .iter()
-                    .filter(|(all, _)| all.contains_key(&term.term));
-                let holding = holding.count() as f64;
-                let idf = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln();
+            let part = |(term, idf): (&tokens::TermCount, &f64)| {
                 let count = counts.get(&term.term).copied().unwrap_or(0.0);
                 let norm = 1.2 * (0.25 + 0.75 * words / average);
                 f64::from(term.count) * idf * count * 2.2 / (count + norm)
             };
-            query.iter().map(part).sum()
+            query.iter().zip(&idfs).map(part).sum()
         };
         let near = |memory: &Memory| match (&memory.vector, ask.vector) {
             (Some(vector), Some(query)) => cosine(vector, query).max(0.0),

@@ -382,7 +382,7 @@ proptest! {
         // Asked here, groups are kept and must follow what changes after.
         between.iter().for_each(|question| check(&index, &model, question));
         apply(&index, &mut model, &after);
-        questions.iter().for_each(|question| check(&index, &model, question));
+        between.iter().chain(&questions).for_each(|question| check(&index, &model, question));
         let versions = model.memories.values().map(|memory| (memory.id, memory.version));
         prop_assert_eq!(index.ids(), versions.collect::<Vec<_>>());
     }

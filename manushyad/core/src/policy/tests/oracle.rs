@@ -115,6 +115,22 @@ fn compare(operator: &str, values: &[Value]) -> Answer {
     }
 }
 
+/// Folds what a predicate says of each item of a list.
+fn over_items(operator: &str, list: Answer, asked: impl Fn(&Value) -> Answer) -> Answer {
+    let items = match list {
+        Is(Value::Array(items)) => items,
+        Is(_) => return Error,
+        other => return other,
+    };
+    let answers = items.iter().map(asked).collect();
+    match operator {
+        "all" if items.is_empty() => boolean(false),
+        "all" => all(answers),
+        "some" => any(answers),
+        _ => not(any(answers)),
+    }
+}
+
 /// Evaluates `rule` over `facts`, one object of groups, or over `item` inside a predicate.
 pub fn answer(rule: &Value, facts: &Value, item: Option<&Value>) -> Answer {
     let Value::Object(map) = rule else {
@@ -165,21 +181,8 @@ pub fn answer(rule: &Value, facts: &Value, item: Option<&Value>) -> Answer {
                 .map_or(boolean(false), |rule| answer(rule, facts, item))
         }
         "some" | "all" | "none" => {
-            let items = match answer(operands[0], facts, item) {
-                Is(Value::Array(items)) => items,
-                Is(_) => return Error,
-                other => return other,
-            };
-            let asked = items
-                .iter()
-                .map(|item| answer(operands[1], facts, Some(item)))
-                .collect();
-            match operator.as_str() {
-                "all" if items.is_empty() => boolean(false),
-                "all" => all(asked),
-                "some" => any(asked),
-                _ => not(any(asked)),
-            }
+            let asked = |item: &Value| answer(operands[1], facts, Some(item));
+            over_items(operator, answer(operands[0], facts, item), asked)
         }
         comparison => {
             let answers = each(item);
