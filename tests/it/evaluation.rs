@@ -90,6 +90,9 @@ fn recall(
     })
 }
 
+// The floors lie a little below what was measured with the `hash` embedder, which knows no synonyms:
+// they tell when something breaks, not how good an answer should be.
+
 #[test]
 fn cranfield_is_imported_whole_and_found() {
     let Some(folder) = data() else { return };
@@ -101,8 +104,8 @@ fn cranfield_is_imported_whole_and_found() {
         folder.join("memories.jsonl"),
         folder.join("queries.jsonl"),
     );
-    assert!(means["lexical"] >= 0.35, "{means:?}");
-    assert!(means["hybrid"] >= 0.35, "{means:?}");
+    assert!(means["lexical"] >= 0.38, "{means:?}");
+    assert!(means["hybrid"] >= 0.34, "{means:?}");
 }
 
 #[test]
@@ -115,6 +118,6 @@ fn dialogues_are_imported_whole_and_found() {
         let queries = folder.join(format!("{name}.queries.jsonl"));
         let means = recall(&daemon, name, memories, queries);
         assert!(means["lexical"] >= 0.5, "{name}: {means:?}");
-        assert!(means["hybrid"] >= 0.5, "{name}: {means:?}");
+        assert!(means["hybrid"] >= 0.45, "{name}: {means:?}");
     }
 }

@@ -17,6 +17,7 @@ const PLACES: &[(&str, &[&str])] = &[
         &[
             "manushyactl/src/cli/",
             "manushyactl/src/lib.rs",
+            "manushyactl/src/command/help.rs",
             "manushya-tui/src/",
             "manushyad/src/app/flags.rs",
         ],

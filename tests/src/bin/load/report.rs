@@ -1,9 +1,9 @@
 //! What is measured, and how it is told.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use manushya_tests::Daemon;
-use serde_json::{Value, json};
 
 use crate::Options;
 
@@ -37,37 +37,54 @@ fn rss_mb(pid: u32) -> f64 {
 }
 
 /// One phase as JSON.
-pub fn line(op: &str, options: &Options, measured: &Measured, rss_mb: f64, disk_mb: f64) -> Value {
+pub fn line(op: &str, options: &Options, measured: &Measured, rss_mb: f64, disk_mb: f64) -> String {
     let mut sorted = measured.nanos.clone();
     sorted.sort_unstable();
     let count = sorted.len() as u64 * measured.weight.max(1);
     let rate = count as f64 / measured.elapsed.as_secs_f64().max(1e-9);
-    json!({
-        "op": op,
-        "memories": options.memories,
-        "clients": options.clients,
-        "in_flight": options.in_flight,
-        "ops_per_s": (rate * 10.0).round() / 10.0,
-        "p50_us": percentile(&sorted, 0.5),
-        "p99_us": percentile(&sorted, 0.99),
-        "max_us": percentile(&sorted, 1.0),
-        "rss_mb": rss_mb,
-        "disk_mb": disk_mb,
-    })
+    // Written by hand, so that the fields keep their order.
+    format!(
+        "{{\"op\":\"{op}\",\"memories\":{},\"clients\":{},\"in_flight\":{},\"ops_per_s\":{rate:.1},\
+         \"p50_us\":{:.1},\"p99_us\":{:.1},\"max_us\":{:.1},\"rss_mb\":{rss_mb:.1},\
+         \"disk_mb\":{disk_mb:.1}}}",
+        options.memories,
+        options.clients,
+        options.in_flight,
+        percentile(&sorted, 0.5),
+        percentile(&sorted, 0.99),
+        percentile(&sorted, 1.0),
+    )
 }
 
 /// Prints one phase.
 pub fn print(op: &str, options: &Options, measured: &Measured, daemon: &Daemon) {
     let disk_mb = (daemon.home().bytes() as f64 / 104_857.6).round() / 10.0;
-    println!(
-        "{}",
-        line(op, options, measured, rss_mb(daemon.pid()), disk_mb)
-    );
+    let line = line(op, options, measured, rss_mb(daemon.pid()), disk_mb);
+    // A reader who has seen enough may go; what is started must be stopped all the same.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phase_is_one_line_of_json_with_the_agreed_fields() {
+        let options = crate::parse(["add".to_owned()].into_iter()).unwrap();
+        let measured = Measured {
+            nanos: vec![1_000_000; 10],
+            weight: 2,
+            elapsed: Duration::from_secs(2),
+        };
+        let line = line("add", &options, &measured, 1.0, 2.0);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["ops_per_s"], 10.0);
+        assert_eq!(
+            (&value["p50_us"], &value["op"]),
+            (&1000.0.into(), &"add".into())
+        );
+        assert_eq!(value.as_object().unwrap().len(), 10);
+    }
 
     #[test]
     fn percentiles_are_of_the_nearest_rank() {
