@@ -43,6 +43,7 @@ struct RawDaemon {
     snapshot_interval: Option<String>,
     graph_threshold: Option<usize>,
     operator_uids: Option<Vec<u32>>,
+    socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<String>,
@@ -95,6 +96,8 @@ pub struct Config {
     pub graph_threshold: usize,
     /// User ids that are the operator of the host, beside the daemon's own.
     pub operator_uids: Vec<u32>,
+    /// A group whose members may connect; what they may do is for their tokens to say.
+    pub socket_gid: Option<u32>,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
     /// What is logged, as a filter of the crate `tracing-subscriber`.
@@ -223,6 +226,7 @@ impl Config {
                 .map(Duration::from_secs)?,
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
             operator_uids: daemon.operator_uids.unwrap_or_default(),
+            socket_gid: daemon.socket_gid,
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
             log: at("log", None, daemon.log)
                 .parse("info".to_owned(), |text| Ok(text.to_owned()))?,

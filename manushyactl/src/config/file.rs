@@ -59,6 +59,8 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #graph_threshold = 10000
 # Users who are the operator of the host, beside the daemon's own.
 #operator_uids = []
+# A group whose members may connect, with access tokens; by default only the daemon's own user may.
+#socket_gid = 1000
 # A file whose first line is the passphrase of the keys.
 #passphrase_file = "/run/credentials/manushya-passphrase"
 # What is logged: error, warn, info, debug or a filter such as "info,manushyad=debug".

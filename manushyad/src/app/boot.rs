@@ -175,7 +175,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .uid();
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
-    let listener = rpc::bind(&config.socket).await?;
+    let listener = rpc::bind(&config.socket, config.socket_gid).await?;
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,

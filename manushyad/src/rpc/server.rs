@@ -26,13 +26,14 @@ use crate::service::{Service, stopped};
 /// How long a drain waits for requests in flight.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Binds the socket in a folder of its own, for its owner only. A socket that nobody serves is
-/// replaced; one that answers is left alone. The caller holds the home's lock.
+/// Binds the socket in a folder of its own, for its owner only, or for the members of a group too. A
+/// socket that nobody serves is replaced; one that answers is left alone. The caller holds the home's
+/// lock.
 ///
 /// # Errors
 ///
 /// `CONFLICT` if a daemon answers there, `INVALID_ARGUMENT` if the place cannot be used.
-pub async fn bind(socket: &Path) -> Result<UnixListener, WireError> {
+pub async fn bind(socket: &Path, gid: Option<u32>) -> Result<UnixListener, WireError> {
     let unusable = |error: io::Error| {
         let message = format!("the socket {} cannot be made", socket.display());
         WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
@@ -43,27 +44,46 @@ pub async fn bind(socket: &Path) -> Result<UnixListener, WireError> {
             .mode(0o700)
             .create(folder)
             .map_err(unusable)?;
-    }
-    if socket.exists() {
-        let mut probe = Connect::new(socket);
-        probe.timeout = Duration::from_secs(2);
-        match Client::connect(probe).await {
-            Err(error) if error.code == ErrorCode::Unreachable => {
-                std::fs::remove_file(socket).map_err(unusable)?;
-            }
-            // Whatever it says: somebody is there.
-            Ok(_) | Err(_) => {
-                let message = format!("a daemon serves {} already", socket.display());
-                return Err(WireError::new(ErrorCode::Conflict, message)
-                    .reason("it answers at the socket")
-                    .hint("manushyactl status"));
-            }
+        if gid.is_some() {
+            open_to_group(folder, gid, 0o710).map_err(unusable)?;
         }
     }
+    if socket.exists() {
+        clear(socket).await?;
+    }
     let listener = UnixListener::bind(socket).map_err(unusable)?;
-    let only_owner = std::fs::Permissions::from_mode(0o600);
-    std::fs::set_permissions(socket, only_owner).map_err(unusable)?;
+    let mode = if gid.is_some() { 0o660 } else { 0o600 };
+    open_to_group(socket, gid, mode).map_err(unusable)?;
     Ok(listener)
+}
+
+/// Gives a path a mode, and a group if there is one.
+fn open_to_group(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
+    if gid.is_some() {
+        std::os::unix::fs::chown(path, None, gid)?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Removes a socket that nobody serves.
+async fn clear(socket: &Path) -> Result<(), WireError> {
+    let mut probe = Connect::new(socket);
+    probe.timeout = Duration::from_secs(2);
+    match Client::connect(probe).await {
+        Err(error) if error.code == ErrorCode::Unreachable => {
+            std::fs::remove_file(socket).map_err(|error| {
+                let message = format!("the stale socket {} cannot be removed", socket.display());
+                WireError::new(ErrorCode::InvalidArgument, message).reason(error.to_string())
+            })
+        }
+        // Whatever it says: somebody is there.
+        Ok(_) | Err(_) => {
+            let message = format!("a daemon serves {} already", socket.display());
+            Err(WireError::new(ErrorCode::Conflict, message)
+                .reason("it answers at the socket")
+                .hint("manushyactl status"))
+        }
+    }
 }
 
 /// Connections of each user, to bound them.

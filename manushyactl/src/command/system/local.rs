@@ -39,32 +39,40 @@ pub fn checks(context: &Context) -> Vec<Check> {
     };
     let mut checks = vec![check("config", Verdict::Ok, config, None)];
     // The folder they are in may be open: it shows names that everyone knows.
-    let folders: [(&str, &Path); 3] = [
-        ("files.data", &paths.data),
-        ("files.state", &paths.state),
-        ("files.run", &paths.run),
+    let folders: [(&str, &Path, u32); 3] = [
+        ("files.data", &paths.data, OTHERS),
+        ("files.state", &paths.state, OTHERS),
+        // A group may be let in, by the setting daemon.socket_gid.
+        ("files.run", &paths.run, OTHERS & 0o007),
     ];
     checks.extend(
         folders
             .into_iter()
-            .map(|(id, folder)| permissions(id, folder)),
+            .map(|(id, folder, forbidden)| permissions(id, folder, forbidden)),
     );
     checks.push(socket_path(&context.settings.socket.value));
     checks.push(clock(time::now().0));
     checks.push(disk(&paths.data));
     if let Some(path) = &context.settings.token_file.value {
-        checks.push(permissions("files.token", path));
+        checks.push(permissions("files.token", path, OTHERS));
     }
     checks
 }
 
-/// Whether nobody but the owner can reach what is in a folder.
-fn permissions(id: &str, folder: &Path) -> Check {
+/// The permission bits of everyone but the owner.
+const OTHERS: u32 = 0o077;
+
+/// Whether nobody who is forbidden to can reach what is in a folder.
+fn permissions(id: &str, folder: &Path, forbidden: u32) -> Check {
     let Ok(metadata) = std::fs::metadata(folder) else {
         let evidence = format!("{} is not there yet", folder.display());
         return check(id, Verdict::Ok, evidence, None);
     };
-    let mut found = Found::default();
+    let mut found = Found {
+        forbidden,
+        open: Vec::new(),
+        looked: 0,
+    };
     // Keys are to be closed by themselves too, in case their folder is opened one day.
     found.walk(folder, &metadata, 0);
     let open = found.open;
@@ -88,8 +96,8 @@ fn permissions(id: &str, folder: &Path) -> Check {
 }
 
 /// Files and folders that others can reach into.
-#[derive(Default)]
 struct Found {
+    forbidden: u32,
     open: Vec<(PathBuf, u32)>,
     looked: usize,
 }
@@ -101,7 +109,7 @@ impl Found {
             return;
         }
         let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if mode & self.forbidden != 0 {
             self.open.push((path.to_path_buf(), mode));
         }
         if !metadata.is_dir() || depth >= DEPTH_MAX {
@@ -184,9 +192,9 @@ mod tests {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         set(0o600);
-        assert_eq!(permissions("x", folder.path()).verdict, Verdict::Ok);
+        assert_eq!(permissions("x", folder.path(), OTHERS).verdict, Verdict::Ok);
         set(0o644);
-        let found = permissions("x", folder.path());
+        let found = permissions("x", folder.path(), OTHERS);
         assert_eq!(found.verdict, Verdict::Failure);
         assert!(
             found.evidence.contains("0644") && found.fix.is_some(),
