@@ -39,7 +39,9 @@ fn needles(canaries: &BTreeMap<&'static str, String>, texts: &[&str]) -> Vec<Nee
     let mut needles: Vec<Needle> = canaries
         .iter()
         // A stem may lack the end of the word.
-        .map(|(place, word)| Needle::new(format!("the {place}"), word[..word.len() - 3].as_bytes()))
+        .map(|(place, word)| {
+            Needle::new(format!("the {place}"), &word.as_bytes()[..word.len() - 3])
+        })
         .collect();
     for text in texts {
         let vector = HashEmbedder.embed(text).expect("the text has features");
@@ -114,7 +116,7 @@ fn canary_is_in_no_file_and_no_log_before_or_after_a_purge() {
     for mode in ["hybrid", "lexical", "semantic"] {
         found(&a, &c["query"], &["--mode", mode]);
     }
-    assert_eq!(found(&a, &c["updated"], &["-k", "1"]), [id.clone()]);
+    assert_eq!(found(&a, &c["updated"], &["-k", "1"]), [id.as_str()]);
     a.refused(
         2,
         &[

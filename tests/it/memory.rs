@@ -159,7 +159,7 @@ fn update_leaves_no_stale_search_hit_and_keeps_history() {
     );
     assert_eq!(
         found(&agent, "mondays", &["--mode", "lexical"]),
-        [id.clone()]
+        [id.as_str()]
     );
     let semantic = agent.json(&[
         "memory",
@@ -206,11 +206,11 @@ fn delete_hides_restore_brings_back_and_hard_delete_erases() {
     assert_eq!(agent.json(&["memory", "list"])["total"], 0);
     assert_eq!(
         ids(&agent.json(&["memory", "list", "--deleted"])),
-        [id.clone()]
+        [id.as_str()]
     );
     agent.refused(6, &["memory", "delete", &id, "-y"]);
     let _ = agent.run(&["memory", "restore", &id]).ok();
-    assert_eq!(found(&agent, "passing thought", &[]), [id.clone()]);
+    assert_eq!(found(&agent, "passing thought", &[]), [id.as_str()]);
     agent.refused(7, &["memory", "restore", &id]);
     let _ = agent.run(&["memory", "delete", &id, "--hard", "-y"]).ok();
     agent.refused(6, &["memory", "get", &id]);
@@ -253,8 +253,8 @@ fn expired_memory_is_invisible_at_once() {
     assert_eq!(found(&agent, "code", &[]).len(), 2);
     std::thread::sleep(std::time::Duration::from_millis(1100));
     agent.refused(6, &["memory", "get", &id]);
-    assert_eq!(found(&agent, "code", &[]), [lasting.clone()]);
-    assert_eq!(ids(&agent.json(&["memory", "list"])), [lasting.clone()]);
+    assert_eq!(found(&agent, "code", &[]), [lasting.as_str()]);
+    assert_eq!(ids(&agent.json(&["memory", "list"])), [lasting.as_str()]);
     assert_eq!(agent.json(&["memory", "stats"])["memories"], 1);
     let exported = agent.run(&["memory", "export"]).ok();
     assert!(!exported.stdout.contains("4711"), "{exported:?}");
@@ -306,7 +306,7 @@ fn knowing_of_it_turns_not_found_into_denied() {
     );
     daemon.operator().json(&["policy", "apply", &rule]);
     assert_eq!(b.json(&["memory", "get", &shared])["text"], "for all");
-    assert_eq!(found(&b, "for all", &[]), [shared.clone()]);
+    assert_eq!(found(&b, "for all", &[]), [shared.as_str()]);
     assert_eq!(
         b.refused(5, &["memory", "update", &shared, "-m", "mine"])["code"],
         "DENIED"

@@ -30,7 +30,7 @@ fn purge_of_a_subject_takes_everything_of_it_and_nothing_else() {
     for id in &ids {
         operator.refused(6, &["memory", "get", id]);
     }
-    assert_eq!(found(&operator, "secret", &[]), [kept.clone()]);
+    assert_eq!(found(&operator, "secret", &[]), [kept.as_str()]);
     assert_eq!(b.json(&["memory", "get", &kept])["text"], "secret of b");
     let list = operator.json(&["purge", "list"]);
     assert_eq!(list["items"][0]["state"], "applied");

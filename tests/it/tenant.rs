@@ -52,7 +52,7 @@ fn same_names_in_two_tenants_are_two_identities() {
     let id = add(&here, "ours");
     add(&there, "theirs");
     assert_eq!(there.json(&["whoami"])["tenant"], "acme");
-    assert_eq!(found(&here, "ours theirs", &[]), [id.clone()]);
+    assert_eq!(found(&here, "ours theirs", &[]), [id.as_str()]);
     there.refused(6, &["memory", "get", &id]);
     // A token works in its own tenant only, whatever its holder asks for.
     here.refused(5, &["memory", "list", "--tenant", "acme"]);

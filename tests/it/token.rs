@@ -41,7 +41,7 @@ fn scopes_bound_what_a_token_can_do() {
         narrow.json(&["memory", "get", &id])["text"],
         "tabs, not spaces"
     );
-    assert_eq!(found(&narrow, "tabs", &[]), [id.clone()]);
+    assert_eq!(found(&narrow, "tabs", &[]), [id.as_str()]);
     assert_eq!(narrow.refused(5, &["memory", "add", "x"])["code"], "DENIED");
     narrow.refused(5, &["memory", "delete", &id, "-y"]);
     assert_eq!(agent.json(&["memory", "list"])["total"], 1);
