@@ -1,11 +1,32 @@
-//! The operating system's clock and randomness, as the ports have them.
+//! The operating system: its clock and randomness as the ports have them, and what it keeps private.
 
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use manushya_protocol::unit::UnixMillis;
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, setrlimit, umask};
 
 use crate::port::{Clock, Entropy};
+
+/// Keeps what is in RAM in RAM, and files private: no core dumps, no tracing by others of the same
+/// user where the kernel can forbid it, nothing readable by others unless asked for.
+///
+/// # Errors
+///
+/// If the kernel refuses; then the daemon should not start.
+pub fn harden() -> io::Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    umask(Mode::from_raw_mode(0o077));
+    Ok(())
+}
 
 /// The wall clock, held still while it is set back: within one process, time never goes backwards.
 #[derive(Debug, Default)]

@@ -228,3 +228,18 @@ fn purged_subjects_key_is_gone_from_the_keystore() {
         );
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn daemon_may_leave_no_core() {
+    let daemon = crate::daemon();
+    let agent = agent(&daemon, "a");
+    add(&agent, "what a core would hold");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    let words: Vec<&str> = core.split_whitespace().collect();
+    assert_eq!(&words[4..6], ["0", "0"], "{core}");
+}

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, RunOptions};
 use crate::jobs;
+use crate::os;
 use crate::rpc::Server;
 use crate::service::writer::chain;
 use boot::Booted;
@@ -22,6 +23,8 @@ use boot::Booted;
 /// Runs the daemon until it is told to stop. Errors go to standard error, as the CLI prints them.
 pub fn run(options: &RunOptions) -> ExitCode {
     let outcome = Config::resolve(options).and_then(|config| {
+        os::harden()
+            .map_err(|error| boot::failed("the process cannot be closed to others", &error))?;
         telemetry::start(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
