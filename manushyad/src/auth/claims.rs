@@ -6,7 +6,7 @@ use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use super::token::TokenError;
+use super::error::TokenError;
 
 /// The claim `iss` of every token.
 pub const ISSUER: &str = "manushyad";

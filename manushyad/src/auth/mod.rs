@@ -5,9 +5,11 @@
 
 mod cache;
 mod claims;
+mod error;
 mod peer;
 mod token;
 
 pub use claims::{AUDIENCE, ISSUER, VerifiedClaims};
+pub use error::TokenError;
 pub use peer::PeerCred;
-pub use token::{TokenError, TokenFacts, TokenKeys};
+pub use token::{TokenFacts, TokenKeys};

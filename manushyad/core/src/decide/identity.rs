@@ -6,13 +6,15 @@ use manushya_protocol::limits;
 
 use super::access::Access;
 use super::refusal::Refusal;
-use super::token::Credentials;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
     Action, Identity, Invalid, Resource, Scope, Token, check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
+
+/// An identity and a token that was made for it.
+pub type Credentials = (Arc<Identity>, Arc<Token>);
 
 /// Checks the life of a token, in seconds.
 ///

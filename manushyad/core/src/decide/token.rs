@@ -6,7 +6,7 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::limits;
 
 use super::access::Access;
-use super::identity::{check_ttl, require};
+use super::identity::{Credentials, check_ttl, require};
 use super::refusal::Refusal;
 use crate::command::{Context, IssueToken, RevokeToken};
 use crate::model::{
@@ -14,9 +14,6 @@ use crate::model::{
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
-
-/// An identity and a token that was made for it.
-pub type Credentials = (Arc<Identity>, Arc<Token>);
 
 /// Issues a token. It never covers more than the credential it was asked for with, when that is for
 /// the caller's own identity.

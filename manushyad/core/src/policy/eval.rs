@@ -5,112 +5,16 @@
 //! and otherwise one unknown part makes the whole unknown. So the order of parts does not matter,
 //! and a value that is missing never makes an allow true.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use serde_json::Value;
 
-use super::engine::{self, EngineError};
 use super::fact::Fact;
 use super::facts::{Facts, MemoryFacts};
-use super::node::{Compare, Node, Operator, canonical, is_exact};
+use super::node::{Compare, Node, Operator};
+use super::truth::{Missing, Outcome, Truth};
+use super::value::{canonical, is_exact, is_plain, kind};
 
 /// How many items `some`, `all` and `none` ask about; metadata is the caller's, and time is not.
 const ITEMS_MAX: usize = 256;
-
-/// What was not there when a rule was evaluated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// A fact is absent or null.
-    Fact(Fact),
-    /// An item of a list is null.
-    Item,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fact(fact) => write!(f, "{fact} is missing"),
-            Self::Item => f.write_str("an item of the list is null"),
-        }
-    }
-}
-
-/// What a rule comes to. It names facts and never their values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// True.
-    True,
-    /// False.
-    False,
-    /// Not known, since something is missing.
-    Unknown(Missing),
-    /// Not known, since the values do not fit the operator.
-    Error(Cow<'static, str>),
-}
-
-impl From<bool> for Truth {
-    fn from(value: bool) -> Self {
-        if value { Self::True } else { Self::False }
-    }
-}
-
-impl Truth {
-    fn negated(self) -> Self {
-        match self {
-            Self::True => Self::False,
-            Self::False => Self::True,
-            unknown => unknown,
-        }
-    }
-}
-
-impl From<EngineError> for Truth {
-    fn from(error: EngineError) -> Self {
-        Self::Error(error.to_string().into())
-    }
-}
-
-/// What a part of a rule comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
-    Value(Value),
-    Unknown(Missing),
-    Error(Cow<'static, str>),
-}
-
-impl From<Truth> for Outcome {
-    fn from(truth: Truth) -> Self {
-        match truth {
-            Truth::True => Self::Value(Value::Bool(true)),
-            Truth::False => Self::Value(Value::Bool(false)),
-            Truth::Unknown(missing) => Self::Unknown(missing),
-            Truth::Error(reason) => Self::Error(reason),
-        }
-    }
-}
-
-impl Outcome {
-    /// As a condition: what is no true or false is taken by JSON Logic's truthiness.
-    pub fn into_condition(self) -> Truth {
-        match self {
-            Self::Value(Value::Bool(value)) => value.into(),
-            Self::Value(other) => engine::truthy(other).map_or_else(Truth::from, Truth::from),
-            Self::Unknown(missing) => Truth::Unknown(missing),
-            Self::Error(reason) => Truth::Error(reason),
-        }
-    }
-
-    /// As the value of a whole rule: nothing but true is true.
-    pub fn into_verdict(self) -> Truth {
-        match self {
-            Self::Value(Value::Bool(value)) => value.into(),
-            Self::Value(_) => Truth::Error("the rule comes to neither true nor false".into()),
-            Self::Unknown(missing) => Truth::Unknown(missing),
-            Self::Error(reason) => Truth::Error(reason),
-        }
-    }
-}
 
 /// Where a rule finds its facts. What is not set is missing.
 #[derive(Clone, Copy, Default)]
@@ -141,15 +45,6 @@ impl<'v> View<'v> {
             Some(value) if is_plain(&value) => Outcome::Value(canonical(value)),
             Some(_) => Outcome::Error(format!("{fact} is nested").into()),
         }
-    }
-}
-
-/// Whether `value` is a scalar or a list of scalars.
-pub(super) fn is_plain(value: &Value) -> bool {
-    match value {
-        Value::Object(_) => false,
-        Value::Array(items) => !items.iter().any(|item| item.is_object() || item.is_array()),
-        _ => true,
     }
 }
 
@@ -282,18 +177,6 @@ fn compare(compare: &Compare, view: View<'_>) -> Outcome {
     }
     let answer = compare.leaf.ask(slots);
     answer.map_or_else(Truth::from, Truth::from).into()
-}
-
-/// What kind of value it is, for the messages and to tell kinds apart.
-pub(super) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 /// Checks that `operator` compares `operands` and does not convert them first.

@@ -3,10 +3,11 @@
 use manushya_protocol::v1::policy::{ExplainStep, Explanation, TraceNode};
 use serde_json::Value;
 
-use super::eval::{Missing, Outcome, Truth, View, evaluate};
+use super::eval::{View, evaluate};
 use super::facts::Facts;
 use super::node::Node;
 use super::set::{Entry, PolicySet};
+use super::truth::{Missing, Outcome, Truth};
 use crate::model::Role;
 
 /// How many parts of rules one explanation shows. Later policies are shown without their rules, so

@@ -8,10 +8,9 @@ use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 use serde_json::{Map, Value};
 
-use super::eval::is_plain;
+use super::error::{ERRORS_MAX, RuleError};
 use super::fact::{Fact, IdentityFact, MemoryFact, RequestFact, Shape, TargetFact};
-use super::node::canonical;
-use super::rule::{ERRORS_MAX, RuleError};
+use super::value::{canonical, is_plain};
 use crate::model::{Action, Identity, Memory, Namespace, Resource, Role, Tag, TenantName};
 
 /// How many facts a caller may supply.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::eval::{Truth, View, evaluate};
+use super::error::RuleError;
+use super::eval::{View, evaluate};
 use super::fact::MemoryFact;
 use super::facts::MemoryFacts;
 use super::node::Node;
-use super::rule::{Parser, Reads, RuleError};
+use super::rule::{Parser, Reads};
+use super::truth::Truth;
 
 /// A rule that reads `memory.*` and nothing else.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@
 //! be there and to be comparable.
 
 mod engine;
+mod error;
 mod eval;
 mod explain;
 mod fact;
@@ -25,12 +26,15 @@ mod set;
 mod starter;
 #[cfg(test)]
 mod tests;
+mod truth;
+mod value;
 
-pub use eval::{Missing, Truth};
+pub use error::RuleError;
 pub use fact::{Fact, IdentityFact, MemoryFact, RequestFact, TargetFact};
 pub use facts::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts};
 pub use filter::Filter;
-pub use rule::{Reads, Rule, RuleError};
+pub use rule::{Reads, Rule};
 pub use scope::{Candidates, SearchScope};
 pub use set::{PolicySet, Reason, Verdict};
 pub use starter::{StarterPolicy, starter_policies};
+pub use truth::{Missing, Truth};

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::engine::Leaf;
-use super::eval::Outcome;
-use super::fact::Fact;
-use crate::model::{Action, Resource};
 
-/// The largest whole number a double holds together with all below it, 2^53.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+use super::fact::Fact;
+use super::truth::Outcome;
+use crate::model::{Action, Resource};
 
 /// An operator the fence admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,30 +282,4 @@ impl Guard {
     pub fn admits(self, action: Action, resource: Resource) -> bool {
         pair(action, resource).is_none_or(|bit| self.not_false & bit != 0)
     }
-}
-
-/// Brings equal numbers into one form, since `in` tells 1 from 1.0.
-pub(super) fn canonical(value: Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(canonical_number(number)),
-        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
-        other => other,
-    }
-}
-
-fn canonical_number(number: Number) -> Number {
-    match number.as_f64() {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-        Some(float) if float.fract() == 0.0 && float.abs() < EXACT_MAX => {
-            Number::from(float as i64)
-        }
-        _ => number,
-    }
-}
-
-/// Whether `number` is compared as it is, and not rounded to a double first.
-pub(super) fn is_exact(number: &Number) -> bool {
-    number
-        .as_f64()
-        .is_some_and(|float| float.is_finite() && (number.is_f64() || float.abs() < EXACT_MAX))
 }

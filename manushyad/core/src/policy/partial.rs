@@ -1,7 +1,8 @@
 //! Partial evaluation: what of a rule remains when everything but the memory is known.
 
-use super::eval::{Outcome, Truth, View, evaluate};
+use super::eval::{View, evaluate};
 use super::node::Node;
+use super::truth::{Outcome, Truth};
 
 /// Evaluates everything of `node` that reads no memory and leaves the rest.
 ///

@@ -6,24 +6,14 @@ use std::sync::Arc;
 use manushya_protocol::limits;
 use serde_json::{Map, Value};
 
-use super::eval::{Truth, View, evaluate, kind};
+use super::error::{ERRORS_MAX, RuleError};
+use super::eval::{View, evaluate};
 use super::fact::{Fact, MemoryFact, Shape, unknown};
 use super::facts::Facts;
-use super::node::{Compare, Guard, Node, Operator, canonical, is_exact};
+use super::node::{Compare, Guard, Node, Operator};
+use super::truth::Truth;
+use super::value::{canonical, is_exact, kind};
 use crate::model::{Action, Resource};
-
-/// How many problems of one rule are reported.
-pub(super) const ERRORS_MAX: usize = 16;
-
-/// Something wrong with a rule, or with facts given by a caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {reason}")]
-pub struct RuleError {
-    /// Where, as a JSON Pointer (RFC 6901) inside the rule; empty for the rule itself.
-    pub path: String,
-    /// What is wrong and, where it can be told, what would be right.
-    pub reason: String,
-}
 
 /// Which facts a rule reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

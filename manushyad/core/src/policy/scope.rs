@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::eval::{Truth, View, evaluate};
+use super::eval::{View, evaluate};
 use super::fact::MemoryFact;
 use super::facts::{Facts, MemoryFacts};
 use super::node::Node;
 use super::partial::without_memory;
 use super::rule::Reads;
 use super::set::{Entry, PolicySet, Verdict, refused};
+use super::truth::Truth;
 use crate::model::Role;
 
 /// Which memories a request may touch.

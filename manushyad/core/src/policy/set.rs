@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use manushya_protocol::v1::policy::DecisionView;
 
-use super::eval::Truth;
+use super::error::RuleError;
 use super::facts::Facts;
-use super::rule::{Rule, RuleError};
+use super::rule::Rule;
+use super::truth::Truth;
 use crate::model::{Action, Effect, Policy, PolicyStamp, Resource, Role};
 
 /// Why it was decided as it was.
