@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::token::Credentials;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, Resource, Scope, Token, check_claims, check_description,
+    Action, Identity, Invalid, Resource, Token, check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -35,7 +35,8 @@ fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(), Inva
     check_description("description", description.unwrap_or_default())
 }
 
-/// Makes an identity and its first token. An external id that exists is a conflict, never an update.
+/// Makes an identity and its first token, which covers what the caller's credential does. An external
+/// id that exists is a conflict, never an update.
 ///
 /// # Errors
 ///
@@ -80,7 +81,8 @@ pub fn create(
         id: command.token,
         tenant,
         identity: identity.id,
-        scopes: vec![Scope::ALL],
+        // A token never covers more than the one it was asked for with.
+        scopes: context.actor.scopes.to_vec(),
         label: Some("first token".to_owned()),
         epoch: identity.token_epoch,
         issued_at: context.now,
