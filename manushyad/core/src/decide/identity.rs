@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::token::Credentials;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, Resource, Token, check_claims, check_description,
+    Action, Identity, Invalid, PurgeScope, Resource, Token, check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -249,13 +249,19 @@ pub fn not_erasable(
     })
 }
 
-/// The writes that erase an identity and its tokens.
+/// The writes that erase an identity, its tokens, and the plans to erase it: those hold its name.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
         .filter(|token| token.identity == identity.id)
         .map(|token| Write::DropToken(token.tenant, token.id))
         .collect();
+    let plans = view.directory().plans(identity.tenant);
+    writes.extend(
+        plans
+            .filter(|plan| plan.scope == PurgeScope::Subject(identity.id))
+            .map(|plan| Write::DropPlan(plan.tenant, plan.id)),
+    );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes
 }
