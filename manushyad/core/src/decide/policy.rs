@@ -165,11 +165,15 @@ fn refuse_lockout(
     after.apply_all(writes);
     let identity = &context.actor.identity;
     let asking = Asking::of(&after, context);
+    // The role is the one of this state, as the deciding takes it.
+    let role = directory
+        .identity(identity.tenant, identity.id)
+        .map_or(&identity.role, |current| &current.role);
     let can_go_on = asking.is_some_and(|asking| {
         let facts = asking.to(Action::Manage, Resource::Policy);
         after
             .policy_set(identity.tenant)
-            .decide(&identity.role, &facts)
+            .decide(role, &facts)
             .allowed
     });
     if can_go_on {
