@@ -89,18 +89,20 @@ pub fn apply(
             .hint("manushyactl policy validate FILE shows everything that is wrong");
         return Err(Refusal::allowed(&access.audit, error));
     }
-    if directory.policies(tenant).count() + specs.len() > limits::POLICIES_MAX {
-        let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
-        let error =
-            WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
-        return Err(Refusal::allowed(&access.audit, error));
-    }
     let mut applied = Vec::new();
     for (id, spec) in command.items {
         match revise(directory, context, id, spec) {
             Ok(change) => applied.push(change),
             Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
         }
+    }
+    let created = applied.iter().filter(|(outcome, _)| *outcome == "created");
+    let created = created.count();
+    if created > 0 && directory.policies(tenant).count() + created > limits::POLICIES_MAX {
+        let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
+        let error =
+            WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
+        return Err(Refusal::allowed(&access.audit, error));
     }
     let writes: Vec<Write> = applied
         .iter()
