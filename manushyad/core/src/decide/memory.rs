@@ -80,24 +80,12 @@ pub fn add(
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
     let owner = &context.actor.identity;
-    let content = match command.content.check() {
-        Ok(content) => content,
-        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
-    };
-    if command
-        .created_at
-        .is_some_and(|at| at > context.now.plus_seconds(60))
-    {
-        let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
-            .hint("leave it out to take the time of the call");
-        return Err(Refusal::allowed(&access.audit, error));
-    }
-    let memory = Memory {
+    let mut memory = Memory {
         id: command.id,
         tenant: owner.tenant,
         owner: owner.id,
         key: command.key,
-        content,
+        content: command.content,
         vector: command.vector,
         version: 1,
         created_at: command.created_at.unwrap_or(context.now),
@@ -105,6 +93,15 @@ pub fn add(
         deleted_at: None,
     };
     access.require_new(&memory)?;
+    memory.content = match memory.content.check() {
+        Ok(content) => content,
+        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
+    };
+    if memory.created_at > context.now.plus_seconds(60) {
+        let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
+            .hint("leave it out to take the time of the call");
+        return Err(Refusal::allowed(&access.audit, error));
+    }
     if let Some(key) = &memory.key {
         let existing = view
             .memory_by_key(memory.tenant, memory.owner, key)
