@@ -135,7 +135,7 @@ pub fn update(
     context: &Context,
     command: UpdateIdentity,
 ) -> Result<Plan<Arc<Identity>>, Refusal> {
-    let (access, identity) = require(
+    let (mut access, identity) = require(
         view,
         context,
         Action::Update,
@@ -188,6 +188,8 @@ pub fn update(
     if changed == *identity {
         return Ok(access.plan(Vec::new(), 0, identity));
     }
+    // What it becomes must be allowed too, or who may change some could raise them above that.
+    access.require_on(&changed)?;
     changed.updated_at = context.now;
     let changed = Arc::new(changed);
     Ok(access.plan(vec![Write::PutIdentity(changed.clone())], 1, changed))
