@@ -162,6 +162,11 @@ pub fn update(
     {
         return Err(forbidden_to_self(&access, "change your own claims"));
     }
+    if command.is_active == Some(false)
+        && let Some(refusal) = host_operator(view, &access, &identity, "disabled")
+    {
+        return Err(refusal);
+    }
     let mut changed = Identity::clone(&identity);
     if let Some(role) = command.role {
         // Tokens carry the role, so those of the old one end with it.
@@ -240,9 +245,19 @@ pub fn not_erasable(
     if identity.id == context.actor.identity.id {
         return Some(forbidden_to_self(access, "delete yourself"));
     }
+    host_operator(view, access, identity, "deleted")
+}
+
+/// The refusal if the operator of the host acts as the identity.
+fn host_operator(
+    view: &impl View,
+    access: &Access<'_>,
+    identity: &Identity,
+    what: &str,
+) -> Option<Refusal> {
     let tenant = view.directory().tenant(identity.tenant)?;
     (tenant.operator == identity.id).then(|| {
-        let message = format!("{} cannot be deleted", identity.external_id);
+        let message = format!("{} cannot be {what}", identity.external_id);
         access.conflict(
             message,
             "the operator of the host acts as it",
