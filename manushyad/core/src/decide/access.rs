@@ -246,15 +246,39 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`, or a broken store.
     pub fn require_memory(&mut self, view: &impl View, id: MemoryId) -> Result<Memory, Refusal> {
-        self.audit.resource_id = Some(id.to_bytes());
-        let tenant = self.context.actor.identity.tenant;
-        let memory = match view.memory(tenant, id) {
-            Ok(Some(memory)) => memory,
-            Ok(None) => return Err(self.not_found(id)),
-            Err(error) => return Err(self.broken(error)),
-        };
+        let memory = self.find_memory(view, id)?;
         self.ask_memory(&memory)?;
         Ok(memory)
+    }
+
+    /// Like [`Self::require_memory`], for a memory that is neither deleted nor expired: such a one is
+    /// not found, whatever the caller may do to it.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `NOT_FOUND` or `DENIED`, or a broken store.
+    pub fn require_live_memory(
+        &mut self,
+        view: &impl View,
+        id: MemoryId,
+    ) -> Result<Memory, Refusal> {
+        let memory = self.find_memory(view, id)?;
+        let asked = self.ask_memory(&memory);
+        if !memory.is_live(self.context.now) {
+            return Err(self.not_found(id));
+        }
+        asked?;
+        Ok(memory)
+    }
+
+    fn find_memory(&mut self, view: &impl View, id: MemoryId) -> Result<Memory, Refusal> {
+        self.audit.resource_id = Some(id.to_bytes());
+        let tenant = self.context.actor.identity.tenant;
+        match view.memory(tenant, id) {
+            Ok(Some(memory)) => Ok(memory),
+            Ok(None) => Err(self.not_found(id)),
+            Err(error) => Err(self.broken(error)),
+        }
     }
 
     /// Like [`Self::require_memory`], for a memory that is at hand.

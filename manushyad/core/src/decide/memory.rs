@@ -189,10 +189,7 @@ fn require_live<'a>(
     id: MemoryId,
 ) -> Result<(Access<'a>, Memory), Refusal> {
     let mut access = Access::begin(view.directory(), context, action, Resource::Memory)?;
-    let memory = access.require_memory(view, id)?;
-    if !memory.is_live(context.now) {
-        return Err(access.not_found(id));
-    }
+    let memory = access.require_live_memory(view, id)?;
     Ok((access, memory))
 }
 
