@@ -301,6 +301,19 @@ impl<'a> Access<'a> {
         Err(self.not_found(memory.id))
     }
 
+    /// Asks about another action that the same request comes to, on a memory that is at hand. The
+    /// entry stays about the first one, unless this one is refused.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `NOT_FOUND` or `DENIED`.
+    pub fn require_also(&mut self, action: Action, memory: &Memory) -> Result<(), Refusal> {
+        let resource = Resource::Memory;
+        let mut also = Self::begin(self.directory, self.context, action, resource)?;
+        also.audit.resource_id = Some(memory.id.to_bytes());
+        also.ask_memory(memory)
+    }
+
     /// Asks the policies about making a memory, which does not exist yet.
     ///
     /// # Errors

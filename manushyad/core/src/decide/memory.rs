@@ -168,6 +168,7 @@ fn merge(
     if memory.is_expired(context.now) {
         return Err(expired_at_birth(&access));
     }
+    let live = existing.is_live(context.now).then(|| existing.clone());
     // Adding again what was deleted or has expired revives it, as a new version.
     let changed = Memory {
         content: memory.content,
@@ -177,6 +178,11 @@ fn merge(
         deleted_at: None,
         ..existing
     };
+    if let Some(existing) = live {
+        // A key is no way around what the caller may not update.
+        access.require_also(Action::Update, &existing)?;
+        access.require_also(Action::Update, &changed)?;
+    }
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, answer(&changed, AddOutcome::Updated)))
 }
