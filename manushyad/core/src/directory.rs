@@ -68,8 +68,11 @@ impl Directory {
     fn apply_one(&mut self, write: &Write) -> Option<TenantId> {
         match write {
             Write::PutTenant(tenant) => {
+                // The name of the record before goes first: it may be another one.
+                if let Some(old) = self.tenants.insert(tenant.id, tenant.clone()) {
+                    self.tenant_names.remove(&old.name);
+                }
                 self.tenant_names.insert(tenant.name.clone(), tenant.id);
-                self.tenants.insert(tenant.id, tenant.clone());
             }
             Write::EraseTenant(id) => {
                 if let Some(tenant) = self.tenants.remove(id) {
@@ -79,9 +82,12 @@ impl Directory {
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
+                if let Some(old) = self.identities.insert(at, identity.clone()) {
+                    self.external_ids
+                        .remove(&(old.tenant, old.external_id.clone()));
+                }
                 self.external_ids
                     .insert((identity.tenant, identity.external_id.clone()), identity.id);
-                self.identities.insert(at, identity.clone());
             }
             Write::EraseIdentity(tenant, id) => {
                 if let Some(identity) = self.identities.remove(&(*tenant, *id)) {
@@ -96,10 +102,12 @@ impl Directory {
                 self.tokens.remove(&(*tenant, *id));
             }
             Write::PutPolicy(policy) => {
+                let at = (policy.tenant, policy.id);
+                if let Some(old) = self.policies.insert(at, policy.clone()) {
+                    self.policy_names.remove(&(old.tenant, old.name.clone()));
+                }
                 self.policy_names
                     .insert((policy.tenant, policy.name.clone()), policy.id);
-                self.policies
-                    .insert((policy.tenant, policy.id), policy.clone());
                 return Some(policy.tenant);
             }
             Write::DropPolicy(tenant, id) => {

@@ -246,15 +246,39 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`, or a broken store.
     pub fn require_memory(&mut self, view: &impl View, id: MemoryId) -> Result<Memory, Refusal> {
-        self.audit.resource_id = Some(id.to_bytes());
-        let tenant = self.context.actor.identity.tenant;
-        let memory = match view.memory(tenant, id) {
-            Ok(Some(memory)) => memory,
-            Ok(None) => return Err(self.not_found(id)),
-            Err(error) => return Err(self.broken(error)),
-        };
+        let memory = self.find_memory(view, id)?;
         self.ask_memory(&memory)?;
         Ok(memory)
+    }
+
+    /// Like [`Self::require_memory`], for a memory that is neither deleted nor expired: such a one is
+    /// not found, whatever the caller may do to it.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `NOT_FOUND` or `DENIED`, or a broken store.
+    pub fn require_live_memory(
+        &mut self,
+        view: &impl View,
+        id: MemoryId,
+    ) -> Result<Memory, Refusal> {
+        let memory = self.find_memory(view, id)?;
+        let asked = self.ask_memory(&memory);
+        if !memory.is_live(self.context.now) {
+            return Err(self.not_found(id));
+        }
+        asked?;
+        Ok(memory)
+    }
+
+    fn find_memory(&mut self, view: &impl View, id: MemoryId) -> Result<Memory, Refusal> {
+        self.audit.resource_id = Some(id.to_bytes());
+        let tenant = self.context.actor.identity.tenant;
+        match view.memory(tenant, id) {
+            Ok(Some(memory)) => Ok(memory),
+            Ok(None) => Err(self.not_found(id)),
+            Err(error) => Err(self.broken(error)),
+        }
     }
 
     /// Like [`Self::require_memory`], for a memory that is at hand.
@@ -275,6 +299,19 @@ impl<'a> Access<'a> {
             return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
         }
         Err(self.not_found(memory.id))
+    }
+
+    /// Asks about another action that the same request comes to, on a memory that is at hand. The
+    /// entry stays about the first one, unless this one is refused.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `NOT_FOUND` or `DENIED`.
+    pub fn require_also(&mut self, action: Action, memory: &Memory) -> Result<(), Refusal> {
+        let resource = Resource::Memory;
+        let mut also = Self::begin(self.directory, self.context, action, resource)?;
+        also.audit.resource_id = Some(memory.id.to_bytes());
+        also.ask_memory(memory)
     }
 
     /// Asks the policies about making a memory, which does not exist yet.

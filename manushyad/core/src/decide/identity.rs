@@ -8,7 +8,7 @@ use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, Resource, Scope, Token, check_claims, check_description,
+    Action, Identity, Invalid, PurgeScope, Resource, Token, check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -37,7 +37,8 @@ fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(), Inva
     check_description("description", description.unwrap_or_default())
 }
 
-/// Makes an identity and its first token. An external id that exists is a conflict, never an update.
+/// Makes an identity and its first token, which covers what the caller's credential does. An external
+/// id that exists is a conflict, never an update.
 ///
 /// # Errors
 ///
@@ -82,7 +83,8 @@ pub fn create(
         id: command.token,
         tenant,
         identity: identity.id,
-        scopes: vec![Scope::ALL],
+        // A token never covers more than the one it was asked for with.
+        scopes: context.actor.scopes.to_vec(),
         label: Some("first token".to_owned()),
         epoch: identity.token_epoch,
         issued_at: context.now,
@@ -135,7 +137,7 @@ pub fn update(
     context: &Context,
     command: UpdateIdentity,
 ) -> Result<Plan<Arc<Identity>>, Refusal> {
-    let (access, identity) = require(
+    let (mut access, identity) = require(
         view,
         context,
         Action::Update,
@@ -161,6 +163,11 @@ pub fn update(
             .is_some_and(|claims| *claims != identity.claims)
     {
         return Err(forbidden_to_self(&access, "change your own claims"));
+    }
+    if command.is_active == Some(false)
+        && let Some(refusal) = host_operator(view, &access, &identity, "disabled")
+    {
+        return Err(refusal);
     }
     let mut changed = Identity::clone(&identity);
     if let Some(role) = command.role {
@@ -188,6 +195,8 @@ pub fn update(
     if changed == *identity {
         return Ok(access.plan(Vec::new(), 0, identity));
     }
+    // What it becomes must be allowed too, or who may change some could raise them above that.
+    access.require_on(&changed)?;
     changed.updated_at = context.now;
     let changed = Arc::new(changed);
     Ok(access.plan(vec![Write::PutIdentity(changed.clone())], 1, changed))
@@ -238,9 +247,19 @@ pub fn not_erasable(
     if identity.id == context.actor.identity.id {
         return Some(forbidden_to_self(access, "delete yourself"));
     }
+    host_operator(view, access, identity, "deleted")
+}
+
+/// The refusal if the operator of the host acts as the identity.
+fn host_operator(
+    view: &impl View,
+    access: &Access<'_>,
+    identity: &Identity,
+    what: &str,
+) -> Option<Refusal> {
     let tenant = view.directory().tenant(identity.tenant)?;
     (tenant.operator == identity.id).then(|| {
-        let message = format!("{} cannot be deleted", identity.external_id);
+        let message = format!("{} cannot be {what}", identity.external_id);
         access.conflict(
             message,
             "the operator of the host acts as it",
@@ -249,13 +268,19 @@ pub fn not_erasable(
     })
 }
 
-/// The writes that erase an identity and its tokens.
+/// The writes that erase an identity, its tokens, and the plans to erase it: those hold its name.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
         .filter(|token| token.identity == identity.id)
         .map(|token| Write::DropToken(token.tenant, token.id))
         .collect();
+    let plans = view.directory().plans(identity.tenant);
+    writes.extend(
+        plans
+            .filter(|plan| plan.scope == PurgeScope::Subject(identity.id))
+            .map(|plan| Write::DropPlan(plan.tenant, plan.id)),
+    );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes
 }

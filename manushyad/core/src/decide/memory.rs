@@ -80,24 +80,12 @@ pub fn add(
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
     let owner = &context.actor.identity;
-    let content = match command.content.check() {
-        Ok(content) => content,
-        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
-    };
-    if command
-        .created_at
-        .is_some_and(|at| at > context.now.plus_seconds(60))
-    {
-        let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
-            .hint("leave it out to take the time of the call");
-        return Err(Refusal::allowed(&access.audit, error));
-    }
-    let memory = Memory {
+    let mut memory = Memory {
         id: command.id,
         tenant: owner.tenant,
         owner: owner.id,
         key: command.key,
-        content,
+        content: command.content,
         vector: command.vector,
         version: 1,
         created_at: command.created_at.unwrap_or(context.now),
@@ -105,6 +93,15 @@ pub fn add(
         deleted_at: None,
     };
     access.require_new(&memory)?;
+    memory.content = match memory.content.check() {
+        Ok(content) => content,
+        Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
+    };
+    if memory.created_at > context.now.plus_seconds(60) {
+        let error = WireError::new(ErrorCode::InvalidArgument, "created_at is in the future")
+            .hint("leave it out to take the time of the call");
+        return Err(Refusal::allowed(&access.audit, error));
+    }
     if let Some(key) = &memory.key {
         let existing = view
             .memory_by_key(memory.tenant, memory.owner, key)
@@ -171,6 +168,7 @@ fn merge(
     if memory.is_expired(context.now) {
         return Err(expired_at_birth(&access));
     }
+    let live = existing.is_live(context.now).then(|| existing.clone());
     // Adding again what was deleted or has expired revives it, as a new version.
     let changed = Memory {
         content: memory.content,
@@ -180,6 +178,11 @@ fn merge(
         deleted_at: None,
         ..existing
     };
+    if let Some(existing) = live {
+        // A key is no way around what the caller may not update.
+        access.require_also(Action::Update, &existing)?;
+        access.require_also(Action::Update, &changed)?;
+    }
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, answer(&changed, AddOutcome::Updated)))
 }
@@ -192,10 +195,7 @@ fn require_live<'a>(
     id: MemoryId,
 ) -> Result<(Access<'a>, Memory), Refusal> {
     let mut access = Access::begin(view.directory(), context, action, Resource::Memory)?;
-    let memory = access.require_memory(view, id)?;
-    if !memory.is_live(context.now) {
-        return Err(access.not_found(id));
-    }
+    let memory = access.require_live_memory(view, id)?;
     Ok((access, memory))
 }
 

@@ -89,18 +89,20 @@ pub fn apply(
             .hint("manushyactl policy validate FILE shows everything that is wrong");
         return Err(Refusal::allowed(&access.audit, error));
     }
-    if directory.policies(tenant).count() + specs.len() > limits::POLICIES_MAX {
-        let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
-        let error =
-            WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
-        return Err(Refusal::allowed(&access.audit, error));
-    }
     let mut applied = Vec::new();
     for (id, spec) in command.items {
         match revise(directory, context, id, spec) {
             Ok(change) => applied.push(change),
             Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
         }
+    }
+    let created = applied.iter().filter(|(outcome, _)| *outcome == "created");
+    let created = created.count();
+    if created > 0 && directory.policies(tenant).count() + created > limits::POLICIES_MAX {
+        let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
+        let error =
+            WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
+        return Err(Refusal::allowed(&access.audit, error));
     }
     let writes: Vec<Write> = applied
         .iter()
@@ -165,11 +167,15 @@ fn refuse_lockout(
     after.apply_all(writes);
     let identity = &context.actor.identity;
     let asking = Asking::of(&after, context);
+    // The role is the one of this state, as the deciding takes it.
+    let role = directory
+        .identity(identity.tenant, identity.id)
+        .map_or(&identity.role, |current| &current.role);
     let can_go_on = asking.is_some_and(|asking| {
         let facts = asking.to(Action::Manage, Resource::Policy);
         after
             .policy_set(identity.tenant)
-            .decide(&identity.role, &facts)
+            .decide(role, &facts)
             .allowed
     });
     if can_go_on {

@@ -12,6 +12,7 @@ use super::access::Access;
 use super::identity::{erasing_writes, not_erasable};
 use super::refusal::Refusal;
 use crate::command::{ApplyPurge, Context, PlanPurge};
+use crate::directory::Directory;
 use crate::model::{Action, Identity, PlanState, PurgePlan, PurgeScope, Resource};
 use crate::plan::{Plan, Write};
 use crate::view::{View, ViewError};
@@ -290,15 +291,7 @@ pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<P
     };
     let directory = view.directory();
     let mut writes = erasing(tenant, &memories);
-    let long_ago = context.now.plus_millis(-7 * 86_400_000);
-    let ended = directory
-        .tokens(tenant)
-        .filter(|token| token.expires_at < long_ago);
-    writes.extend(ended.map(|token| Write::DropToken(tenant, token.id)));
-    let lapsed = directory
-        .plans(tenant)
-        .filter(|plan| plan.state == PlanState::Planned && plan.expires_at < long_ago);
-    writes.extend(lapsed.map(|plan| Write::DropPlan(tenant, plan.id)));
+    writes.extend(ended(directory, context));
     let purged = Purged {
         memories: memories.len() as u64,
         ..Purged::default()
@@ -307,13 +300,27 @@ pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<P
     Ok(access.plan(writes, count, purged))
 }
 
+/// Drops the tokens and plans of the context's tenant that ended more than a week ago.
+fn ended(directory: &Directory, context: &Context) -> impl Iterator<Item = Write> {
+    let tenant = context.actor.identity.tenant;
+    let long_ago = context.now.plus_millis(-7 * 86_400_000);
+    let tokens = directory
+        .tokens(tenant)
+        .filter(move |token| token.expires_at < long_ago)
+        .map(move |token| Write::DropToken(tenant, token.id));
+    let lapsed = move |plan: &&Arc<PurgePlan>| {
+        plan.state == PlanState::Planned && plan.expires_at < long_ago
+    };
+    let plans = directory.plans(tenant).filter(lapsed);
+    tokens.chain(plans.map(move |plan| Write::DropPlan(tenant, plan.id)))
+}
+
 /// Whether the sweeper has anything to do, so that an idle daemon writes no entries.
 ///
 /// # Errors
 ///
 /// [`ViewError`] if the store cannot be read.
 pub fn is_due(view: &impl View, context: &Context) -> Result<bool, ViewError> {
-    Ok(!view
-        .due(context.actor.identity.tenant, context.now, 1)?
-        .is_empty())
+    let memories = view.due(context.actor.identity.tenant, context.now, 1)?;
+    Ok(!memories.is_empty() || ended(view.directory(), context).next().is_some())
 }

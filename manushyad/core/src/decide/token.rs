@@ -113,7 +113,13 @@ pub fn revoke(
             let Some((token, identity)) = found else {
                 return Err(access.missing("token", &id.to_string(), "manushyactl token list"));
             };
-            access.require_on(identity)?;
+            if let Err(refusal) = access.require_on(identity) {
+                // Whether a token exists is for those to know who may revoke it.
+                if identity.id == context.actor.identity.id {
+                    return Err(refusal);
+                }
+                return Err(access.missing("token", &id.to_string(), "manushyactl token list"));
+            }
             access.audit.resource_id = Some(id.to_bytes());
             if token.revoked_at.is_some() {
                 return Ok(access.plan(Vec::new(), 0, 0));

@@ -1,0 +1,11 @@
+//! The deciding against a second, naive implementation of the store.
+
+mod command;
+mod credentials;
+mod directory;
+mod make;
+mod matrix;
+mod memories;
+mod policies;
+mod purges;
+mod world;
