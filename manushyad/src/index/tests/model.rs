@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use manushya_core::model::Memory;
-use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::fuse::{Mode, Weights};
 use manushya_core::recall::tokens;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
@@ -160,7 +160,10 @@ impl Model {
             _ => 0.0,
         };
         let (lexical, semantic) = match ask.mode {
-            Mode::Hybrid => (0.5, 0.5),
+            Mode::Hybrid => {
+                let weights = Weights::default();
+                (f64::from(weights.lexical), f64::from(weights.semantic))
+            }
             Mode::Lexical => (1.0, 0.0),
             Mode::Semantic => (0.0, 1.0),
         };
