@@ -53,7 +53,7 @@ pub enum Reply {
     Identity(Arc<Identity>),
     Revoked(u64),
     Added(Added),
-    Memory(Memory),
+    Memory(Box<Memory>),
     MemoryGone(MemoryId),
     Policies(Vec<Applied>),
     Policy(Arc<Policy>),
@@ -146,15 +146,13 @@ impl Command {
             Self::AddMemory(it) => {
                 memory::add(view, context, it).map(|plan| done(plan, Reply::Added))
             }
-            Self::UpdateMemory(it) => {
-                memory::update(view, context, it).map(|plan| done(plan, Reply::Memory))
-            }
+            Self::UpdateMemory(it) => memory::update(view, context, it)
+                .map(|plan| done(plan, |it| Reply::Memory(Box::new(it)))),
             Self::DeleteMemory(it) => {
                 memory::delete(view, context, it).map(|plan| done(plan, Reply::MemoryGone))
             }
-            Self::RestoreMemory(it) => {
-                memory::restore(view, context, it).map(|plan| done(plan, Reply::Memory))
-            }
+            Self::RestoreMemory(it) => memory::restore(view, context, it)
+                .map(|plan| done(plan, |it| Reply::Memory(Box::new(it)))),
             Self::ReadMemory(id) => {
                 // As the daemon reads: asked about the memory first, then whether it can be seen.
                 let resource = Resource::Memory;

@@ -113,7 +113,7 @@ fn write(model: &Model, like: &Model, step: Step) -> Option<Write> {
             (new.id, new.tenant) = (id, tenant);
             new.name = PolicyName::new(name).ok()?;
             new.role = Some(Role::new(name).ok()?);
-            new.is_active = step.id % 2 == 0;
+            new.is_active = step.id.is_multiple_of(2);
             let taken = |it: &&Arc<Policy>| it.tenant == tenant && it.name == new.name;
             let taken = model.policies.values().find(taken);
             (taken.is_none_or(|it| it.id == id)).then(|| Write::PutPolicy(Arc::new(new)))

@@ -3,9 +3,11 @@
 mod command;
 mod credentials;
 mod directory;
+mod invariant;
 mod make;
 mod matrix;
 mod memories;
 mod policies;
 mod purges;
+mod sequence;
 mod world;
