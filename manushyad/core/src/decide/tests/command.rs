@@ -10,9 +10,9 @@ use crate::command::{
     AddMemory, ApplyPolicies, ApplyPurge, ChangePolicy, Context, CreateIdentity, CreateTenant,
     DeleteMemory, IssueToken, PlanPurge, RevokeToken, UpdateIdentity, UpdateMemory,
 };
+use crate::decide::identity::Credentials;
 use crate::decide::memory::Added;
 use crate::decide::policy::Applied;
-use crate::decide::token::Credentials;
 use crate::decide::{Access, Refusal, identity, memory, policy, purge, tenant, token};
 use crate::model::TenantName;
 use crate::model::{Action, AuditDraft, Identity, Memory, Policy, PurgePlan, Resource, Tenant};
