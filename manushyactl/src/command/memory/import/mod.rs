@@ -208,6 +208,15 @@ impl Import<'_> {
                 "the daemon answered for another batch",
             ));
         }
+        // A fault of the daemon says nothing about a line: the batch is not done, and the next run
+        // starts with it. What of it was taken is not taken twice if it has keys.
+        let fault = answer.results.iter().find_map(|result| match result {
+            ItemResult::Err(error) if !is_about_the_line(error.code) => Some(error.clone()),
+            ItemResult::Err(_) | ItemResult::Ok(_) => None,
+        });
+        if let Some(error) = fault {
+            return Err(error.into());
+        }
         let mut rejects = batch.rejects;
         for ((line, input, _), result) in batch.items.into_iter().zip(answer.results) {
             match result {
@@ -293,5 +302,46 @@ fn reason(error: &WireError) -> String {
     match &error.reason {
         Some(reason) => format!("{}: {}: {reason}", error.code, error.message),
         None => format!("{}: {}", error.code, error.message),
+    }
+}
+/// Whether an error comes of what a line says, so that sending the line again would not help.
+fn is_about_the_line(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::InvalidArgument
+        | ErrorCode::Denied
+        | ErrorCode::NotFound
+        | ErrorCode::Conflict
+        | ErrorCode::Partial => true,
+        ErrorCode::Unauthenticated
+        | ErrorCode::ResourceExhausted
+        | ErrorCode::AuditUnavailable
+        | ErrorCode::VaultLocked
+        | ErrorCode::Integrity
+        | ErrorCode::DeadlineExceeded
+        | ErrorCode::Unreachable
+        | ErrorCode::VersionMismatch
+        | ErrorCode::Interrupted
+        | ErrorCode::Internal
+        | ErrorCode::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_line_says_can_reject_it() {
+        let retried = ErrorCode::ALL
+            .iter()
+            .filter(|code| !is_about_the_line(**code));
+        // Whatever is a fault of the daemon or the connection ends in a failure or an exit of its own.
+        for code in retried {
+            assert!(
+                ![2, 3, 5, 6, 7].contains(&code.exit()),
+                "{code} rejects a line"
+            );
+        }
+        assert!(!is_about_the_line(ErrorCode::ResourceExhausted));
     }
 }
