@@ -1,6 +1,6 @@
 //! What both ends of the Manushya socket must agree on.
 //!
-//! The vocabulary ([`id`], [`unit`], [`limits`], [`secret`]), the errors ([`error`], [`exit`]) and
+//! The vocabulary ([`id`], [`mod@unit`], [`limits`], [`secret`]), the errors ([`error`], [`exit`]) and
 //! the messages ([`v1`]) do no I/O and pull in no runtime. The feature `rpc` adds the tarpc service
 //! trait and its frame codec, the feature `client` a connected, typed client.
 //!

@@ -130,7 +130,7 @@ pub trait VectorIndex {
         self.len() == 0
     }
 
-    /// The `count` nearest to `query`, nearest first; at most [`NEAREST_MAX`].
+    /// The `count` nearest to `query`, nearest first; at most 1,000.
     ///
     /// # Errors
     ///
