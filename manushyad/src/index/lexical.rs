@@ -1,6 +1,7 @@
 //! BM25 over the postings, with the statistics of what the caller may see.
 
 use manushya_core::recall::bm25::{Collection, Params, Scorer, idf};
+use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens::Terms;
 
 use super::decide::Permitted;
@@ -17,7 +18,7 @@ struct QueryTerm {
     term: u32,
     /// Its place in the question's terms.
     place: usize,
-    /// Its inverse document frequency, as often as the question has it.
+    /// Its inverse document frequency, as often as the question has it and as much as it tells.
     weight: f32,
 }
 
@@ -100,7 +101,7 @@ impl<'a> Question<'a> {
         let mut found = Vec::new();
         for (place, term) in terms.counts.iter().enumerate() {
             if let Some(number) = state.postings.find(term_key(&term.term)) {
-                found.push((number, place, term.count as f32));
+                found.push((number, place, term.count as f32 * telling(&term.term)));
             }
         }
         let numbers: Vec<u32> = found.iter().map(|&(term, ..)| term).collect();

@@ -4,4 +4,5 @@
 
 pub mod bm25;
 pub mod fuse;
+pub mod telling;
 pub mod tokens;

@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use manushya_core::model::Memory;
-use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::fuse::{Mode, Weights};
+use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
@@ -151,7 +152,8 @@ impl Model {
             let part = |(term, idf): (&tokens::TermCount, &f64)| {
                 let count = counts.get(&term.term).copied().unwrap_or(0.0);
                 let norm = 1.2 * (0.25 + 0.75 * words / average);
-                f64::from(term.count) * idf * count * 2.2 / (count + norm)
+                f64::from(term.count) * f64::from(telling(&term.term)) * idf * count * 2.2
+                    / (count + norm)
             };
             query.iter().zip(&idfs).map(part).sum()
         };
@@ -159,11 +161,8 @@ impl Model {
             (Some(vector), Some(query)) => cosine(vector, query).max(0.0),
             _ => 0.0,
         };
-        let (lexical, semantic) = match ask.mode {
-            Mode::Hybrid => (0.5, 0.5),
-            Mode::Lexical => (1.0, 0.0),
-            Mode::Semantic => (0.0, 1.0),
-        };
+        let weights = Weights::default().within(ask.mode);
+        let (lexical, semantic) = (f64::from(weights.lexical), f64::from(weights.semantic));
         let raw = |memory: &&Memory| (memory.id, bm25(memory), near(memory));
         let raws: Vec<_> = self.candidates(ask).iter().map(raw).collect();
         let best = |part: fn(&(MemoryId, f64, f64)) -> f64| {
