@@ -176,6 +176,30 @@ impl<'a> Question<'a> {
         self.parts(slot).iter().map(|&(_, part)| part).sum()
     }
 
+    /// How many terms of it some memory the caller may see has.
+    pub fn len(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// How many words the memory in `slot` has.
+    pub fn words(&self, slot: u32) -> f32 {
+        f32::from(self.state.words[slot as usize])
+    }
+
+    /// Counts its terms in the memory in `slot`, the most telling first.
+    pub fn count(&self, slot: u32, counts: &mut [f32]) {
+        self.matches(slot, |at, _, count| counts[at] = count);
+    }
+
+    /// The score of a text that has the terms so often, of so many words.
+    pub fn weigh(&self, counts: &[f32], words: f32) -> f32 {
+        let terms = self.terms.iter().zip(counts);
+        let standing = terms.filter(|&(_, &count)| count > 0.0);
+        standing
+            .map(|(term, &count)| term.weight * self.scorer.weight(count, words))
+            .sum()
+    }
+
     /// What each term of the question adds, with its place there, the most telling first.
     pub fn parts(&self, slot: u32) -> Vec<(usize, f32)> {
         let words = f32::from(self.state.words[slot as usize]);
