@@ -1,4 +1,4 @@
-//! The harness of the end-to-end tests and of the load driver.
+//! The harness of the end-to-end tests and of the drivers of load and of evaluation.
 //!
 //! A [`Daemon`] is a real process with a [`Home`] of its own; a [`Caller`] runs the real command
 //! line against it. Everything here panics with what it saw when something is not as it must be:
@@ -7,6 +7,8 @@
 pub mod caller;
 pub mod daemon;
 pub mod home;
+pub mod measure;
+pub mod own;
 pub mod random;
 pub mod scan;
 pub mod text;

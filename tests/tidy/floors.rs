@@ -72,9 +72,10 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tests",
         &[
-            &["caller", "random", "scan", "wire"],
+            &["caller", "measure", "random", "scan", "wire"],
             &["home", "text"],
             &["daemon"],
+            &["own"],
             &["lib"],
             &["bin"],
         ],

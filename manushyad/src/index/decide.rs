@@ -63,6 +63,15 @@ impl Permitted {
         }
     }
 
+    /// Whether `slot` is one of them.
+    #[inline]
+    pub fn contains(&self, state: &State, slot: u32) -> bool {
+        match &self.slots {
+            Some(slots) => slots.contains(slot),
+            None => state.live_mask.contains(slot),
+        }
+    }
+
     /// The slots as bits.
     pub fn mask<'a>(&'a self, state: &'a State) -> &'a Mask {
         match &self.slots {

@@ -1,6 +1,7 @@
 //! BM25 over the postings, with the statistics of what the caller may see.
 
 use manushya_core::recall::bm25::{Collection, Params, Scorer, idf};
+use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens::Terms;
 
 use super::decide::Permitted;
@@ -17,7 +18,7 @@ struct QueryTerm {
     term: u32,
     /// Its place in the question's terms.
     place: usize,
-    /// Its inverse document frequency, as often as the question has it.
+    /// Its inverse document frequency, as often as the question has it and as much as it tells.
     weight: f32,
 }
 
@@ -100,7 +101,7 @@ impl<'a> Question<'a> {
         let mut found = Vec::new();
         for (place, term) in terms.counts.iter().enumerate() {
             if let Some(number) = state.postings.find(term_key(&term.term)) {
-                found.push((number, place, term.count as f32));
+                found.push((number, place, term.count as f32 * telling(&term.term)));
             }
         }
         let numbers: Vec<u32> = found.iter().map(|&(term, ..)| term).collect();
@@ -173,6 +174,30 @@ impl<'a> Question<'a> {
             return parts.iter().sum();
         }
         self.parts(slot).iter().map(|&(_, part)| part).sum()
+    }
+
+    /// How many terms of it some memory the caller may see has.
+    pub fn len(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// How many words the memory in `slot` has.
+    pub fn words(&self, slot: u32) -> f32 {
+        f32::from(self.state.words[slot as usize])
+    }
+
+    /// Counts its terms in the memory in `slot`, the most telling first.
+    pub fn count(&self, slot: u32, counts: &mut [f32]) {
+        self.matches(slot, |at, _, count| counts[at] = count);
+    }
+
+    /// The score of a text that has the terms so often, of so many words.
+    pub fn weigh(&self, counts: &[f32], words: f32) -> f32 {
+        let terms = self.terms.iter().zip(counts);
+        let standing = terms.filter(|&(_, &count)| count > 0.0);
+        standing
+            .map(|(term, &count)| term.weight * self.scorer.weight(count, words))
+            .sum()
     }
 
     /// What each term of the question adds, with its place there, the most telling first.

@@ -8,11 +8,13 @@
 
 mod attributes;
 mod decide;
+mod episodes;
 mod lexical;
 mod permit;
 mod postings;
 mod prepared;
 mod report;
+mod rescore;
 mod search;
 mod snapshot;
 mod state;

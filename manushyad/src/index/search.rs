@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use manushya_core::recall::episode::Turn;
 use manushya_core::recall::fuse::{Fused, Fusion, Mode, Raw, Weights};
 use manushya_core::recall::tokens::Terms;
 use manushya_protocol::id::MemoryId;
@@ -58,9 +59,9 @@ pub struct Hit {
 /// The parts of a score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
-    /// The raw scores.
-    pub raw: Raw,
-    /// The same as shares of the best of the answer, and their sum.
+    /// The raw scores, with what the neighbours in its session add.
+    pub turn: Turn,
+    /// The scores that count as shares of the best of the answer, and their sum.
     pub fused: Fused,
     /// How much each part counts.
     pub weights: Weights,
@@ -128,16 +129,29 @@ pub(super) fn candidates(
 
 /// One search under way.
 pub(super) struct Search<'a> {
-    state: &'a State,
+    pub(super) state: &'a State,
     options: &'a IndexOptions,
     scratch: &'a Scratch,
-    question: Question<'a>,
-    vector: Option<Unit>,
+    pub(super) question: Question<'a>,
+    pub(super) vector: Option<Unit>,
     mode: Mode,
     limit: usize,
     min_score: f32,
-    permitted: &'a Permitted,
-    candidates: Option<RoaringBitmap>,
+    pub(super) permitted: &'a Permitted,
+    pub(super) candidates: Option<RoaringBitmap>,
+}
+
+/// Up to how many candidates are all scored with their neighbours.
+const ALL_WITH_NEIGHBOURS: usize = 256;
+
+/// What a search found.
+struct Found {
+    fusion: Fusion,
+    /// The best, best first.
+    best: Vec<Scored>,
+    /// All slots that were scored, in order, and their scores.
+    slots: Vec<u32>,
+    turns: Vec<Turn>,
 }
 
 /// Answers `request`.
@@ -172,14 +186,14 @@ pub(super) fn search(
         permitted: &permitted,
         candidates,
     };
-    let (fusion, found) = search.run();
-    let hits = found.into_iter().map(|scored| Hit {
+    let found = search.run();
+    let hits = found.best.iter().map(|scored| Hit {
         id: scored.id,
         version: state.versions[scored.slot as usize],
         score: scored.score,
         parts: request
             .explain
-            .then(|| search.explain(&fusion, scored.slot, terms)),
+            .then(|| search.explain(&found, scored.slot, terms)),
     });
     Ok(SearchOutcome {
         hits: hits.collect(),
@@ -187,20 +201,30 @@ pub(super) fn search(
 }
 
 impl Search<'_> {
-    fn run(&self) -> (Fusion, Vec<Scored>) {
+    fn run(&self) -> Found {
         let count = match &self.candidates {
             Some(slots) => slots.len(),
             None => self.state.live.len(),
         };
         if count == 0 || (self.question.is_empty() && self.vector.is_none()) {
-            return (self.fusion(), Vec::new());
+            return self.fuse(Vec::new(), Vec::new());
         }
         match (&self.vector, &self.state.graph) {
-            (None, _) if !self.question.prefers_documents(count) => self.by_postings(),
+            (None, _) if self.reads_postings(count) => self.by_postings(),
             (Some(vector), Some(graph)) if count > self.options.scan_max => self
                 .by_graph(vector, graph)
                 .unwrap_or_else(|| self.one_by_one()),
             _ => self.one_by_one(),
+        }
+    }
+
+    /// Whether to look for `count` candidates in the postings. Where neighbours count, the two ways
+    /// look at different numbers of them, so that what others have must not decide between them.
+    fn reads_postings(&self, count: u64) -> bool {
+        if self.has_episodes() {
+            count > ALL_WITH_NEIGHBOURS as u64
+        } else {
+            !self.question.prefers_documents(count)
         }
     }
 
@@ -217,23 +241,37 @@ impl Search<'_> {
     }
 
     /// Words only: the best of all postings.
-    fn by_postings(&self) -> (Fusion, Vec<Scored>) {
-        let mask = self.mask();
-        let best = self.best_by_words(self.limit, &mask);
-        let raw = |scored: &Scored| Raw {
-            bm25: scored.score,
-            cosine: 0.0,
+    fn by_postings(&self) -> Found {
+        let count = if self.has_episodes() {
+            self.wanted()
+        } else {
+            self.limit
         };
-        let mut fusion = self.fusion();
-        best.iter().for_each(|scored| fusion.see(raw(scored)));
-        let fused = best.iter().map(|scored| Scored {
-            score: fusion.fuse(raw(scored)).score,
-            ..*scored
-        });
-        let found = fused
-            .filter(|scored| scored.score >= self.min_score)
-            .collect();
-        (fusion, found)
+        let slots = self.pool_of_words(count, &self.mask());
+        self.score_pool(&slots)
+    }
+
+    /// How many of the best by one kind of score are looked at more closely.
+    fn wanted(&self) -> usize {
+        (self.limit * 4).clamp(48, NEAREST_MAX.max(self.limit))
+    }
+
+    /// The best `count` candidates by words, and those that others are neighbours of that are the
+    /// best of all that the caller may see.
+    fn pool_of_words(&self, count: usize, mask: &Mask) -> Vec<u32> {
+        let mut best = self.best_by_words(count, mask);
+        let narrowed = self.candidates.as_ref();
+        if self.has_episodes() && narrowed.is_some_and(|few| few.len() < self.permitted.documents) {
+            best.extend(self.best_by_words(count, self.permitted.mask(self.state)));
+        }
+        best.iter().map(|scored| scored.slot).collect()
+    }
+
+    /// The best of `slots` and their neighbours.
+    fn score_pool(&self, slots: &[u32]) -> Found {
+        let slots = self.with_neighbours(slots);
+        let turns = self.turns(&slots);
+        self.fuse(slots, turns)
     }
 
     /// The best `count` candidates by BM25, best first.
@@ -256,7 +294,7 @@ impl Search<'_> {
     }
 
     /// Every candidate, exactly.
-    fn one_by_one(&self) -> (Fusion, Vec<Scored>) {
+    fn one_by_one(&self) -> Found {
         let slots: Vec<u32> = match &self.candidates {
             Some(slots) => slots.iter().collect(),
             None => self.state.live.iter().collect(),
@@ -281,14 +319,53 @@ impl Search<'_> {
                 raw.cosine = self.state.rows.cosine(vector, slot);
             }
         }
-        self.fuse(&slots, &raws)
+        self.with_turns(slots, &raws)
     }
 
-    fn fuse(&self, slots: &[u32], raws: &[Raw]) -> (Fusion, Vec<Scored>) {
+    /// The best of `slots`, of which the promising ones are scored with their neighbours.
+    fn with_turns(&self, slots: Vec<u32>, raws: &[Raw]) -> Found {
+        let mut turns: Vec<Turn> = raws.iter().copied().map(Turn::alone).collect();
+        if !self.has_episodes() {
+            return self.fuse(slots, turns);
+        }
+        if slots.len() <= ALL_WITH_NEIGHBOURS {
+            let turns = self.turns(&slots);
+            return self.fuse(slots, turns);
+        }
+        let (_, best) = self.best(self.wanted(), 0.0, &slots, &turns);
+        let best: Vec<u32> = best.iter().map(|scored| scored.slot).collect();
+        let promising = self.with_neighbours(&best);
+        for (slot, turn) in promising.iter().zip(self.turns(&promising)) {
+            if let Ok(at) = slots.binary_search(slot) {
+                turns[at] = turn;
+            }
+        }
+        self.fuse(slots, turns)
+    }
+
+    fn fuse(&self, slots: Vec<u32>, turns: Vec<Turn>) -> Found {
+        let (fusion, best) = self.best(self.limit, self.min_score, &slots, &turns);
+        Found {
+            fusion,
+            best,
+            slots,
+            turns,
+        }
+    }
+
+    /// The best `count` of `slots` that score at least `floor`.
+    fn best(
+        &self,
+        count: usize,
+        floor: f32,
+        slots: &[u32],
+        turns: &[Turn],
+    ) -> (Fusion, Vec<Scored>) {
         let mut fusion = self.fusion();
+        let raws: Vec<Raw> = turns.iter().map(Turn::whole).collect();
         raws.iter().for_each(|&raw| fusion.see(raw));
-        let mut top = Top::new(self.limit, self.min_score);
-        for (&slot, &raw) in slots.iter().zip(raws) {
+        let mut top = Top::new(count, floor);
+        for (&slot, &raw) in slots.iter().zip(&raws) {
             let score = fusion.fuse(raw).score;
             if score >= top.floor() {
                 let id = self.state.ids[slot as usize];
@@ -300,23 +377,12 @@ impl Search<'_> {
 
     /// The best by words and the nearest by vector, each more than are wanted, and of these the
     /// best by both. `None` if the graph cannot serve: too few of its neighbours are candidates.
-    fn by_graph(&self, vector: &Unit, graph: &GraphPart) -> Option<(Fusion, Vec<Scored>)> {
-        let wanted = (self.limit * 4).clamp(48, NEAREST_MAX.max(self.limit));
+    fn by_graph(&self, vector: &Unit, graph: &GraphPart) -> Option<Found> {
+        let wanted = self.wanted();
         let mask = self.mask();
         let mut slots = self.nearest(vector, graph, wanted, &mask)?;
-        slots.extend(
-            self.best_by_words(wanted, &mask)
-                .iter()
-                .map(|scored| scored.slot),
-        );
-        slots.sort_unstable();
-        slots.dedup();
-        let raw = |&slot: &u32| Raw {
-            bm25: self.question.score(slot),
-            cosine: self.state.rows.cosine(vector, slot),
-        };
-        let raws: Vec<Raw> = slots.iter().map(raw).collect();
-        Some(self.fuse(&slots, &raws))
+        slots.extend(self.pool_of_words(wanted, &mask));
+        Some(self.score_pool(&slots))
     }
 
     /// The nearest candidates: from the graph, and of the tail that it does not have yet.
@@ -365,20 +431,17 @@ impl Search<'_> {
         Some(slots)
     }
 
-    fn explain(&self, fusion: &Fusion, slot: u32, terms: &Terms) -> Parts {
-        let cosine = |vector| self.state.rows.cosine(vector, slot);
-        let raw = Raw {
-            bm25: self.question.score(slot),
-            cosine: self.vector.as_ref().map_or(0.0, cosine),
-        };
+    fn explain(&self, found: &Found, slot: u32, terms: &Terms) -> Parts {
+        let at = found.slots.binary_search(&slot).ok();
+        let turn = at.map_or_else(Turn::default, |at| found.turns[at]);
         let part = |&(place, score): &(usize, f32)| TermPart {
             term: terms.counts[place].term.clone(),
             score,
         };
         Parts {
-            raw,
-            fused: fusion.fuse(raw),
-            weights: fusion.weights(),
+            turn,
+            fused: found.fusion.fuse(turn.whole()),
+            weights: found.fusion.weights(),
             terms: self.question.parts(slot).iter().map(part).collect(),
         }
     }

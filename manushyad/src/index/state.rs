@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use manushya_core::recall::episode::Around;
 use manushya_protocol::id::{IdentityId, MemoryId};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
 use super::attributes::Attributes;
 use super::decide::Partition;
+use super::episodes::{Episodes, Place};
 use super::permit::Facts;
 use super::postings::Postings;
 use super::prepared::Prepared;
@@ -126,6 +128,7 @@ pub(super) struct State {
     /// Words of all live memories.
     pub words_live: u64,
     pub attributes: Attributes,
+    pub episodes: Episodes,
     pub postings: Postings,
     pub rows: Exact,
     /// Slots with a vector that the graph does not have.
@@ -151,6 +154,7 @@ impl State {
             live_mask: Mask::default(),
             words_live: 0,
             attributes: Attributes::default(),
+            episodes: Episodes::default(),
             postings: Postings::default(),
             rows: Exact::new(dims),
             tail: RoaringBitmap::new(),
@@ -190,6 +194,9 @@ impl State {
         self.live_mask.insert(slot);
         self.words_live += u64::from(prepared.words);
         self.attributes.push(slot, prepared);
+        let place = place(&self.attributes, &self.ids);
+        let session = prepared.session.as_ref();
+        self.episodes.push(slot, prepared.owner, session, place);
         self.postings.push(slot, &prepared.terms, prepared.words);
         if let Some(at) = prepared.expires_at {
             self.expiring.insert((at, slot));
@@ -219,6 +226,8 @@ impl State {
         self.live.remove(slot);
         self.live_mask.remove(slot);
         self.words_live -= u64::from(words);
+        self.episodes
+            .remove(slot, place(&self.attributes, &self.ids));
         self.attributes.remove(slot, words);
         self.postings.remove(slot);
         if let Some(at) = self.expires_at[slot as usize] {
@@ -250,6 +259,12 @@ impl State {
             self.tail -= &part.members;
         }
         self.graph = part;
+    }
+
+    /// The nearest on both sides of a live `slot` in its session, of those that are `visible`.
+    pub fn around(&self, slot: u32, visible: impl Fn(u32) -> bool) -> Around<u32> {
+        let place = place(&self.attributes, &self.ids);
+        self.episodes.around(slot, place, visible)
     }
 
     /// The live slots that have expired at `now`.
@@ -327,4 +342,9 @@ impl State {
         let row = self.rows.row(slot).filter(|_| present)?;
         Some(Unit::of_row(row))
     }
+}
+
+/// Where each slot stands in its session.
+fn place(attributes: &Attributes, ids: &[MemoryId]) -> impl Fn(u32) -> Place {
+    |slot| (attributes.created_at[slot as usize], ids[slot as usize])
 }

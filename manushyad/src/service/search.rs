@@ -208,12 +208,14 @@ fn show(
 
 fn explain(parts: Parts) -> ScoreParts {
     ScoreParts {
-        bm25: parts.raw.bm25,
+        bm25: parts.turn.own.bm25,
         lexical: parts.fused.lexical,
-        cosine: parts.raw.cosine,
+        cosine: parts.turn.own.cosine,
         semantic: parts.fused.semantic,
         lexical_weight: parts.weights.lexical,
         semantic_weight: parts.weights.semantic,
+        windows: parts.turn.windows.to_vec(),
+        lent: parts.turn.lent,
         terms: parts
             .terms
             .into_iter()

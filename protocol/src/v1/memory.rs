@@ -238,11 +238,11 @@ pub struct SearchHit {
 pub struct ScoreParts {
     /// Raw BM25 over the memories the caller may see.
     pub bm25: f32,
-    /// BM25 divided by the best of this answer.
+    /// BM25 with its windows, divided by the best of this answer.
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,
-    /// Cosine divided by the best of this answer; 0 where negative.
+    /// Cosine with what is lent to it, divided by the best of this answer; 0 where negative.
     pub semantic: f32,
     /// Weight of the lexical part.
     pub lexical_weight: f32,
@@ -250,6 +250,12 @@ pub struct ScoreParts {
     pub semantic_weight: f32,
     /// The query's words that the memory has, stemmed, with what each added to BM25.
     pub terms: Vec<TermScore>,
+    /// Raw BM25 of the windows of 1 and of 2 turns on each side in its session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<f32>,
+    /// What its neighbours in its session lend to the cosine.
+    #[serde(default)]
+    pub lent: f32,
 }
 
 /// What one word added to BM25.

@@ -3,5 +3,7 @@
 //! Nothing here knows where a term or a vector lies; the daemon's index draws on it.
 
 pub mod bm25;
+pub mod episode;
 pub mod fuse;
+pub mod telling;
 pub mod tokens;

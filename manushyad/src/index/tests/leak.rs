@@ -1,5 +1,6 @@
 //! Nothing of an answer tells of memories that the caller may not see.
 
+use manushya_core::model::{Kind, Session};
 use manushya_core::recall::fuse::Mode;
 use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
@@ -25,15 +26,26 @@ fn random_memory(number: u64, owner: u8, random: &mut Random) -> Memory {
 
 /// The ids and the bits of the scores of what owner 1 finds.
 fn answer(index: &TenantIndex, mode: Mode, reads: Facts) -> Vec<(MemoryId, u32)> {
-    let mut mine = |facts: &super::super::SlotFacts<'_>| facts.owner == Some(owner_id(1));
+    found(index, mode, reads, 1000, |facts| {
+        facts.owner == Some(owner_id(1))
+    })
+}
+
+fn found(
+    index: &TenantIndex,
+    mode: Mode,
+    reads: Facts,
+    limit: usize,
+    mut may: impl FnMut(&super::super::SlotFacts<'_>) -> bool,
+) -> Vec<(MemoryId, u32)> {
     let vector = Random(7).vector(DIMS);
     let (terms, filter) = (tokens::terms(QUERY), AttributeFilter::default());
     let request = SearchRequest {
         mode,
-        limit: 1000,
+        limit,
         permit: Permit::PerFacts(Rule {
             reads,
-            decide: &mut mine,
+            decide: &mut may,
         }),
         ..request(&terms, Some(&vector), &filter)
     };
@@ -74,6 +86,78 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Forbidden turns stand between the others of the same owner's sessions.
+    #[test]
+    fn forbidden_turns_of_an_episode_leave_no_trace(
+        seed in any::<u64>(), count in 1_u64..900, sessions in 1_u64..40, limit in 1_usize..60,
+    ) {
+        let mut random = Random(seed);
+        let secret = Kind::new("secret").unwrap();
+        let alone = TenantIndex::new(DIMS, IndexOptions::default());
+        let among = TenantIndex::new(DIMS, IndexOptions::default());
+        for number in 0..count {
+            let mut memory = random_memory(number, 1, &mut random);
+            memory.created_at = UnixMillis(random.below(50) as i64);
+            let session = random.below(sessions + 1);
+            memory.content.session = (session > 0)
+                .then(|| Session::new(format!("s{session}")).unwrap());
+            if random.below(2) == 0 {
+                memory.content.kind = secret.clone();
+            } else {
+                put(&alone, &memory);
+            }
+            put(&among, &memory);
+        }
+        let may = |facts: &super::super::SlotFacts<'_>| facts.kind != Some("secret");
+        for mode in [Mode::Hybrid, Mode::Lexical, Mode::Semantic] {
+            for reads in [Facts::KIND, Facts::KIND | Facts::ID] {
+                prop_assert_eq!(
+                    found(&alone, mode, reads, limit, may),
+                    found(&among, mode, reads, limit, may)
+                );
+            }
+        }
+    }
+}
+
+/// Three turns of which only the one in the middle has the word.
+fn told(index: &TenantIndex, owners: [u8; 3], sessions: [&str; 3]) -> Vec<MemoryId> {
+    for number in 0..3_u8 {
+        let text = if number == 1 { "agent" } else { "other" };
+        let mut memory = memory(number.into(), text);
+        memory.owner = owner_id(owners[usize::from(number)]);
+        memory.content.session = Some(Session::new(sessions[usize::from(number)]).unwrap());
+        put(index, &memory);
+    }
+    let (terms, filter) = (tokens::terms("agent"), AttributeFilter::default());
+    let hits = index.search(request(&terms, None, &filter)).unwrap().hits;
+    hits.iter().map(|hit| hit.id).collect()
+}
+
+#[test]
+fn neighbours_count_within_one_session_of_one_owner_only() {
+    let index = || TenantIndex::new(DIMS, IndexOptions::default());
+    let all = [1, 0, 2].map(memory_id);
+    assert_eq!(told(&index(), [1; 3], ["s"; 3]), all);
+    assert_eq!(told(&index(), [1; 3], ["s", "s", "t"]), all[..2]);
+    assert_eq!(told(&index(), [1, 2, 3], ["s"; 3]), all[..1]);
+}
+
+#[test]
+fn removed_turn_lends_nothing_and_leaves_no_gap() {
+    let index = TenantIndex::new(DIMS, IndexOptions::default());
+    told(&index, [1; 3], ["s"; 3]);
+    assert!(index.remove(memory_id(1)));
+    let (terms, filter) = (tokens::terms("agent"), AttributeFilter::default());
+    assert_eq!(
+        index.search(request(&terms, None, &filter)).unwrap().hits,
+        []
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use manushya_core::model::Memory;
 use manushya_core::recall::fuse::{Mode, Weights};
+use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
@@ -133,42 +134,40 @@ impl Model {
 
     /// Every result with its score, best first.
     pub fn search(&self, ask: &Ask<'_>) -> Vec<(MemoryId, f64)> {
-        let permitted: Vec<_> = self.permitted(ask).into_iter().map(counts).collect();
-        let documents = permitted.len() as f64;
-        let average = permitted.iter().map(|(_, words)| words).sum::<f64>() / documents.max(1.0);
-        let average = average.max(1.0);
-        let query = tokens::terms(ask.query).counts;
-        let idf = |term: &tokens::TermCount| {
-            let holding = permitted
-                .iter()
-                .filter(|(all, _)| all.contains_key(&term.term));
-            let holding = holding.count() as f64;
-            (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln()
-        };
-        let idfs: Vec<f64> = query.iter().map(idf).collect();
-        let bm25 = |memory: &Memory| -> f64 {
-            let (counts, words) = counts(memory);
-            let part = |(term, idf): (&tokens::TermCount, &f64)| {
-                let count = counts.get(&term.term).copied().unwrap_or(0.0);
-                let norm = 1.2 * (0.25 + 0.75 * words / average);
-                f64::from(term.count) * idf * count * 2.2 / (count + norm)
-            };
-            query.iter().zip(&idfs).map(part).sum()
-        };
+        let permitted = self.permitted(ask);
+        let candidates = self.candidates(ask);
+        let is_candidate = |one: &Memory| candidates.iter().any(|other| other.id == one.id);
+        let words = Words::new(&permitted, ask.query);
         let near = |memory: &Memory| match (&memory.vector, ask.vector) {
-            (Some(vector), Some(query)) => cosine(vector, query).max(0.0),
+            (Some(vector), Some(query)) if is_candidate(memory) => cosine(vector, query).max(0.0),
             _ => 0.0,
         };
-        let (lexical, semantic) = match ask.mode {
-            Mode::Hybrid => {
-                let weights = Weights::default();
-                (f64::from(weights.lexical), f64::from(weights.semantic))
-            }
-            Mode::Lexical => (1.0, 0.0),
-            Mode::Semantic => (0.0, 1.0),
+        let raw = |memory: &&Memory| {
+            let (episode, at) = episode(&permitted, memory);
+            let window = |reach: usize| {
+                let (from, to) = (
+                    at.saturating_sub(reach),
+                    (at + reach + 1).min(episode.len()),
+                );
+                words.bm25(&episode[from..to])
+            };
+            let beside = |distance: usize| {
+                let before = at.checked_sub(distance).map(|at| episode[at]);
+                let sides = before
+                    .into_iter()
+                    .chain(episode.get(at + distance).copied());
+                sides.map(near).fold(0.0, f64::max)
+            };
+            let bm25 = 0.5 * window(0) + 0.3 * window(1) + 0.2 * window(2);
+            (
+                memory.id,
+                bm25,
+                near(memory) + 0.4 * beside(1) + 0.2 * beside(2),
+            )
         };
-        let raw = |memory: &&Memory| (memory.id, bm25(memory), near(memory));
-        let raws: Vec<_> = self.candidates(ask).iter().map(raw).collect();
+        let raws: Vec<_> = candidates.iter().map(raw).collect();
+        let weights = Weights::default().within(ask.mode);
+        let (lexical, semantic) = (f64::from(weights.lexical), f64::from(weights.semantic));
         let best = |part: fn(&(MemoryId, f64, f64)) -> f64| {
             raws.iter().map(part).fold(0.0, f64::max).max(1e-30)
         };
@@ -182,5 +181,59 @@ impl Model {
         let mut results: Vec<_> = raws.iter().map(fused).filter(|&(_, s)| s > 1e-9).collect();
         results.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         results
+    }
+}
+
+/// The permitted memories of the session of `memory` in order, and its place there.
+fn episode<'a>(permitted: &[&'a Memory], memory: &'a Memory) -> (Vec<&'a Memory>, usize) {
+    if memory.content.session.is_none() {
+        return (vec![memory], 0);
+    }
+    let same = |other: &&&Memory| {
+        other.owner == memory.owner && other.content.session == memory.content.session
+    };
+    let mut episode: Vec<&Memory> = permitted.iter().filter(same).copied().collect();
+    episode.sort_by_key(|memory| (memory.created_at, memory.id));
+    let at = episode.iter().position(|other| other.id == memory.id);
+    (episode, at.unwrap())
+}
+
+/// The words of a question over what is permitted.
+struct Words {
+    query: Vec<(tokens::TermCount, f64)>,
+    average: f64,
+}
+
+impl Words {
+    fn new(permitted: &[&Memory], query: &str) -> Self {
+        let permitted: Vec<_> = permitted.iter().copied().map(counts).collect();
+        let documents = permitted.len() as f64;
+        let average = permitted.iter().map(|(_, words)| words).sum::<f64>() / documents.max(1.0);
+        let idf = |term: tokens::TermCount| {
+            let holding = permitted
+                .iter()
+                .filter(|(all, _)| all.contains_key(&term.term));
+            let holding = holding.count() as f64;
+            let idf = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln();
+            (term, idf)
+        };
+        Self {
+            query: tokens::terms(query).counts.into_iter().map(idf).collect(),
+            average: average.max(1.0),
+        }
+    }
+
+    /// BM25 of these memories as one of their mean length.
+    fn bm25(&self, memories: &[&Memory]) -> f64 {
+        let all: Vec<_> = memories.iter().copied().map(counts).collect();
+        let words = all.iter().map(|(_, words)| words).sum::<f64>() / all.len() as f64;
+        let part = |(term, idf): &(tokens::TermCount, f64)| {
+            let counts = all.iter().filter_map(|(counts, _)| counts.get(&term.term));
+            let count: f64 = counts.sum();
+            let norm = 1.2 * (0.25 + 0.75 * words / self.average);
+            let asked = f64::from(term.count) * f64::from(telling(&term.term));
+            asked * idf * count * 2.2 / (count + norm)
+        };
+        self.query.iter().map(part).sum()
     }
 }

@@ -293,7 +293,7 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
         let parts = hit.parts.as_ref().unwrap();
         assert!((parts.fused.score - hit.score).abs() < 1e-5);
         let sum: f32 = parts.terms.iter().map(|term| term.score).sum();
-        assert!((sum - parts.raw.bm25).abs() < 1e-4);
+        assert!((sum - parts.turn.own.bm25).abs() < 1e-4);
     }
     check_lists(index, model, question, &ask);
 }

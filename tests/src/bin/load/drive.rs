@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 use manushya_protocol::client::Client;
 use manushya_protocol::error::WireError;
-
-use crate::report::Measured;
+use manushya_tests::measure::Measured;
 
 /// How much is driven and how.
 #[derive(Clone, Copy, Debug)]

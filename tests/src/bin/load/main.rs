@@ -14,10 +14,7 @@ mod report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use manushya_tests::Programs;
-
-/// The hidden first argument that makes this process the daemon.
-const DAEMON: &str = "__daemon";
+use manushya_tests::own;
 
 const USAGE: &str = "\
 usage: load add|search|mixed [--memories N] [--clients C] [--in-flight K] [--filter-owner]
@@ -121,38 +118,21 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
 }
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).peekable();
-    if arguments.peek().map(String::as_str) == Some(DAEMON) {
+    if own::is_daemon() {
         return manushyad::run(manushyad::RunOptions::default());
     }
-    let options = match parse(arguments) {
+    let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(error) => {
             eprintln!("error: {error}\n{USAGE}");
             return ExitCode::from(manushya_protocol::exit::USAGE);
         }
     };
-    let own = match std::env::current_exe() {
-        Ok(own) => own,
-        Err(error) => {
-            eprintln!("error: this program does not know where it is: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let programs = Programs {
-        ctl: options.ctl.clone().unwrap_or_default(),
-        daemon: (own, vec![DAEMON.to_owned()]),
-    };
-    match phases::run(&options, &programs) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(reason) = &error.reason {
-                eprintln!("  why: {reason}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    let programs = own::programs(options.ctl.clone().unwrap_or_default());
+    own::exit(match programs {
+        Ok(programs) => phases::run(&options, &programs),
+        Err(error) => Err(own::failed("this program does not know where it is", error)),
+    })
 }
 
 #[cfg(test)]

@@ -7,31 +7,25 @@ use std::time::{Duration, Instant};
 use data_encoding::BASE64;
 use manushya_core::audit::{Verifier, split_frames};
 use manushya_protocol::client::Client;
-use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::error::WireError;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::AuditRead;
 use manushya_protocol::v1::identity::IdentityCreate;
-use manushya_protocol::v1::memory::{
-    ItemResult, MemoryAdd, MemoryAddMany, MemoryFilter, MemorySearch, OnConflict,
-};
+use manushya_protocol::v1::memory::{MemoryAdd, MemoryFilter, MemorySearch, OnConflict};
+use manushya_tests::measure::Measured;
+use manushya_tests::own::{BATCH, add_batch, failed, settle};
 use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
 use manushya_tests::{Daemon, Programs, call, caller};
 
 use crate::drive::{Plan, drive};
-use crate::report::{Measured, print};
+use crate::report::print;
 use crate::{Op, Options};
 
 /// Characters of one memory.
 const CHARACTERS: usize = 200;
-/// Memories of one batch of the import.
-const BATCH: usize = 256;
 /// Owners, if one of a hundred is to be searched.
 const OWNERS: usize = 100;
-
-fn failed(message: &str, reason: impl std::fmt::Display) -> WireError {
-    WireError::new(ErrorCode::Internal, message).reason(reason.to_string())
-}
 
 /// Runs all phases of what was asked for.
 ///
@@ -125,18 +119,6 @@ async fn owners(options: &Options, daemon: &Daemon) -> Result<Vec<Option<String>
     Ok(tokens)
 }
 
-async fn add_batch(client: Client, items: Vec<MemoryAdd>) -> Result<(), WireError> {
-    let added = call!(client, memory_add_many, MemoryAddMany { items }).await?;
-    added
-        .results
-        .into_iter()
-        .find_map(|result| match result {
-            ItemResult::Err(error) => Some(Err(error)),
-            ItemResult::Ok(_) => None,
-        })
-        .unwrap_or(Ok(()))
-}
-
 async fn import(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Result<(), WireError> {
     let tokens = owners(options, daemon).await?;
     let share = options.memories.div_ceil(tokens.len());
@@ -177,26 +159,6 @@ async fn import(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Resul
     whole.weight = memories.div_ceil(whole.nanos.len().max(1) as u64);
     print("import", options, &whole, daemon);
     settle(daemon).await
-}
-
-/// Waits until the graph has the vectors, as it has in a daemon that has run for a while.
-async fn settle(daemon: &Daemon) -> Result<(), WireError> {
-    let client = daemon.client(None).await?;
-    let start = Instant::now();
-    loop {
-        let status = call!(client, status).await?;
-        let indexes = status.host.map(|host| host.indexes).unwrap_or_default();
-        let waiting = indexes
-            .iter()
-            .any(|index| index.graph > 0 && index.tail > 1_000);
-        let unbuilt = indexes
-            .iter()
-            .any(|index| index.graph == 0 && index.tail > 10_000);
-        if (!waiting && !unbuilt) || start.elapsed() > Duration::from_secs(600) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }
 
 async fn searches(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Result<(), WireError> {
