@@ -72,6 +72,7 @@ fn memory(number: u64, random: &mut Random) -> Memory {
         owner: owner(number % OWNERS),
         key: None,
         vector: HashEmbedder.embed(&text),
+        embedder: Default::default(),
         content: MemoryContent {
             text,
             kind: Default::default(),

@@ -40,6 +40,7 @@ fn memory(n: u64, key: bool) -> Memory {
             expires_at: None,
         },
         vector: Some((0..384).map(|i| ((n + i) % 97) as f32 / 97.0).collect()),
+        embedder: Default::default(),
         version: 1,
         created_at: UnixMillis(n as i64),
         updated_at: UnixMillis(n as i64),

@@ -42,6 +42,7 @@ struct RawDaemon {
     sweep_interval: Option<String>,
     snapshot_interval: Option<String>,
     graph_threshold: Option<usize>,
+    embedder: Option<String>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
@@ -66,6 +67,15 @@ impl AuditReads {
             Self::Deferred => "deferred",
         }
     }
+}
+
+/// What turns text into vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbedderChoice {
+    /// A table of token vectors that is part of the program.
+    Static,
+    /// Hashed words and pieces of words.
+    Hash,
 }
 
 /// How the log is written.
@@ -94,6 +104,8 @@ pub struct Config {
     pub snapshot_interval: Duration,
     /// From how many vectors on a tenant gets a graph.
     pub graph_threshold: usize,
+    /// What turns text into vectors.
+    pub embedder: EmbedderChoice,
     /// User ids that are the operator of the host, beside the daemon's own.
     pub operator_uids: Vec<u32>,
     /// A group whose members may connect; what they may do is for their tokens to say.
@@ -213,6 +225,10 @@ impl Config {
             ("durable", AuditReads::Durable),
             ("deferred", AuditReads::Deferred),
         ];
+        let embedders = [
+            ("static", EmbedderChoice::Static),
+            ("hash", EmbedderChoice::Hash),
+        ];
         Ok(Self {
             retention_seconds: at("retention", None, daemon.retention)
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
@@ -225,6 +241,8 @@ impl Config {
                 .parse(600, seconds)
                 .map(Duration::from_secs)?,
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
+            embedder: at("embedder", None, daemon.embedder)
+                .parse(EmbedderChoice::Static, |text| one_of(text, &embedders))?,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),

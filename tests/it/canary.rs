@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use manushya_tests::Daemon;
 use manushya_tests::scan::{self, Needle};
-use manushyad::embed::HashEmbedder;
+use manushyad::embed::StaticEmbedder;
 use manushyad::port::Embedder as _;
 
 use crate::{add, agent, daemon_with, found, programs, word};
@@ -43,8 +43,9 @@ fn needles(canaries: &BTreeMap<&'static str, String>, texts: &[&str]) -> Vec<Nee
             Needle::new(format!("the {place}"), &word.as_bytes()[..word.len() - 3])
         })
         .collect();
+    let embedder = StaticEmbedder::built_in();
     for text in texts {
-        let vector = HashEmbedder.embed(text).expect("the text has features");
+        let vector = embedder.embed(text).expect("the text has known tokens");
         let of_vector = scan::vector_needles("the vector", &vector);
         assert!(
             of_vector.len() > 50,

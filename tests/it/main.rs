@@ -6,6 +6,7 @@ mod audit;
 mod canary;
 mod crash;
 mod documents;
+mod embedder;
 mod evaluation;
 mod exits;
 mod hostile;

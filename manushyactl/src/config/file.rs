@@ -57,6 +57,8 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #snapshot_interval = "10m"
 # From how many vectors on a tenant gets a graph.
 #graph_threshold = 10000
+# What turns text into vectors: static (a table in the program) or hash (words and pieces of words).
+#embedder = "static"
 # Users who are the operator of the host, beside the daemon's own.
 #operator_uids = []
 # A group whose members may connect, with access tokens; by default only the daemon's own user may.

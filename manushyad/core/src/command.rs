@@ -8,8 +8,8 @@ use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Actor, ExternalId, Kind, MemoryContent, MemoryKey, Namespace, PurgeScope, Role, Scope, Session,
-    Tag, TenantName, Trust,
+    Actor, Embedding, ExternalId, Kind, MemoryContent, MemoryKey, Namespace, PurgeScope, Role,
+    Scope, Session, Tag, TenantName, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.
@@ -117,7 +117,7 @@ pub struct AddMemory {
     /// What the caller said.
     pub content: MemoryContent,
     /// The vector of the text.
-    pub vector: Option<Vec<f32>>,
+    pub embedding: Embedding,
     /// When it was first noted, if not now.
     pub created_at: Option<UnixMillis>,
     /// What to do when the key exists with another content.
@@ -132,7 +132,7 @@ pub struct UpdateMemory {
     /// Fail unless this is its version.
     pub if_version: Option<u32>,
     /// A new text with its vector: they change together or not at all.
-    pub text: Option<(String, Option<Vec<f32>>)>,
+    pub text: Option<(String, Embedding)>,
     /// A new type.
     pub kind: Option<Kind>,
     /// New tags.

@@ -22,10 +22,10 @@ use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
 use crate::auth::TokenKeys;
-use crate::config::Config;
-use crate::embed::HashEmbedder;
+use crate::config::{Config, EmbedderChoice};
+use crate::embed::{HashEmbedder, StaticEmbedder};
 use crate::os::{OsEntropy, SystemClock};
-use crate::port::Ports;
+use crate::port::{Embedder, Ports};
 use crate::rpc;
 use crate::service::Service;
 use crate::service::indexes::Indexes;
@@ -134,6 +134,13 @@ fn open_vault(config: &Config) -> Result<Vault, WireError> {
     })
 }
 
+fn embedder(choice: EmbedderChoice) -> Arc<dyn Embedder> {
+    match choice {
+        EmbedderChoice::Static => Arc::new(StaticEmbedder::built_in()),
+        EmbedderChoice::Hash => Arc::new(HashEmbedder),
+    }
+}
+
 /// Boots. The socket is bound, but nobody is served yet.
 ///
 /// # Errors
@@ -157,10 +164,10 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
-        embedder: Arc::new(HashEmbedder),
+        embedder: embedder(config.embedder),
     };
     let published = found(&store, &ports, opened)?;
-    let indexes = Arc::new(Indexes::new(&config, ports.embedder.dims()));
+    let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone()));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;

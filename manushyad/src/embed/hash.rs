@@ -4,6 +4,7 @@
 
 use manushya_core::recall::tokens::{self, TERM_CHARS_MAX};
 
+use super::unit;
 use crate::port::Embedder;
 
 /// How many numbers a vector has.
@@ -105,16 +106,6 @@ fn mix(mut hash: u64) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)
-}
-
-/// `vector` at length one; `None` if its features cancelled out to nothing.
-fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if !norm.is_finite() || norm < 1e-6 {
-        return None;
-    }
-    vector.iter_mut().for_each(|x| *x /= norm);
-    Some(vector)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use manushya_core::command::{AddMemory, UpdateMemory};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState, Policy,
-    PurgePlan, Session, Tag, Tenant, Token, Trust,
+    Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
+    Policy, PurgePlan, Session, Tag, Tenant, Token, Trust,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{MemoryId, TenantId};
@@ -174,7 +174,7 @@ pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMe
         id,
         key: add.key.map(MemoryKey::new).transpose()?,
         content: content.check()?,
-        vector: None,
+        embedding: Embedding::default(),
         created_at: add.created_at,
         on_conflict: add.on_conflict,
     })
@@ -199,7 +199,7 @@ pub fn update_memory(update: MemoryUpdate, now: UnixMillis) -> Result<UpdateMemo
     Ok(UpdateMemory {
         id: update.id,
         if_version: update.if_version,
-        text: update.text.map(|text| (text, None)),
+        text: update.text.map(|text| (text, Embedding::default())),
         kind: update.kind.map(Kind::new).transpose()?,
         tags: update.tags.map(tags).transpose()?,
         metadata: update.metadata,

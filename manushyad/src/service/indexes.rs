@@ -1,5 +1,6 @@
 //! The index of every tenant: built at the start, changed after each commit, tended beside.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use manushya_core::directory::Directory;
-use manushya_core::model::Memory;
+use manushya_core::model::{EmbedderTag, Memory};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{MemoryId, TenantId};
 use manushya_protocol::v1::system::IndexStatus;
@@ -15,6 +16,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
 use crate::index::{IndexOptions, Prepared, TenantIndex};
+use crate::port::Embedder;
 use crate::store::{Store, StoreError};
 use crate::vault::{Vault, replace_file};
 
@@ -25,7 +27,8 @@ const SNAPSHOT_BYTES_MAX: u64 = 16 << 30;
 
 /// The index of every tenant. One tenant's memories are never in another's index.
 pub struct Indexes {
-    dims: usize,
+    embedder: Arc<dyn Embedder>,
+    tag: EmbedderTag,
     options: IndexOptions,
     tenants: RwLock<HashMap<TenantId, Arc<TenantIndex>>>,
     /// What was last saved of each tenant: the graph's size and the erasures by then.
@@ -33,14 +36,15 @@ pub struct Indexes {
 }
 
 impl Indexes {
-    /// No index yet.
-    pub fn new(config: &Config, dims: usize) -> Self {
+    /// No index yet. All vectors in them will be of `embedder`.
+    pub fn new(config: &Config, embedder: Arc<dyn Embedder>) -> Self {
         let options = IndexOptions {
             graph_threshold: config.graph_threshold as u64,
             ..IndexOptions::default()
         };
         Self {
-            dims,
+            tag: EmbedderTag::of(embedder.name()),
+            embedder,
             options,
             tenants: RwLock::default(),
             saved: Mutex::default(),
@@ -53,7 +57,7 @@ impl Indexes {
             return index.clone();
         }
         let mut tenants = self.tenants.write();
-        let new = || Arc::new(TenantIndex::new(self.dims, self.options));
+        let new = || Arc::new(TenantIndex::new(self.embedder.dims(), self.options));
         tenants.entry(tenant).or_insert_with(new).clone()
     }
 
@@ -76,7 +80,7 @@ impl Indexes {
             .for_each_memory(None, threads, |memory| self.take_in(&memory))?;
         for tenant in directory.tenants() {
             let path = snapshot_path(data, tenant.id);
-            match load_graph(&path, vault, &self.of(tenant.id)) {
+            match load_graph(&path, vault, &self.of(tenant.id), self.tag) {
                 Ok(Some(vectors)) => tracing::info!(vectors, "Loaded a saved graph."),
                 Ok(None) => {}
                 Err(reason) => {
@@ -96,8 +100,19 @@ impl Indexes {
         }
     }
 
+    /// Makes `memory` ready. A vector of another embedder is never taken in: the text is embedded
+    /// anew, for the index alone.
     fn prepare(&self, memory: &Memory) -> Option<Prepared> {
-        match Prepared::from_memory(memory, self.dims) {
+        let memory = if memory.embedder == self.tag {
+            Cow::Borrowed(memory)
+        } else {
+            Cow::Owned(Memory {
+                vector: self.embedder.embed(&memory.content.text),
+                embedder: self.tag,
+                ..memory.clone()
+            })
+        };
+        match Prepared::from_memory(&memory, self.embedder.dims()) {
             Ok(prepared) => Some(prepared),
             Err(error) => {
                 // Vectors are checked before they are stored, so this is a fault of the store.
@@ -174,7 +189,7 @@ impl Indexes {
             if self.saved.lock().get(&tenant) == Some(&state) {
                 continue;
             }
-            bytes += save_graph(&snapshot_path(data, tenant), vault, &index)?;
+            bytes += save_graph(&snapshot_path(data, tenant), vault, &index, self.tag)?;
             self.saved.lock().insert(tenant, state);
         }
         Ok(bytes)
@@ -202,7 +217,12 @@ fn snapshot_path(data: &Path, tenant: TenantId) -> PathBuf {
     data.join("index").join(format!("{tenant}.graph"))
 }
 
-fn load_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> Result<Option<u64>, String> {
+fn load_graph(
+    path: &Path,
+    vault: &Vault,
+    index: &TenantIndex,
+    tag: EmbedderTag,
+) -> Result<Option<u64>, String> {
     let sealed = match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > SNAPSHOT_BYTES_MAX => {
             return Err("it is larger than any graph".to_owned());
@@ -214,15 +234,24 @@ fn load_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> Result<Option<
     let bytes = vault
         .open_file(&sealed)
         .map_err(|error| error.to_string())?;
+    // What is sealed starts with the tag of the embedder whose vectors the graph has.
+    let graph = bytes
+        .strip_prefix(&tag.0.to_be_bytes())
+        .ok_or("its vectors are of another embedder")?;
     index
-        .load_graph(&bytes)
+        .load_graph(graph)
         .map(Some)
         .map_err(|error| error.to_string())
 }
 
 /// Saves one graph: a temporary file, synced, put in place in one step. If something was erased
 /// meanwhile, the bytes may hold it and are thrown away.
-fn save_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> io::Result<u64> {
+fn save_graph(
+    path: &Path,
+    vault: &Vault,
+    index: &TenantIndex,
+    tag: EmbedderTag,
+) -> io::Result<u64> {
     let snapshot = index.graph_snapshot().map_err(io::Error::other)?;
     let Some(snapshot) = snapshot else {
         return match std::fs::remove_file(path) {
@@ -230,7 +259,9 @@ fn save_graph(path: &Path, vault: &Vault, index: &TenantIndex) -> io::Result<u64
             _ => Ok(0),
         };
     };
-    let sealed = vault.seal_file(&snapshot.bytes).map_err(io::Error::other)?;
+    let mut bytes = snapshot.bytes;
+    bytes.splice(0..0, tag.0.to_be_bytes());
+    let sealed = vault.seal_file(&bytes).map_err(io::Error::other)?;
     write_atomically(path, &sealed)?;
     if index.erasures() != snapshot.erasures {
         std::fs::remove_file(path)?;

@@ -122,7 +122,7 @@ impl Service {
         let terms = tokens::terms(&request.query);
         let mode = mode(request.mode);
         let vector = if mode.uses_vectors() {
-            self.embed(&request.query)
+            self.ports.embedder.embed(&request.query)
         } else {
             None
         };

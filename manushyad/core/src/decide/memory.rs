@@ -8,7 +8,7 @@ use manushya_protocol::v1::memory::OnConflict;
 use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
-use crate::model::{Action, Memory, MemoryContent, Resource};
+use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
 use crate::view::View;
 
@@ -86,7 +86,8 @@ pub fn add(
         owner: owner.id,
         key: command.key,
         content: command.content,
-        vector: command.vector,
+        vector: command.embedding.vector,
+        embedder: command.embedding.by,
         version: 1,
         created_at: command.created_at.unwrap_or(context.now),
         updated_at: context.now,
@@ -173,6 +174,7 @@ fn merge(
     let changed = Memory {
         content: memory.content,
         vector: memory.vector,
+        embedder: memory.embedder,
         version: existing.version.saturating_add(1),
         updated_at: context.now,
         deleted_at: None,
@@ -228,9 +230,12 @@ pub fn update(
         expires_at: command.expires_at.unwrap_or(old.expires_at),
         text: old.text,
     };
-    let (content, vector) = match command.text {
-        Some((text, vector)) => (MemoryContent { text, ..content }, vector),
-        None => (content, memory.vector.clone()),
+    let (content, embedding) = match command.text {
+        Some((text, embedding)) => (MemoryContent { text, ..content }, embedding),
+        None => {
+            let (by, vector) = (memory.embedder, memory.vector.clone());
+            (content, Embedding { by, vector })
+        }
     };
     let content = match content.check() {
         Ok(content) => content,
@@ -242,7 +247,8 @@ pub fn update(
     let version = memory.version.saturating_add(1);
     let changed = Memory {
         content,
-        vector,
+        vector: embedding.vector,
+        embedder: embedding.by,
         version,
         updated_at: context.now,
         ..memory

@@ -3,6 +3,7 @@
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::text::{Invalid, Kind, MemoryKey, Namespace, Session, Tag, check_metadata, check_text};
 
@@ -76,6 +77,29 @@ impl MemoryContent {
     }
 }
 
+/// Which embedder made a vector: the start of the SHA-256 of its name. Vectors are compared with
+/// those of the same tag only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EmbedderTag(pub u64);
+
+impl EmbedderTag {
+    /// The tag of the embedder called `name`.
+    pub fn of(name: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+/// A vector, if there is one, and what made it or found nothing to make one of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedding {
+    /// What made it.
+    pub by: EmbedderTag,
+    /// The vector; none if the text carries no meaning to that embedder.
+    pub vector: Option<Vec<f32>>,
+}
+
 /// A memory. A new version has the same id and the next number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memory {
@@ -89,8 +113,11 @@ pub struct Memory {
     pub key: Option<MemoryKey>,
     /// What the caller said.
     pub content: MemoryContent,
-    /// The vector of the text, made by the embedder named beside it. It never outlives the text.
+    /// The vector of the text, made by the embedder named beside it; none if it saw no meaning in
+    /// the text. It never outlives the text.
     pub vector: Option<Vec<f32>>,
+    /// What made the vector.
+    pub embedder: EmbedderTag,
     /// Counts the versions, from 1.
     pub version: u32,
     /// When it was made.

@@ -47,6 +47,7 @@ fn memory(number: u64, text: &str) -> Memory {
             expires_at: None,
         },
         vector: None,
+        embedder: Default::default(),
         version: 1,
         created_at: UnixMillis(0),
         updated_at: UnixMillis(0),

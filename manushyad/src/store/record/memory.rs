@@ -3,8 +3,8 @@
 use half::bf16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use manushya_core::model::{
-    DataKeyId, Kind, Memory, MemoryContent, MemoryKey, Namespace, Place, Session, Tag, Trust,
-    check_text,
+    DataKeyId, EmbedderTag, Kind, Memory, MemoryContent, MemoryKey, Namespace, Place, Session, Tag,
+    Trust, check_text,
 };
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::limits;
@@ -162,6 +162,7 @@ pub(in crate::store) fn encode_memory(
     out.i64(memory.created_at.0);
     out.i64(memory.updated_at.0);
     out.option(memory.deleted_at, |out, at| out.i64(at.0));
+    out.u64(memory.embedder.0);
     out.option(vector, |out, vector| {
         out.count(vector.len());
         for number in &vector {
@@ -226,6 +227,8 @@ pub(in crate::store) fn decode_memory(
         created_at: UnixMillis(bytes.i64()?),
         updated_at: UnixMillis(bytes.i64()?),
         deleted_at: bytes.option(|bytes| bytes.i64().map(UnixMillis))?,
+        // The embedder stands before its vector.
+        embedder: EmbedderTag(bytes.u64()?),
         vector: bytes.option(read_vector)?,
     };
     bytes.finish()?;

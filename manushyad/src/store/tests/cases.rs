@@ -1,9 +1,9 @@
 //! Values to store.
 
 use manushya_core::model::{
-    Action, Effect, ExternalId, Identity, Kind, Memory, MemoryContent, MemoryKey, Namespace,
-    PlanState, Policy, PolicyName, PurgePlan, PurgeScope, Resource, Role, Scope, Session, Tag,
-    Tenant, TenantName, Token, Trust,
+    Action, Effect, EmbedderTag, ExternalId, Identity, Kind, Memory, MemoryContent, MemoryKey,
+    Namespace, PlanState, Policy, PolicyName, PurgePlan, PurgeScope, Resource, Role, Scope,
+    Session, Tag, Tenant, TenantName, Token, Trust,
 };
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
@@ -50,6 +50,7 @@ pub(super) fn simple_memory(tenant: u32, owner: u32, n: u32, text: &str) -> Memo
             expires_at: None,
         },
         vector: Some(vec![0.5, -1.0, 0.25]),
+        embedder: EmbedderTag::of("test/3@1"),
         version: 1,
         created_at: UnixMillis(1),
         updated_at: UnixMillis(1),
@@ -119,6 +120,7 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         option::of(name()),
         option::of(vec(number(), 0..20)),
         any::<u32>(),
+        any::<u64>(),
     );
     let times = (moment(), moment(), option::of(moment()));
     (who, content(), rest, times).prop_map(|(who, content, rest, times)| Memory {
@@ -128,6 +130,7 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         key: rest.0.map(|key| MemoryKey::new(key).unwrap()),
         content,
         vector: rest.1,
+        embedder: EmbedderTag(rest.3),
         version: rest.2,
         created_at: times.0,
         updated_at: times.1,

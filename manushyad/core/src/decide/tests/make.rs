@@ -6,7 +6,7 @@ use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value, json};
 
 use super::command::Command;
-use super::world::{World, content, vector};
+use super::world::{World, content, embedding};
 use crate::command::{
     AddMemory, ApplyPolicies, ApplyPurge, ChangePolicy, CreateIdentity, DeleteMemory, IssueToken,
     PlanPurge, PolicyChange, UpdateIdentity, UpdateMemory,
@@ -18,7 +18,7 @@ pub fn add(world: &mut World, text: &str) -> AddMemory {
         id: world.id(MemoryId::from_bytes),
         key: None,
         content: content(text),
-        vector: Some(vector(text)),
+        embedding: embedding(text),
         created_at: None,
         on_conflict: OnConflict::Fail,
     }
@@ -49,7 +49,7 @@ pub fn update(id: MemoryId) -> UpdateMemory {
 
 pub fn retell(id: MemoryId, text: &str) -> Command {
     Command::UpdateMemory(UpdateMemory {
-        text: Some((text.to_owned(), Some(vector(text)))),
+        text: Some((text.to_owned(), embedding(text))),
         ..update(id)
     })
 }

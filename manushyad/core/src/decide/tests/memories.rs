@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::command::{Command, Reply};
 use super::make;
-use super::world::{RETENTION_SECONDS, World, vector};
+use super::world::{RETENTION_SECONDS, World, embedding, vector};
 use crate::command::{Context, UpdateMemory};
 use crate::decide::memory::{AddOutcome, Added};
 use crate::model::{Action, Effect, MemoryContent, Resource, Scope, Tag, Trust};
@@ -114,7 +114,7 @@ proptest! {
             let change = match what {
                 0 => {
                     now.text.clone_from(&text);
-                    UpdateMemory { text: Some((text.clone(), Some(vector(&text)))), ..make::update(id) }
+                    UpdateMemory { text: Some((text.clone(), embedding(&text))), ..make::update(id) }
                 }
                 1 => {
                     now.trust = Trust::new(value).unwrap();

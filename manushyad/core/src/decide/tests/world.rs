@@ -13,8 +13,8 @@ use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, tenant};
 use crate::directory::Directory;
 use crate::model::{
-    Actor, ExternalId, Identity, Memory, MemoryContent, MemoryKey, Policy, PurgePlan, Role, Scope,
-    Tenant, TenantName, Token, Trust, Via,
+    Actor, EmbedderTag, Embedding, ExternalId, Identity, Memory, MemoryContent, MemoryKey, Policy,
+    PurgePlan, Role, Scope, Tenant, TenantName, Token, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -157,6 +157,14 @@ pub fn vector(text: &str) -> Vec<f32> {
     vec![text.len() as f32, text.bytes().fold(7, step) as f32]
 }
 
+/// The same, with what made it.
+pub fn embedding(text: &str) -> Embedding {
+    Embedding {
+        by: EmbedderTag(7),
+        vector: Some(vector(text)),
+    }
+}
+
 /// Plain content with this text.
 pub fn content(text: &str) -> MemoryContent {
     MemoryContent {
@@ -266,6 +274,7 @@ impl World {
             key: None,
             content: content(text),
             vector: Some(vector(text)),
+            embedder: EmbedderTag(7),
             version: 1,
             created_at: self.now,
             updated_at: self.now,

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::world::{identity, me, other, policy, request};
 use crate::model::{
-    Action, Effect, Kind, Memory, MemoryContent, Namespace, Policy, PolicyName, Resource, Role,
-    Tag, Trust,
+    Action, Effect, EmbedderTag, Kind, Memory, MemoryContent, Namespace, Policy, PolicyName,
+    Resource, Role, Tag, Trust,
 };
 use crate::policy::{
     Facts, MemoryFacts, PolicySet, Reason, SearchScope, TargetFacts, starter_policies,
@@ -135,6 +135,7 @@ fn memory(owner: manushya_protocol::id::IdentityId) -> Memory {
             expires_at: None,
         },
         vector: None,
+        embedder: EmbedderTag::default(),
         version: 1,
         created_at: UnixMillis(1_000),
         updated_at: UnixMillis(1_000),
