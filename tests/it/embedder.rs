@@ -70,15 +70,18 @@ fn vectors_of_two_embedders_never_meet() {
     // A change that is not of the text keeps the vector that was stored, and its embedder's tag.
     let id = found(&by, &some[3], &["-k", "1"]).remove(0);
     by.json(&["memory", "update", &id, "--tag", "seen"]);
-    // These two are embedded by `static` for good.
+    // New texts are embedded by `static` for good.
     let changed = "the gardener waters roses before sunrise".to_owned();
     by.json(&["memory", "update", &id, "-m", &changed]);
     let id = found(&by, &some[4], &["-k", "1"]).remove(0);
     by.json(&["memory", "update", &id, "--tag", "seen"]);
+    let replaced = "the museum opens at noon on fridays".to_owned();
+    let add_again = ["memory", "add", &replaced, "--key", "k0"];
+    by.json(&[&add_again[..], &["--on-conflict", "update"]].concat());
     let added = "an invoice for the violin lessons".to_owned();
     add(&by, &added);
     let mut now = some;
-    now[3] = changed;
+    (now[0], now[3]) = (replaced, changed);
     now.push(added);
     check_each_finds_itself(&by, &now);
     let home = second.stop();

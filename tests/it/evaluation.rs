@@ -90,8 +90,8 @@ fn recall(
     })
 }
 
-// The floors lie a little below what was measured with the `hash` embedder, which knows no synonyms:
-// they tell when something breaks, not how good an answer should be.
+// The floors lie a little below what was measured with the `static` embedder: they tell when
+// something breaks, not how good an answer should be.
 
 #[test]
 fn cranfield_is_imported_whole_and_found() {
@@ -105,7 +105,8 @@ fn cranfield_is_imported_whole_and_found() {
         folder.join("queries.jsonl"),
     );
     assert!(means["lexical"] >= 0.38, "{means:?}");
-    assert!(means["hybrid"] >= 0.34, "{means:?}");
+    assert!(means["semantic"] >= 0.30, "{means:?}");
+    assert!(means["hybrid"] >= 0.40, "{means:?}");
 }
 
 #[test]
@@ -118,6 +119,6 @@ fn dialogues_are_imported_whole_and_found() {
         let queries = folder.join(format!("{name}.queries.jsonl"));
         let means = recall(&daemon, name, memories, queries);
         assert!(means["lexical"] >= 0.5, "{name}: {means:?}");
-        assert!(means["hybrid"] >= 0.45, "{name}: {means:?}");
+        assert!(means["hybrid"] >= 0.58, "{name}: {means:?}");
     }
 }
