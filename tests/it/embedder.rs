@@ -64,6 +64,9 @@ fn vectors_of_two_embedders_never_meet() {
     let home = first.stop();
 
     let second = start(home, "static");
+    // The graph that was saved as the first daemon ended is not taken for one of this embedder.
+    let log = second.home().read_log();
+    assert!(log.contains("its vectors are of another embedder"), "{log}");
     check_each_finds_itself(&by, &some);
     await_graph(&second);
     check_each_finds_itself(&by, &some);
