@@ -51,7 +51,7 @@ impl Search<'_> {
         self.state.around(slot, visible)
     }
 
-    fn is_candidate(&self, slot: u32) -> bool {
+    pub(super) fn is_candidate(&self, slot: u32) -> bool {
         match &self.candidates {
             Some(slots) => slots.contains(slot),
             None => self.permitted.contains(self.state, slot),

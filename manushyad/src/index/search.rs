@@ -200,12 +200,20 @@ pub(super) fn search(
     })
 }
 
+/// Of how many memories the neighbours are looked at, at the least.
+const PROMISING_MIN: usize = 24;
+
 impl Search<'_> {
-    fn run(&self) -> Found {
-        let count = match &self.candidates {
+    /// How many candidates there are.
+    fn count(&self) -> u64 {
+        match &self.candidates {
             Some(slots) => slots.len(),
             None => self.state.live.len(),
-        };
+        }
+    }
+
+    fn run(&self) -> Found {
+        let count = self.count();
         if count == 0 || (self.question.is_empty() && self.vector.is_none()) {
             return self.fuse(Vec::new(), Vec::new());
         }
@@ -267,11 +275,60 @@ impl Search<'_> {
         best.iter().map(|scored| scored.slot).collect()
     }
 
-    /// The best of `slots` and their neighbours.
+    /// The best of `slots` and their neighbours. A memory is lifted by its neighbours only next to one
+    /// that answers well by itself, so that those decide whose neighbours are looked at.
     fn score_pool(&self, slots: &[u32]) -> Found {
-        let slots = self.with_neighbours(slots);
-        let turns = self.turns(&slots);
-        self.fuse(slots, turns)
+        let mut pool = slots.to_vec();
+        pool.sort_unstable();
+        pool.dedup();
+        let own = |&slot: &u32| Turn::alone(self.own(slot));
+        if !self.has_episodes() {
+            pool.retain(|&slot| self.is_candidate(slot));
+            let turns = pool.iter().map(own).collect();
+            return self.fuse(pool, turns);
+        }
+        let turns: Vec<Turn> = pool.iter().map(own).collect();
+        let promising = if self.count() <= ALL_WITH_NEIGHBOURS as u64 {
+            self.with_neighbours(&pool)
+        } else {
+            let count = (self.limit * 2).max(PROMISING_MIN);
+            let (_, best) = self.best(count, 0.0, &pool, &turns);
+            let best: Vec<u32> = best.iter().map(|scored| scored.slot).collect();
+            self.with_neighbours(&best)
+        };
+        let lifted = self.turns(&promising);
+        let (mut slots, mut all) = (Vec::new(), Vec::new());
+        // What is not meant may lift its neighbours, but is no result.
+        let meant = |(slot, _): &(&u32, Turn)| self.is_candidate(**slot);
+        let mut rest = pool.iter().zip(turns).filter(meant).peekable();
+        for (&slot, turn) in promising.iter().zip(lifted) {
+            while let Some((&before, own)) = rest.next_if(|(other, _)| **other < slot) {
+                slots.push(before);
+                all.push(own);
+            }
+            rest.next_if(|(other, _)| **other == slot);
+            slots.push(slot);
+            all.push(turn);
+        }
+        for (&slot, own) in rest {
+            slots.push(slot);
+            all.push(own);
+        }
+        self.fuse(slots, all)
+    }
+
+    /// The scores of the memory in `slot` by itself.
+    fn own(&self, slot: u32) -> Raw {
+        let bm25 = if self.question.is_empty() {
+            0.0
+        } else {
+            self.question.score(slot)
+        };
+        let vector = self.vector.as_ref();
+        Raw {
+            bm25,
+            cosine: vector.map_or(0.0, |vector| self.state.rows.cosine(vector, slot)),
+        }
     }
 
     /// The best `count` candidates by BM25, best first.
