@@ -16,6 +16,7 @@ mod lifecycle;
 mod memory;
 mod outputs;
 mod policy;
+mod policy_review;
 mod purge;
 mod scripts;
 mod search;

@@ -210,3 +210,14 @@ pub struct ApplyPurge {
     /// What the filter selects by now, for [`PurgeScope::Filter`].
     pub matched: Vec<(MemoryId, u32)>,
 }
+
+/// Gives a policy the content of an earlier revision again, as a new revision.
+#[derive(Clone, Debug)]
+pub struct RollBackPolicy {
+    /// Its id or name, also of one that was removed.
+    pub policy: String,
+    /// The earlier revision.
+    pub revision: u32,
+    /// Go on even if the caller locks itself out.
+    pub force: bool,
+}

@@ -182,6 +182,14 @@ impl PolicySet {
         self.len() == 0
     }
 
+    /// All policies, in the order they are read.
+    pub(super) fn all_entries(&self) -> Vec<&Entry> {
+        let own = self.by_role.values().flatten();
+        let mut all: Vec<&Entry> = own.chain(&self.any).collect();
+        all.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        all
+    }
+
     /// The policies that rule `role`, in the order they are read.
     pub(super) fn entries(&self, role: &Role) -> impl Iterator<Item = &Entry> {
         let own = self.by_role.get(role).map_or(&[][..], Vec::as_slice);

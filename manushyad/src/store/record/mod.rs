@@ -5,12 +5,14 @@
 mod bytes;
 mod directory;
 mod memory;
+mod policies;
 mod value;
 
 pub(super) use directory::{
     DirectoryHeader, decode_identity, decode_plan, decode_policy, decode_tenant, decode_token,
     encode_identity, encode_plan, encode_policy, encode_tenant, encode_token,
 };
+pub(super) use policies::{decode_policy_revision, encode_policy_revision, revision_id};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
 
 use manushya_core::model::Invalid;
