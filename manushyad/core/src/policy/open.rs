@@ -92,10 +92,7 @@ impl PolicySet {
         let (action, resource) = (facts.action(), facts.resource());
         let mut pending: Vec<(&Entry, Node)> = Vec::new();
         let mut otherwise = Verdict::nothing_matched();
-        for entry in self
-            .entries(role)
-            .filter(|entry| entry.admits(action, resource))
-        {
+        for entry in self.admitting(role, action, resource) {
             let truth = match &entry.rule {
                 Err(errors) => Some(refused(errors)),
                 Ok(rule) if !reads(rule.root(), open) => {
