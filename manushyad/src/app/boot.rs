@@ -12,7 +12,7 @@ use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, AuditActor, AuditDraft, Decision, Outcome, Resource, TenantName, Extensions,
+    Action, AuditActor, AuditDraft, Decision, Extensions, Outcome, Resource, TenantName,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;

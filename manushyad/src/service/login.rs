@@ -7,7 +7,8 @@ use manushya_core::decide::access::check_credential;
 use manushya_core::decide::tenant::DEFAULT_TENANT;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Outcome, Resource, Scope, Via, Extensions,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
+    Scope, Via,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;

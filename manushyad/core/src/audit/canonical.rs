@@ -9,8 +9,8 @@ use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
 use crate::model::{
-    Action, AuditActor, AuditDraft, AuditEntry, Decision, Extension, ExtensionError, Extensions, Hash,
-    Outcome, PolicyStamp, Resource,
+    Action, AuditActor, AuditDraft, AuditEntry, Decision, Extension, ExtensionError, Extensions,
+    Hash, Outcome, PolicyStamp, Resource,
 };
 
 /// The form without extensions. The version is an entry's first byte.

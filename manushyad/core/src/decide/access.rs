@@ -7,8 +7,8 @@ use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Memory, Outcome, Resource,
-    TokenState, Via, Extensions,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Memory, Outcome,
+    Resource, TokenState, Via,
 };
 use crate::plan::Plan;
 use crate::policy::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts, Verdict};

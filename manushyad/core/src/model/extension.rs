@@ -514,7 +514,10 @@ mod tests {
         let mut one = Extensions::default();
         one.set_alert(AlertKind::ClockJump);
         one.set_alert(AlertKind::CanaryRead);
-        assert_eq!((one.iter().len(), one.alert()), (1, AlertKind::from_code(1)));
+        assert_eq!(
+            (one.iter().len(), one.alert()),
+            (1, AlertKind::from_code(1))
+        );
         let codes: std::collections::HashSet<_> = AlertKind::ALL.iter().map(|k| k.code()).collect();
         assert_eq!(codes.len(), AlertKind::ALL.len());
     }
@@ -535,12 +538,18 @@ mod tests {
             Err(ExtensionError::Bound { tag: 10 })
         );
         all.push(one(10, EXTENSION_BYTES_MAX)).unwrap();
-        assert_eq!(all.push(one(11, 300)), Err(ExtensionError::Bound { tag: 11 }));
+        assert_eq!(
+            all.push(one(11, 300)),
+            Err(ExtensionError::Bound { tag: 11 })
+        );
         let mut many = Extensions::default();
         for tag in 0..16 {
             many.push(one(tag, 1)).unwrap();
         }
-        assert_eq!(many.push(one(99, 0)), Err(ExtensionError::Bound { tag: 99 }));
+        assert_eq!(
+            many.push(one(99, 0)),
+            Err(ExtensionError::Bound { tag: 99 })
+        );
     }
 
     proptest! {

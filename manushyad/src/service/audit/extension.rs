@@ -112,10 +112,7 @@ mod tests {
             shown["delegation"][1]["identity"],
             step.identity.to_string()
         );
-        assert_eq!(
-            shown["extensions"],
-            json!([{ "tag": 250, "bytes": "ab" }])
-        );
+        assert_eq!(shown["extensions"], json!([{ "tag": 250, "bytes": "ab" }]));
         assert_eq!(shown.as_object().unwrap().len(), 21, "{shown}");
     }
 }

@@ -148,7 +148,10 @@ fn extensions_have_one_form() {
     refused(&[2, 4, 0, 0, 3, 0, 0], order);
     let mut long = vec![1, 200, 2, 1];
     long.resize(4 + 513, 0);
-    refused(&long, DecodeError::Extension(ExtensionError::Bound { tag: 200 }));
+    refused(
+        &long,
+        DecodeError::Extension(ExtensionError::Bound { tag: 200 }),
+    );
     // An unknown tag is kept as it is.
     let mut bytes = plain.clone();
     bytes[0] = VERSION_2;
