@@ -52,7 +52,8 @@ fn what_can_covers_every_action_on_every_resource() {
     }
     operator.refused(6, &["policy", "what-can", "nobody"]);
     agent.refused(5, &["policy", "what-can", "agent-a"]);
-    let seen = operator.json(&["audit", "list", "--resource", "policy", "--decision", "deny"]);
+    let denied = ["audit", "list", "--actor", "agent-a", "--decision", "deny"];
+    let seen = operator.json(&denied);
     assert_eq!(seen["items"].as_array().unwrap().len(), 1, "{seen}");
 }
 
