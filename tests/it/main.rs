@@ -7,6 +7,7 @@ mod canary;
 mod crash;
 mod documents;
 mod embedder;
+mod embedder_http;
 mod evaluation;
 mod exits;
 mod hostile;

@@ -90,6 +90,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["whoami"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
+        &["memory", "reembed", "--status"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

@@ -11,6 +11,7 @@ use manushya_protocol::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
+use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -250,5 +251,6 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        memory_reembed(request: MemoryReembed) -> ReembedView;
     }
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod convert;
 mod doctor;
+mod embedding;
 mod identity;
 pub mod indexes;
 mod login;
@@ -33,6 +34,7 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, T
 use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
+pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
 use view::ReadView;
 
@@ -68,6 +70,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// What goes wrong with embedding.
+    pub trouble: Trouble,
 }
 
 /// Waits until the daemon shall stop.

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod common;
+pub mod embedding;
 pub mod hello;
 pub mod identity;
 pub mod memory;

@@ -5,6 +5,7 @@ use crate::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
+use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -132,4 +133,7 @@ pub trait Manushya {
     async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+
+    /// Says how far the embedding of memories is, and tries again what failed.
+    async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
 }
