@@ -14,7 +14,7 @@ use crate::view::View;
 ///
 /// # Errors
 ///
-/// A refusal: only the daemon itself may.
+/// A refusal: only the daemon itself and the operator of the host may, and no request asks for it.
 pub fn store(
     view: &impl View,
     context: &Context,
