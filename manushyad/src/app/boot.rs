@@ -27,7 +27,7 @@ use crate::embed::{HashEmbedder, StaticEmbedder};
 use crate::os::{OsEntropy, SystemClock};
 use crate::port::{Embedder, Ports};
 use crate::rpc;
-use crate::service::Service;
+use crate::service::{LastUses, Service};
 use crate::service::indexes::Indexes;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
 use crate::store::{Opened, Store};
@@ -195,6 +195,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        last_uses: LastUses::default(),
     });
     Ok((
         Booted {
