@@ -30,7 +30,14 @@ fn sub_agent_does_a_part_of_what_its_parent_may_until_that_one_ends() {
     let (child, issued) = delegate(
         &parent,
         "child",
-        &["--scope", "memory:read", "--ttl", "10m", "--purpose", "summary"],
+        &[
+            "--scope",
+            "memory:read",
+            "--ttl",
+            "10m",
+            "--purpose",
+            "summary",
+        ],
     );
     assert!(word(&issued["id"]).starts_with("tok_"));
     assert!(issued["expires_at"].is_string());
@@ -43,7 +50,10 @@ fn sub_agent_does_a_part_of_what_its_parent_may_until_that_one_ends() {
     assert_eq!(claims(&child)["sub"], *parent_id);
     assert_eq!(claims(&child)["act"]["sub"], me["id"]);
 
-    assert_eq!(child.json(&["memory", "get", &id])["text"], "tabs, not spaces");
+    assert_eq!(
+        child.json(&["memory", "get", &id])["text"],
+        "tabs, not spaces"
+    );
     assert_eq!(ids(&child.json(&["memory", "list"])), [id.as_str()]);
     child.refused(5, &["memory", "add", "x"]);
     child.refused(5, &["memory", "search", "tabs"]);
@@ -51,6 +61,10 @@ fn sub_agent_does_a_part_of_what_its_parent_may_until_that_one_ends() {
     // What the child does is in the log under its own name.
     let log = operator.json(&["audit", "list", "--actor", "child", "--action", "read"]);
     assert!(log["total"].as_u64().unwrap() >= 2, "{log}");
+    for entry in log["items"].as_array().unwrap() {
+        assert_eq!(entry["token"], issued["id"]);
+        assert_eq!(entry["delegation"][0]["identity"], "parent", "{entry}");
+    }
 
     // The parent sees what it handed on, and the child's own rights are as they were.
     let own = operator.json(&["token", "issue", "child"]);
@@ -90,20 +104,46 @@ fn limits_hold_for_everything_that_touches_memories() {
     }
     assert_eq!(child.json(&["memory", "stats"])["memories"], 1);
     let export = child.run(&["memory", "export", "-o", "jsonl"]).ok().stdout;
-    assert!(export.contains("inside") && !export.contains("fact"), "{export}");
+    assert!(
+        export.contains("inside") && !export.contains("fact"),
+        "{export}"
+    );
     for id in [&outside, &fact, &beside] {
-        assert_eq!(child.refused(6, &["memory", "get", id])["code"], "NOT_FOUND");
+        assert_eq!(
+            child.refused(6, &["memory", "get", id])["code"],
+            "NOT_FOUND"
+        );
         child.refused(6, &["memory", "update", id, "--text", "mine"]);
         child.refused(6, &["memory", "delete", id, "-y"]);
     }
     child.refused(5, &["memory", "add", "x", "--namespace", "/other"]);
-    child.refused(5, &["memory", "add", "x", "--namespace", "/project", "--type", "fact"]);
+    child.refused(
+        5,
+        &[
+            "memory",
+            "add",
+            "x",
+            "--namespace",
+            "/project",
+            "--type",
+            "fact",
+        ],
+    );
     child.refused(5, &["memory", "update", &inside, "--namespace", "/other"]);
     child.refused(5, &["memory", "update", &inside, "--type", "fact"]);
     // Asking for more than it reaches finds what it reaches, and nothing by naming the rest.
-    assert_eq!(child.json(&["memory", "list", "--namespace", "/"])["total"], 1);
-    assert_eq!(child.json(&["memory", "list", "--namespace", "/other"])["total"], 0);
-    assert_eq!(child.json(&["memory", "list", "--type", "fact"])["total"], 0);
+    assert_eq!(
+        child.json(&["memory", "list", "--namespace", "/"])["total"],
+        1
+    );
+    assert_eq!(
+        child.json(&["memory", "list", "--namespace", "/other"])["total"],
+        0
+    );
+    assert_eq!(
+        child.json(&["memory", "list", "--type", "fact"])["total"],
+        0
+    );
     // What it makes belongs to the one it acts for.
     let made = add_with(&child, "by the child", &["--namespace", "/project/b"]);
     assert_eq!(parent.json(&["memory", "get", &made])["owner"], "parent");
@@ -196,7 +236,16 @@ fn nothing_wider_is_handed_on() {
     let (narrow, _) = delegate(
         &parent,
         "child",
-        &["--scope", "memory:read", "--namespace", "/a", "--type", "note", "--ttl", "10m"],
+        &[
+            "--scope",
+            "memory:read",
+            "--namespace",
+            "/a",
+            "--type",
+            "note",
+            "--ttl",
+            "10m",
+        ],
     );
     for wider in [
         ["--scope", "memory:search"],
@@ -211,7 +260,10 @@ fn nothing_wider_is_handed_on() {
     let (narrower, issued) = delegate(&narrow, "child", &["--namespace", "/a/b", "--ttl", "2h"]);
     narrower.json(&["memory", "list"]);
     let mine = narrow.json(&["whoami"])["expires_at"].clone();
-    assert_eq!(issued["expires_at"], mine, "it ends with what it was made with");
+    assert_eq!(
+        issued["expires_at"], mine,
+        "it ends with what it was made with"
+    );
     parent.refused(6, &["token", "issue", "--for", "nobody"]);
     operator.json(&["identity", "disable", "child"]);
     parent.refused(7, &["token", "issue", "--for", "child"]);
@@ -231,7 +283,14 @@ fn delegated_admin_changes_memories_and_nothing_else() {
     for command in [
         &["token", "issue", "boss"][..],
         &["api-key", "create", "--identity", "boss"],
-        &["identity", "create", "--external-id", "x", "--role", "admin"],
+        &[
+            "identity",
+            "create",
+            "--external-id",
+            "x",
+            "--role",
+            "admin",
+        ],
         &["identity", "disable", "boss"],
         &["policy", "disable", "self-read"],
         &["token", "revoke", "--identity", "boss"],
@@ -244,20 +303,27 @@ fn delegated_admin_changes_memories_and_nothing_else() {
 fn policies_can_forbid_what_the_parent_may() {
     let daemon = daemon();
     let operator = daemon.operator();
-    let (parent, _) = (agent(&daemon, "parent"), identity(&operator, "intern", "intern"));
+    let (parent, _) = (
+        agent(&daemon, "parent"),
+        identity(&operator, "intern", "intern"),
+    );
     let open = add_with(&parent, "red panda open", &["--tag", "open"]);
     let closed = add_with(&parent, "red panda closed", &["--tag", "closed"]);
     let (intern, _) = delegate(&parent, "intern", &[]);
     assert_eq!(found(&intern, "red panda", &[]).len(), 2);
     let deny = r#"{"name": "interns-see-nothing-closed", "role": "intern", "effect": "deny",
         "priority": 5, "rule": {"in": ["closed", {"var": "memory.tags"}]}}"#;
-    operator.run_with(&["policy", "apply", "-"], deny.as_bytes()).ok();
+    operator
+        .run_with(&["policy", "apply", "-"], deny.as_bytes())
+        .ok();
     assert_eq!(found(&intern, "red panda", &[]), [open.as_str()]);
     assert_eq!(ids(&intern.json(&["memory", "list"])), [open.as_str()]);
     intern.refused(6, &["memory", "get", &closed]);
     parent.json(&["memory", "get", &closed]);
     let deny = r#"{"name": "no-delegation", "role": "agent", "effect": "deny", "priority": 5,
         "rule": {"and": [{"==": [{"var": "action"}, "create"]}, {"==": [{"var": "resource"}, "token"]}]}}"#;
-    operator.run_with(&["policy", "apply", "-"], deny.as_bytes()).ok();
+    operator
+        .run_with(&["policy", "apply", "-"], deny.as_bytes())
+        .ok();
     parent.refused(5, &["token", "issue", "--for", "intern"]);
 }

@@ -16,9 +16,10 @@ pub fn has_prefix(secret: &BearerToken, prefix: &str) -> bool {
 
 /// Whether a secret is `prefix` and 256 bits, so that it is worth looking for.
 pub fn is_well_formed(secret: &BearerToken, prefix: &str) -> bool {
-    secret.expose().strip_prefix(prefix).is_some_and(|rest| {
-        rest.len() == CHARS && BASE64URL_NOPAD.decode(rest.as_bytes()).is_ok()
-    })
+    secret
+        .expose()
+        .strip_prefix(prefix)
+        .is_some_and(|rest| rest.len() == CHARS && BASE64URL_NOPAD.decode(rest.as_bytes()).is_ok())
 }
 
 /// The keyed hash of a secret (HMAC-SHA256, RFC 2104, cut to 128 bits). `domain` keeps uses apart.

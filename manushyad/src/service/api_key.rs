@@ -61,7 +61,10 @@ impl Service {
     pub(super) fn new_secret(&self, prefix: &str, domain: &str) -> (BearerToken, [u8; 16]) {
         let mut bytes = Zeroizing::new([0; 32]);
         self.ports.entropy.fill(bytes.as_mut());
-        let text = Zeroizing::new(format!("{prefix}{}", BASE64URL_NOPAD.encode(bytes.as_ref())));
+        let text = Zeroizing::new(format!(
+            "{prefix}{}",
+            BASE64URL_NOPAD.encode(bytes.as_ref())
+        ));
         let secret = BearerToken::new(&text);
         let tag = opaque::tag(&*self.ports.cipher, domain, &secret);
         (secret, tag)

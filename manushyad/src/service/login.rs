@@ -8,8 +8,8 @@ use manushya_core::decide::chain;
 use manushya_core::decide::tenant::DEFAULT_TENANT;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Outcome, Resource, Scope, Token,
-    TokenKind, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
+    Scope, Token, TokenKind, Via,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
@@ -113,6 +113,7 @@ impl Service {
             request_id,
             outcome: Outcome::Error(error.code),
             count: 0,
+            extensions: Extensions::default(),
         }
     }
 

@@ -6,8 +6,8 @@ use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Identity, Invalid, Kind, Limits, Namespace, Resource, Scope, Token, TokenKind, TokenState,
-    Via,
+    Action, Identity, Invalid, Kind, Limits, Namespace, Resource, Scope, Token, TokenKind,
+    TokenState, Via,
 };
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};

@@ -8,7 +8,8 @@ use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Memory, Outcome, Resource, Role, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
+    Outcome, Resource, Role, TokenKind, Via,
 };
 use crate::plan::Plan;
 use crate::policy::{
@@ -49,7 +50,36 @@ pub fn draft(context: &Context, action: Action, resource: Resource) -> AuditDraf
         request_id: context.request_id,
         outcome: Outcome::Ok,
         count: 1,
+        extensions: credential_of(&context.actor),
     }
+}
+
+/// What an entry tells of the credential beside its id: what it is, and those it was made with.
+fn credential_of(actor: &Actor) -> Extensions {
+    let mut told = Extensions::default();
+    let above: Vec<DelegationStep> = actor
+        .links
+        .iter()
+        .skip(1)
+        .rev()
+        .map(|link| DelegationStep {
+            token: link.token.id,
+            identity: link.identity.id,
+        })
+        .collect();
+    // No chain is longer than an entry holds.
+    let fits = told.set_delegation(&above);
+    debug_assert!(fits.is_ok(), "{fits:?}");
+    match actor
+        .links
+        .first()
+        .map(|link| (&link.token.kind, link.token.id))
+    {
+        Some((TokenKind::ApiKey(_), id)) => told.set_api_key(id.to_bytes()),
+        Some((TokenKind::Session(_), id)) => told.set_session(id.to_bytes()),
+        Some((TokenKind::Access, _)) | None => {}
+    }
+    told
 }
 
 /// What policies can read of who asks and how, whatever is asked.
@@ -108,10 +138,7 @@ impl Asking {
         resource: Resource,
     ) -> impl Iterator<Item = (&Role, Facts<'_>)> {
         self.delegates.iter().map(move |(role, identity)| {
-            (
-                role,
-                Facts::new(action, resource, identity, &self.request),
-            )
+            (role, Facts::new(action, resource, identity, &self.request))
         })
     }
 
@@ -253,8 +280,7 @@ impl<'a> Access<'a> {
     fn verdict(&self, action: Action, about: &About<'_>) -> Verdict {
         let tenant = self.context.actor.identity.tenant;
         let set = self.directory.policy_set(tenant);
-        self.asking
-            .decide(&set, action, self.audit.resource, about)
+        self.asking.decide(&set, action, self.audit.resource, about)
     }
 
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
@@ -446,10 +472,7 @@ impl<'a> Access<'a> {
             ErrorCode::Denied,
             "the access token does not reach this memory",
         )
-        .reason(format!(
-            "it is limited to {}",
-            link.token.limits.describe()
-        ))
+        .reason(format!("it is limited to {}", link.token.limits.describe()))
         .hint("keep to that, or use the credential it was made with");
         Err(Refusal::denied(&self.audit, error))
     }

@@ -55,12 +55,11 @@ pub fn check(
 ) -> Result<Vec<Link>, WireError> {
     let hint = "ask for a new one: manushyactl token issue";
     let Some(links) = links(directory, tenant, token) else {
-        return Err(WireError::new(
-            ErrorCode::Unauthenticated,
-            "the access token is revoked",
-        )
-        .reason("it, or a credential it was made with, is gone")
-        .hint(hint));
+        return Err(
+            WireError::new(ErrorCode::Unauthenticated, "the access token is revoked")
+                .reason("it, or a credential it was made with, is gone")
+                .hint(hint),
+        );
     };
     for (place, link) in links.iter().enumerate() {
         let state = link.token.state(&link.identity, now);

@@ -17,9 +17,12 @@ use crate::plan::{Plan, Write};
 use crate::view::View;
 
 fn too_wide(access: &Access<'_>, what: String) -> Refusal {
-    let error = WireError::new(ErrorCode::Denied, format!("this credential cannot give {what}"))
-        .reason("what is handed on is never more than what one has")
-        .hint("manushyactl whoami shows what this credential is for");
+    let error = WireError::new(
+        ErrorCode::Denied,
+        format!("this credential cannot give {what}"),
+    )
+    .reason("what is handed on is never more than what one has")
+    .hint("manushyactl whoami shows what this credential is for");
     Refusal::denied(&access.audit, error)
 }
 
@@ -61,7 +64,10 @@ pub fn derive(
     let (action, resource) = (Action::Create, Resource::Token);
     let mut access = Access::begin_with_own(directory, context, action, resource)?;
     let tenant = context.actor.identity.tenant;
-    let Some(identity) = directory.identity_by_ref(tenant, &command.identity).cloned() else {
+    let Some(identity) = directory
+        .identity_by_ref(tenant, &command.identity)
+        .cloned()
+    else {
         return Err(access.missing("identity", &command.identity, "manushyactl whoami"));
     };
     access.require_not_forbidden_on(&identity)?;

@@ -51,10 +51,7 @@ pub fn issue(
     } else {
         command.scopes
     };
-    if let Some(scope) = scopes
-        .iter()
-        .find(|scope| !context.actor.can_give(**scope))
-    {
+    if let Some(scope) = scopes.iter().find(|scope| !context.actor.can_give(**scope)) {
         let error = WireError::new(
             ErrorCode::Denied,
             format!("this credential cannot give {scope}"),

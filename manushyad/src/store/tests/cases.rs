@@ -176,9 +176,8 @@ fn scope() -> impl Strategy<Value = Scope> {
 }
 
 fn token_kind() -> impl Strategy<Value = TokenKind> {
-    let key = (any::<[u8; 16]>(), option::of(moment())).prop_map(|(tag, last_used_at)| {
-        TokenKind::ApiKey(ApiKey { tag, last_used_at })
-    });
+    let key = (any::<[u8; 16]>(), option::of(moment()))
+        .prop_map(|(tag, last_used_at)| TokenKind::ApiKey(ApiKey { tag, last_used_at }));
     let session = (
         any::<u32>(),
         any::<[u8; 16]>(),
@@ -221,7 +220,11 @@ pub(in crate::store) fn arb_token() -> impl Strategy<Value = Token> {
         revoked_at: times.2,
         limits: Limits {
             namespace: bounds.0.map(|text| Namespace::new(text).unwrap()),
-            kinds: bounds.1.into_iter().map(|text| Kind::new(text).unwrap()).collect(),
+            kinds: bounds
+                .1
+                .into_iter()
+                .map(|text| Kind::new(text).unwrap())
+                .collect(),
         },
         uses: bounds.2.map(|(max, left)| Uses { max, left }),
         purpose: bounds.3,

@@ -32,15 +32,15 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let wait = prop_oneof![8 => 0_u64..30, 1 => 0_u64..40_000];
-    (0_u8..12, 0_usize..64, 0_usize..64, 0_usize..64, wait).prop_map(
-        |(deed, actor, a, b, wait)| Step {
+    (0_u8..12, 0_usize..64, 0_usize..64, 0_usize..64, wait).prop_map(|(deed, actor, a, b, wait)| {
+        Step {
             deed,
             actor,
             a,
             b,
             wait,
-        },
-    )
+        }
+    })
 }
 
 fn world() -> (World, TenantId) {
@@ -128,9 +128,15 @@ fn check(world: &mut World, here: TenantId) {
             continue;
         };
         let above = world.model.tokens[&(here, parent)].clone();
-        assert!(contains(&above.scopes, &token.scopes), "{token:?} from {above:?}");
+        assert!(
+            contains(&above.scopes, &token.scopes),
+            "{token:?} from {above:?}"
+        );
         assert!(token.expires_at <= above.expires_at);
-        assert!(token.limits.are_within(&above.limits), "{token:?} from {above:?}");
+        assert!(
+            token.limits.are_within(&above.limits),
+            "{token:?} from {above:?}"
+        );
         let state = |token| chain::state(&world.model.directory, token, world.now);
         if state(&token) != TokenState::Active {
             let context = world.by_token(here, id);
@@ -138,12 +144,19 @@ fn check(world: &mut World, here: TenantId) {
             assert!(probes.iter().all(&mut refused), "{token:?} is ended");
             continue;
         }
-        assert_eq!(state(&above), TokenState::Active, "{token:?} outlived {above:?}");
+        assert_eq!(
+            state(&above),
+            TokenState::Active,
+            "{token:?} outlived {above:?}"
+        );
         let (below, above) = (world.by_token(here, id), world.by_token(here, parent));
         for probe in &probes {
             if probe.decide(&world.model, &below).is_ok() {
                 let wider = probe.decide(&world.model, &above);
-                assert!(wider.is_ok(), "{probe:?}: {token:?} can, its parent cannot: {wider:?}");
+                assert!(
+                    wider.is_ok(),
+                    "{probe:?}: {token:?} can, its parent cannot: {wider:?}"
+                );
             }
         }
     }
