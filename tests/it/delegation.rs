@@ -299,6 +299,13 @@ fn delegated_admin_changes_memories_and_nothing_else() {
     }
 }
 
+#[track_caller]
+fn apply(by: &Caller, policy: &str) {
+    by.run_with(&["policy", "apply", "-", "-o", "json"], policy.as_bytes())
+        .ok()
+        .json();
+}
+
 #[test]
 fn policies_can_forbid_what_the_parent_may() {
     let daemon = daemon();
@@ -313,17 +320,13 @@ fn policies_can_forbid_what_the_parent_may() {
     assert_eq!(found(&intern, "red panda", &[]).len(), 2);
     let deny = r#"{"name": "interns-see-nothing-closed", "role": "intern", "effect": "deny",
         "priority": 5, "rule": {"in": ["closed", {"var": "memory.tags"}]}}"#;
-    operator
-        .run_with(&["policy", "apply", "-"], deny.as_bytes())
-        .ok();
+    apply(&operator, deny);
     assert_eq!(found(&intern, "red panda", &[]), [open.as_str()]);
     assert_eq!(ids(&intern.json(&["memory", "list"])), [open.as_str()]);
     intern.refused(6, &["memory", "get", &closed]);
     parent.json(&["memory", "get", &closed]);
     let deny = r#"{"name": "no-delegation", "role": "agent", "effect": "deny", "priority": 5,
         "rule": {"and": [{"==": [{"var": "action"}, "create"]}, {"==": [{"var": "resource"}, "token"]}]}}"#;
-    operator
-        .run_with(&["policy", "apply", "-"], deny.as_bytes())
-        .ok();
+    apply(&operator, deny);
     parent.refused(5, &["token", "issue", "--for", "intern"]);
 }
