@@ -201,7 +201,7 @@ fn act(world: &mut World, here: TenantId, step: Step) {
             make::issue(world, id, &some_scopes(step.b))
         }
         8 => {
-            let is_active = Some(step.b % 3 != 0);
+            let is_active = Some(!step.b.is_multiple_of(3));
             let change = make::change(identity(step.a));
             Command::UpdateIdentity(crate::command::UpdateIdentity {
                 is_active,
