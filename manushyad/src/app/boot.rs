@@ -29,7 +29,7 @@ use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
-use crate::service::{Service, Trouble};
+use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
 
@@ -220,6 +220,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        last_uses: LastUses::default(),
         trouble: Trouble::default(),
     });
     Ok((
