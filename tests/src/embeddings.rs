@@ -261,8 +261,11 @@ impl State {
             Manner::Huge => {
                 let _ = to.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"data\":[");
                 let more = vec![b' '; 1 << 16];
-                // Until who asked has had enough.
-                while !self.stop.load(Ordering::SeqCst) && to.write_all(&more).is_ok() {}
+                // Until who asked has had enough, or a gigabyte; whoever reads that has no bound.
+                let _ = (0..1 << 14).try_for_each(|_| match self.stop.load(Ordering::SeqCst) {
+                    true => Err(std::io::ErrorKind::Interrupted.into()),
+                    false => to.write_all(&more),
+                });
                 false
             }
             Manner::Well | Manner::WrongDims | Manner::NotANumber | Manner::Zero => {
