@@ -69,6 +69,7 @@ fn every_list_and_show_parses_in_every_format() {
     assert!(token.starts_with("tok_"));
     let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
     let draft = daemon.home().write("draft.json", draft);
+    ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -85,6 +86,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["doctor"],
+        &["api-key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -96,6 +98,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["whoami"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
+        &["token", "issue", "a", "--dry-run"],
+        &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["memory", "reembed", "--status"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

@@ -39,7 +39,7 @@ pub use filter::Filter;
 pub use lint::{Finding, Level, pairs};
 pub use open::{Answer, Certainty, Open};
 pub use rule::{Reads, Rule};
-pub use scope::{Candidates, SearchScope};
+pub use scope::{Candidates, Forbidden, SearchScope};
 pub use set::{PolicySet, Reason, Verdict};
 pub use starter::{StarterPolicy, starter_policies};
 pub use truth::{Missing, Truth};
