@@ -29,6 +29,7 @@ use crate::port::{Embedder, Ports};
 use crate::rpc;
 use crate::service::Service;
 use crate::service::indexes::Indexes;
+use crate::service::ledger;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
@@ -166,14 +167,17 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         cipher: vault.clone(),
         embedder: embedder(config.embedder),
     };
+    let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
+    let (ledger, published) =
+        ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
     let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone()));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
@@ -189,6 +193,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         ports,
         vault,
         store,
+        home_id,
         indexes,
         writer,
         tokens,

@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod key;
 mod keystore;
+mod old;
 mod root;
 mod rotate;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 pub use error::VaultError;
+pub use old::OldKeys;
 pub use file::replace as replace_file;
 
 use crate::port::{Cipher, CipherError};

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod common;
+pub mod erasure;
 pub mod hello;
 pub mod identity;
 pub mod memory;

@@ -5,6 +5,9 @@ use crate::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
+use crate::v1::erasure::{
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -132,4 +135,15 @@ pub trait Manushya {
     async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+
+    /// Shows the signed receipt of an applied plan.
+    async fn purge_receipt(call: Call, request: ReceiptRef) -> Reply<ReceiptView>;
+    /// Looks for survivors of an applied plan.
+    async fn purge_verify(call: Call, request: PurgeVerify) -> Reply<PurgeVerified>;
+    /// Sets a hold.
+    async fn hold_add(call: Call, request: HoldAdd) -> Reply<HoldView>;
+    /// Lists holds.
+    async fn hold_list(call: Call) -> Reply<Listed<HoldView>>;
+    /// Releases a hold.
+    async fn hold_release(call: Call, request: HoldRef) -> Reply<Done>;
 }

@@ -4,6 +4,7 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod hold;
 pub mod identity;
 pub mod memory;
 pub mod policy;

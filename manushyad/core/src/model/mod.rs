@@ -1,6 +1,7 @@
 //! Validated types: what Manushya is about, without where it lies or how it travels.
 
 mod audit;
+mod erasure;
 mod identity;
 mod memory;
 mod policy;
@@ -8,6 +9,9 @@ mod purge;
 mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
+pub use erasure::{
+    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
+};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
 pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod directory;
+mod erasure;
 mod memory;
 mod value;
 
@@ -11,6 +12,7 @@ pub(super) use directory::{
     DirectoryHeader, decode_identity, decode_plan, decode_policy, decode_tenant, decode_token,
     encode_identity, encode_plan, encode_policy, encode_tenant, encode_token,
 };
+pub(super) use erasure::{decode_erasure, encode_erasure};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
 
 use manushya_core::model::Invalid;
