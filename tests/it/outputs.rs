@@ -65,6 +65,10 @@ fn every_list_and_show_parses_in_every_format() {
     add(&a, "of another");
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
+    ctl.json(&["purge", "hold", "add", "--memory", &id, "--reason", "a case"]);
+    agent(&daemon, "gone");
+    let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
+    ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     let lists: &[&[&str]] = &[
@@ -78,6 +82,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["policy", "list"],
         &["audit", "list"],
         &["purge", "list"],
+        &["purge", "hold", "list"],
+        &["purge", "verify", &purged],
         &["doctor"],
     ];
     let singles: &[&[&str]] = &[
@@ -88,6 +94,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "show", "1"],
         &["audit", "head"],
         &["whoami"],
+        &["purge", "receipt", &purged],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
     ];
