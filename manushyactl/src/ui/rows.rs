@@ -81,7 +81,8 @@ rows! {
             "OUTCOME" "outcome" Text, "POLICY" "policy" Text, "TARGET" "resource_id" Text],
         fields ["seq" "time" "tenant" "actor" "actor_id" "peer_uid" "token" "action" "resource"
             "resource_id" "decision" "policy" "policy_revision" "request_id" "outcome" "count"
-            "hash" "prev_hash"];
+            "hash" "prev_hash" "delegation" "shadow" "alert" "api_key" "session" "key_epoch"
+            "next_audit_key" "extensions"];
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
         fields ["size" "root" "last_hash" "public_key" "checkpoint"];

@@ -12,7 +12,7 @@ use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, AuditActor, AuditDraft, Decision, Outcome, Resource, TenantName,
+    Action, AuditActor, AuditDraft, Decision, Extensions, Outcome, Resource, TenantName,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
@@ -278,6 +278,7 @@ fn found_default(
         request_id: RequestId::from_parts(now, entropy(ports)),
         outcome: Outcome::Ok,
         count: 1,
+        extensions: Extensions::default(),
     };
     let (entry, bytes) = head.append(draft);
     let unwritable = |error| failed("the first tenant cannot be written", &error);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use manushya_core::decide;
 use manushya_core::model::{
-    Action, AuditActor, AuditDraft, Decision, Outcome, Resource, Tenant,
+    Action, AuditActor, AuditDraft, Decision, Extensions, Outcome, Resource, Tenant,
 };
 use manushya_core::plan::Write;
 use manushya_core::view::View;
@@ -374,5 +374,6 @@ fn draft(ports: &Ports, count: u64) -> AuditDraft {
         request_id: RequestId::from_parts(now, entropy),
         outcome: Outcome::Ok,
         count,
+        extensions: Extensions::default(),
     }
 }

@@ -7,7 +7,8 @@ use manushya_core::decide::access::check_credential;
 use manushya_core::decide::tenant::DEFAULT_TENANT;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Outcome, Resource, Scope, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
+    Scope, Via,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
@@ -93,6 +94,7 @@ impl Service {
             request_id,
             outcome: Outcome::Error(error.code),
             count: 0,
+            extensions: Extensions::default(),
         }
     }
 

@@ -7,8 +7,8 @@ use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Memory, Outcome, Resource,
-    TokenState, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Memory, Outcome,
+    Resource, TokenState, Via,
 };
 use crate::plan::Plan;
 use crate::policy::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts, Verdict};
@@ -47,6 +47,7 @@ pub fn draft(context: &Context, action: Action, resource: Resource) -> AuditDraf
         request_id: context.request_id,
         outcome: Outcome::Ok,
         count: 1,
+        extensions: Extensions::default(),
     }
 }
 

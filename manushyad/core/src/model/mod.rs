@@ -2,6 +2,7 @@
 
 mod audit;
 mod erasure;
+mod extension;
 mod identity;
 mod memory;
 mod policy;
@@ -11,6 +12,11 @@ mod text;
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use erasure::{
     Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
+};
+pub use extension::{
+    AlertKind, DELEGATION_STEPS_MAX, DelegationStep, EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_MAX,
+    EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
+    SHADOWS_MAX, ShadowVerdict,
 };
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};

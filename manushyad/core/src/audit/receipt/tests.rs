@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::Head;
-use crate::model::{AuditActor, AuditDraft, Decision, Resource};
+use crate::model::{AuditActor, AuditDraft, Decision, Extensions, Resource};
 
 fn draft(seq: u64, action: Action) -> AuditDraft {
     AuditDraft {
@@ -22,6 +22,7 @@ fn draft(seq: u64, action: Action) -> AuditDraft {
         request_id: RequestId::from_bytes([7; 16]),
         outcome: Outcome::Ok,
         count: 1,
+        extensions: Extensions::default(),
     }
 }
 
