@@ -197,7 +197,7 @@ fn hold_is_in_the_way_of_every_erasure() {
     assert_eq!(refused["reason"], "case 7");
     operator.refused(7, &["purge", "plan", "--subject", "a"]);
     operator.refused(7, &["purge", "plan", "--memory", &id]);
-    operator.refused(7, &["identity", "delete", "a", "-y"]);
+    operator.refused(7, &["identity", "delete", "a", "--confirm=a"]);
     operator.refused(7, &["memory", "delete", &id, "--hard", "-y"]);
     // The sweeper leaves it, and does not stumble over it.
     let other = crate::add_with(&operator, "of the operator", &[]);
