@@ -65,12 +65,15 @@ fn every_list_and_show_parses_in_every_format() {
     add(&a, "of another");
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
-    ctl.json(&["purge", "hold", "add", "--memory", &id, "--reason", "a case"]);
+    ctl.json(&[
+        "purge", "hold", "add", "--memory", &id, "--reason", "a case",
+    ]);
     agent(&daemon, "gone");
     let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
     ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
+    ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -85,6 +88,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "hold", "list"],
         &["purge", "verify", &purged],
         &["doctor"],
+        &["api-key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -97,6 +101,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "receipt", &purged],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
+        &["token", "issue", "a", "--dry-run"],
+        &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["memory", "reembed", "--status"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

@@ -38,11 +38,20 @@ fn receipt_verifies_for_a_stranger_and_an_altered_one_does_not() {
     }
     let plan = purge(&daemon, "agent-a");
     let receipt = operator.json(&["purge", "receipt", &plan]);
-    assert_eq!((&receipt["memories"], &receipt["tags"]), (&5.into(), &6.into()));
-    assert!(receipt["keys_destroyed"].as_u64().unwrap() >= 2, "{receipt}");
+    assert_eq!(
+        (&receipt["memories"], &receipt["tags"]),
+        (&5.into(), &6.into())
+    );
+    assert!(
+        receipt["keys_destroyed"].as_u64().unwrap() >= 2,
+        "{receipt}"
+    );
     let note = word(&receipt["note"]);
     assert!(note.starts_with("manushya/receipt/v1\n"), "{note}");
-    assert!(!note.contains("agent-a") && !note.contains("memory 1"), "{note}");
+    assert!(
+        !note.contains("agent-a") && !note.contains("memory 1"),
+        "{note}"
+    );
     let verified = operator.json(&["purge", "verify", &plan]);
     assert!(verified["total"].as_u64().unwrap() >= 5, "{verified}");
     let file = daemon.home().join("receipt.json").display().to_string();
@@ -92,7 +101,10 @@ fn old_copy_of_the_store_stays_shut_and_one_with_its_keys_is_found_out() {
     std::fs::remove_file(old.join("keys/root.age")).unwrap();
     let shut = operator.json(&["purge", "verify", &plan, "--old", &old_path]);
     let evidence = shut.to_string();
-    assert!(evidence.contains("of what was erased, 0 of those open"), "{evidence}");
+    assert!(
+        evidence.contains("of what was erased, 0 of those open"),
+        "{evidence}"
+    );
     // A store that has nothing of it says so as well: the search does look at rows.
     assert!(!evidence.contains(" 0 of what was erased"), "{evidence}");
     let none = operator.run(&["purge", "verify", &plan, "--old", "/nonexistent"]);
@@ -189,7 +201,13 @@ fn hold_is_in_the_way_of_every_erasure() {
     let id = add(&a, "evidence");
     let plan = word(&operator.json(&["purge", "plan", "--subject", "a"])["id"]);
     let hold = operator.json(&[
-        "purge", "hold", "add", "--subject", "a", "--reason", "case 7",
+        "purge",
+        "hold",
+        "add",
+        "--subject",
+        "a",
+        "--reason",
+        "case 7",
     ]);
     let hold_id = word(&hold["id"]);
     assert_eq!(hold["keeps"], "a");
@@ -214,7 +232,10 @@ fn hold_is_in_the_way_of_every_erasure() {
     assert_eq!(operator.json(&["purge", "run"])["memories"], 1);
     let plan = word(&operator.json(&["purge", "plan", "--subject", "a"])["id"]);
     operator.json(&["purge", "apply", &plan, "--confirm=a"]);
-    operator.refused(2, &["purge", "hold", "add", "--whole-tenant", "--reason", " "]);
+    operator.refused(
+        2,
+        &["purge", "hold", "add", "--whole-tenant", "--reason", " "],
+    );
 }
 
 #[test]
@@ -228,7 +249,10 @@ fn memories_named_one_by_one_are_purged_with_a_receipt() {
     let id = word(&plan["id"]);
     let confirm = format!("--confirm={id}");
     operator.json(&["purge", "apply", &id, &confirm]);
-    assert_eq!(operator.json(&["purge", "receipt", &id])["scope"], "records");
+    assert_eq!(
+        operator.json(&["purge", "receipt", &id])["scope"],
+        "records"
+    );
     operator.json(&["purge", "verify", &id]);
     assert_eq!(crate::ids(&a.json(&["memory", "list"])), [kept]);
 }

@@ -65,10 +65,10 @@ async fn plan(arguments: &cli::Plan, context: &Context) -> Outcome {
         !memories.is_empty(),
     ];
     if chosen.iter().filter(|chosen| **chosen).count() != 1 {
-        return Err(
-            Stop::usage("a plan is for exactly one of --subject, --expired, --memory and a filter")
-                .hint("manushyactl purge plan --subject NAME"),
-        );
+        return Err(Stop::usage(
+            "a plan is for exactly one of --subject, --expired, --memory and a filter",
+        )
+        .hint("manushyactl purge plan --subject NAME"));
     }
     let request = PurgePlanCreate {
         subject: arguments.subject.clone(),
@@ -123,9 +123,11 @@ async fn apply(arguments: cli::Apply, client: &Client, context: &Context) -> Out
     match &purged.warning {
         None => Ok(()),
         // All was erased; what is missing is the proof.
-        Some(warning) => Err(Stop::new(ErrorCode::Integrity, "no receipt could be signed")
-            .reason(warning.clone())
-            .hint(format!("manushyactl purge receipt {plan}"))),
+        Some(warning) => Err(
+            Stop::new(ErrorCode::Integrity, "no receipt could be signed")
+                .reason(warning.clone())
+                .hint(format!("manushyactl purge receipt {plan}")),
+        ),
     }
 }
 

@@ -73,8 +73,11 @@ pub(super) async fn verify(arguments: &cli::Verify, context: &Context) -> Outcom
         let verified = call!(client, purge_verify, PurgeVerify { plan, old }).await?;
         checks.extend(verified.checks);
     } else if checks.is_empty() {
-        return Err(Stop::usage("--offline wants the file of a receipt")
-            .hint(format!("manushyactl purge receipt {plan} --out receipt.json")));
+        return Err(
+            Stop::usage("--offline wants the file of a receipt").hint(format!(
+                "manushyactl purge receipt {plan} --out receipt.json"
+            )),
+        );
     }
     context.ui.list(&checks, None, checks.len() as u64)?;
     let failed: Vec<&Check> = checks
@@ -135,7 +138,9 @@ fn document(arguments: &cli::Verify, context: &Context) -> Outcome<(PlanId, Chec
         && view.memories == receipt.memories
         && view.audit_seq == receipt.audit_seq;
     if !same {
-        return Err(refused("its fields are not those of the signed text".to_owned()));
+        return Err(refused(
+            "its fields are not those of the signed text".to_owned(),
+        ));
     }
     let check = Check {
         id: "document".to_owned(),
@@ -163,14 +168,16 @@ fn key(given: Option<&str>, context: &Context) -> Outcome<VerifierKey> {
             "the key kept on this machine",
         ),
         None => {
-            return Err(Stop::usage("no key to verify the receipt with is known here")
-                .reason("the key that comes with a receipt says nothing about it")
-                .hint("--key FILE, or once: manushyactl audit verify"));
+            return Err(
+                Stop::usage("no key to verify the receipt with is known here")
+                    .reason("the key that comes with a receipt says nothing about it")
+                    .hint("--key FILE, or once: manushyactl audit verify"),
+            );
         }
     };
-    text.trim().parse().map_err(|error| {
-        Stop::usage(format!("{from} is no public key")).reason(format!("{error}"))
-    })
+    text.trim()
+        .parse()
+        .map_err(|error| Stop::usage(format!("{from} is no public key")).reason(format!("{error}")))
 }
 
 /// Runs a verb of `purge hold`.
@@ -180,7 +187,10 @@ pub(super) async fn hold(verb: Hold, context: &Context) -> Outcome {
         Hold::Add(arguments) => {
             let memory = arguments
                 .memory
-                .map(|text| text.parse().map_err(|error| Stop::usage(format!("{error}"))))
+                .map(|text| {
+                    text.parse()
+                        .map_err(|error| Stop::usage(format!("{error}")))
+                })
                 .transpose()?;
             let request = HoldAdd {
                 subject: arguments.subject,

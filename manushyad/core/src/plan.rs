@@ -5,7 +5,9 @@ use std::sync::Arc;
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 
-use crate::model::{AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PurgePlan, Tenant, Token};
+use crate::model::{
+    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PurgePlan, Tenant, Token,
+};
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
 /// all; the index follows from them.

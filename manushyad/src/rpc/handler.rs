@@ -7,10 +7,14 @@ use std::time::Instant;
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::v1::api_key::{
+    ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
+};
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
+use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::erasure::{
     HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
 };
@@ -258,5 +262,9 @@ impl Manushya for Session {
         hold_add(request: HoldAdd) -> HoldView;
         hold_list() -> Listed<HoldView>;
         hold_release(request: HoldRef) -> Done;
+        api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
+        api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
+        api_key_revoke(request: ApiKeyRef) -> Done;
+        memory_reembed(request: MemoryReembed) -> ReembedView;
     }
 }

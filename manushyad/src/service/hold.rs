@@ -15,9 +15,10 @@ use manushya_protocol::v1::erasure::{HoldAdd, HoldRef, HoldView};
 use super::Service;
 
 fn name_of(directory: &Directory, tenant: TenantId, id: IdentityId) -> String {
-    directory
-        .identity(tenant, id)
-        .map_or_else(|| id.to_string(), |identity| identity.external_id.to_string())
+    directory.identity(tenant, id).map_or_else(
+        || id.to_string(),
+        |identity| identity.external_id.to_string(),
+    )
 }
 
 fn view(directory: &Directory, hold: &Hold) -> HoldView {

@@ -149,7 +149,10 @@ pub fn is_authentic(cipher: &dyn Cipher, mut end: LedgerEnd, rows: &[ErasedRow])
 }
 
 fn altered(path: &Path) -> WireError {
-    let message = format!("the erasure ledger {} is not what was written", path.display());
+    let message = format!(
+        "the erasure ledger {} is not what was written",
+        path.display()
+    );
     WireError::new(ErrorCode::Integrity, message)
         .reason("a row was altered, cut out or put in")
         .hint("put back a copy of it, or move it away: what it would re-erase then stays")
@@ -179,7 +182,9 @@ fn compare(
     let failed = |error: StoreError| unusable(path, &error);
     let snapshot = store.snapshot().map_err(failed)?;
     let end = snapshot.erased_end().map_err(failed)?;
-    let common = usize::try_from(end.seq).unwrap_or(usize::MAX).min(rows.len());
+    let common = usize::try_from(end.seq)
+        .unwrap_or(usize::MAX)
+        .min(rows.len());
     let same = match common.checked_sub(1).and_then(|last| rows.get(last)) {
         None => true,
         Some(row) => snapshot.erased(row.seq, 1).map_err(failed)?.first() == Some(row),
@@ -298,7 +303,11 @@ pub fn reapply(
         rows.iter().map(|row| (row.kind, row.tag)).collect();
     let is_gone = |kind, tenant, id| gone.contains(&(kind, erased_tag(cipher, kind, tenant, id)));
     let mut writes: Vec<Write> = Vec::new();
-    for row in store.snapshot().and_then(|it| it.memory_rows(None)).map_err(failed)? {
+    for row in store
+        .snapshot()
+        .and_then(|it| it.memory_rows(None))
+        .map_err(failed)?
+    {
         let row = row.map_err(failed)?;
         if is_gone(ErasedKind::Memory, row.tenant(), row.id().to_bytes()) {
             writes.push(Write::EraseMemory(row.tenant(), row.id()));

@@ -49,7 +49,8 @@ impl Service {
         let scope = match (&request.subject, &request.filter) {
             _ if !request.memories.is_empty() => {
                 if request.memories.len() > limits::BATCH_ITEMS_MAX {
-                    let message = format!("a plan names at most {} memories", limits::BATCH_ITEMS_MAX);
+                    let message =
+                        format!("a plan names at most {} memories", limits::BATCH_ITEMS_MAX);
                     return Err(WireError::new(ErrorCode::InvalidArgument, message)
                         .hint("select them with a filter, or make several plans"));
                 }

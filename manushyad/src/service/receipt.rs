@@ -61,7 +61,8 @@ impl Erased {
         tenant: TenantId,
         id: [u8; 16],
     ) -> bool {
-        self.tags.contains(&(kind, erased_tag(cipher, kind, tenant, id)))
+        self.tags
+            .contains(&(kind, erased_tag(cipher, kind, tenant, id)))
     }
 }
 
@@ -89,12 +90,19 @@ impl Service {
         let tenant = context.actor.identity.tenant;
         let record = {
             let published = self.writer.published();
-            published.directory.erasures().receipt(tenant, plan).cloned()
+            published
+                .directory
+                .erasures()
+                .receipt(tenant, plan)
+                .cloned()
         };
         let record = record.ok_or_else(|| {
-            WireError::new(ErrorCode::NotFound, format!("there is no receipt of plan {plan}"))
-                .reason("a receipt is made when a plan is applied")
-                .hint("manushyactl purge list")
+            WireError::new(
+                ErrorCode::NotFound,
+                format!("there is no receipt of plan {plan}"),
+            )
+            .reason("a receipt is made when a plan is applied")
+            .hint("manushyactl purge list")
         })?;
         if record.signed.is_some() {
             return self.receipt_view(&record);
@@ -144,7 +152,11 @@ impl Service {
         let directory = view.directory();
         let held_by = directory
             .tenant_by_name(DEFAULT_TENANT)
-            .map(|tenant| directory.erasures().backups_at(tenant.id, record.applied_at))
+            .map(|tenant| {
+                directory
+                    .erasures()
+                    .backups_at(tenant.id, record.applied_at)
+            })
             .into_iter()
             .flatten()
             .map(|backup| HeldBy {
@@ -198,9 +210,10 @@ impl Service {
     }
 
     fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
-        let signed = record.signed.as_ref().ok_or_else(|| {
-            WireError::new(ErrorCode::Internal, "the receipt is not signed")
-        })?;
+        let signed = record
+            .signed
+            .as_ref()
+            .ok_or_else(|| WireError::new(ErrorCode::Internal, "the receipt is not signed"))?;
         let keys = self.receipt_keys()?;
         let receipt = Receipt::verify(signed, &keys).map_err(|error| {
             WireError::new(ErrorCode::Integrity, "the stored receipt does not verify")
@@ -235,7 +248,11 @@ impl Service {
             note: signed.note.clone(),
             entry: BASE64.encode(&signed.entry),
             checkpoint: signed.checkpoint.clone(),
-            proof: signed.proof.iter().map(|hash| HEXLOWER.encode(hash)).collect(),
+            proof: signed
+                .proof
+                .iter()
+                .map(|hash| HEXLOWER.encode(hash))
+                .collect(),
             public_key: keys.first().map(ToString::to_string).unwrap_or_default(),
         })
     }
@@ -264,7 +281,8 @@ impl Service {
             Ok(access.plan(Vec::new(), 1, ()))
         })
         .await?;
-        self.signed_receipt(&context, request.plan, Known::default()).await
+        self.signed_receipt(&context, request.plan, Known::default())
+            .await
     }
 
     /// How many memories of the index were erased.
@@ -278,7 +296,11 @@ impl Service {
             })
             .count()
         };
-        published.directory.tenants().map(|tenant| of(tenant.id)).sum()
+        published
+            .directory
+            .tenants()
+            .map(|tenant| of(tenant.id))
+            .sum()
     }
 
     /// Looks for files that could bring back a destroyed key: copies, and what a crash left. Returns
@@ -296,7 +318,8 @@ impl Service {
         // Beside the folder of the keys: copies of it under other names.
         for path in files_below(&self.config.home.data) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let stray = !path.starts_with(&folder) && KEY_FILES.iter().any(|it| name.starts_with(it));
+            let stray =
+                !path.starts_with(&folder) && KEY_FILES.iter().any(|it| name.starts_with(it));
             if stray {
                 return Err(format!("{} may be a copy of keys", path.display()));
             }
@@ -307,14 +330,16 @@ impl Service {
 }
 
 fn survives(what: String) -> WireError {
-    WireError::new(ErrorCode::Integrity, "there is something left of what was erased")
-        .reason(what)
-        .hint("remove it, then: manushyactl purge receipt")
+    WireError::new(
+        ErrorCode::Integrity,
+        "there is something left of what was erased",
+    )
+    .reason(what)
+    .hint("remove it, then: manushyactl purge receipt")
 }
 
 pub(super) fn origin() -> Result<Origin, WireError> {
-    Origin::new(ORIGIN)
-        .map_err(|error| WireError::new(ErrorCode::Internal, error.to_string()))
+    Origin::new(ORIGIN).map_err(|error| WireError::new(ErrorCode::Internal, error.to_string()))
 }
 
 /// All files below a folder.
@@ -378,8 +403,11 @@ fn entry_and_leaves(
         }
     }
     let entry = entry.ok_or_else(|| {
-        WireError::new(ErrorCode::Integrity, "the audit log has no entry of the erasure")
-            .hint("manushyactl audit verify")
+        WireError::new(
+            ErrorCode::Integrity,
+            "the audit log has no entry of the erasure",
+        )
+        .hint("manushyactl audit verify")
     })?;
     Ok((entry, leaves))
 }

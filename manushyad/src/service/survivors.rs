@@ -70,19 +70,26 @@ impl Service {
         })
         .await?;
         // A receipt that a crash left unsigned is signed now.
-        self.signed_receipt(&context, plan, Known::default()).await?;
+        self.signed_receipt(&context, plan, Known::default())
+            .await?;
         let tenant = context.actor.identity.tenant;
         let record = {
             let published = self.writer.published();
-            published.directory.erasures().receipt(tenant, plan).cloned()
+            published
+                .directory
+                .erasures()
+                .receipt(tenant, plan)
+                .cloned()
         };
         let record = record.ok_or_else(|| {
-            WireError::new(ErrorCode::NotFound, format!("there is no receipt of plan {plan}"))
+            WireError::new(
+                ErrorCode::NotFound,
+                format!("there is no receipt of plan {plan}"),
+            )
         })?;
         let service = self.clone();
         let old = request.old.map(PathBuf::from);
-        let looking =
-            tokio::task::spawn_blocking(move || service.look(&record, old.as_deref()));
+        let looking = tokio::task::spawn_blocking(move || service.look(&record, old.as_deref()));
         let checks = looking.await.map_err(|_| {
             WireError::new(ErrorCode::Internal, "the search for survivors failed")
                 .hint("look at the daemon's log")
@@ -100,8 +107,8 @@ impl Service {
             }
         };
         let view = self.view()?;
-        let erased = erased_under(&view, AuditSeq(receipt.audit_seq))
-            .map_err(|error| unreadable(&error))?;
+        let erased =
+            erased_under(&view, AuditSeq(receipt.audit_seq)).map_err(|error| unreadable(&error))?;
         let listed = erased.rows.len() as u64;
         let same = listed == receipt.tags && tags_hash(&erased.rows) == receipt.tags_sha256;
         let mut checks = vec![
@@ -137,7 +144,12 @@ impl Service {
         ));
         checks.push(self.look_at_keys()?);
         checks.push(match self.check_key_files() {
-            Ok(count) => check("files", true, format!("{count} files, none a copy of keys"), ""),
+            Ok(count) => check(
+                "files",
+                true,
+                format!("{count} files, none a copy of keys"),
+                "",
+            ),
             Err(found) => check("files", false, found, "destroy that file"),
         });
         if let Some(folder) = old {
@@ -169,7 +181,12 @@ impl Service {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         let fix = "manushyactl down; manushyactl up (keys that nothing uses are destroyed)";
-        Ok(check("keys", false, format!("{unused} data keys seal nothing"), fix))
+        Ok(check(
+            "keys",
+            false,
+            format!("{unused} data keys seal nothing"),
+            fix,
+        ))
     }
 
     /// Tries old copies of files: stores with the present keys, and with what old copies of root and
@@ -180,7 +197,12 @@ impl Service {
         let files = files_below(folder);
         if files.is_empty() {
             let evidence = format!("there is no file in {}", folder.display());
-            return vec![check("old", false, evidence, "name a folder that the daemon can read")];
+            return vec![check(
+                "old",
+                false,
+                evidence,
+                "name a folder that the daemon can read",
+            )];
         }
         for path in files.iter().take(OLD_FILES_MAX) {
             let small = path
@@ -227,7 +249,12 @@ impl Service {
                     "{name}: {} rows, {} of what was erased, {} of those open",
                     report.rows, report.erased, report.opened
                 );
-                check("old.store", report.opened == 0, evidence, "destroy that copy")
+                check(
+                    "old.store",
+                    report.opened == 0,
+                    evidence,
+                    "destroy that copy",
+                )
             }
             Err(reason) => check(
                 "old.store",

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory, encode_plan,
-    encode_policy, encode_tenant, encode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory,
+    encode_plan, encode_policy, encode_tenant, encode_token,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,

@@ -198,9 +198,7 @@ fn row(seq: u64, value: &[u8; 49]) -> Result<ErasedRow, StoreError> {
 pub(super) fn end(table: &impl ReadableTable<Fixed<8>, Fixed<49>>) -> Result<End, StoreError> {
     match table.last()? {
         None => Ok(End::default()),
-        Some((seq, value)) => {
-            Ok(row(u64::from_be_bytes(*seq.value()), value.value())?.end())
-        }
+        Some((seq, value)) => Ok(row(u64::from_be_bytes(*seq.value()), value.value())?.end()),
     }
 }
 

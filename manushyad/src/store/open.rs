@@ -17,8 +17,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLEAN,
-    META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
+    META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
 use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};

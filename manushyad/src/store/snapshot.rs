@@ -15,7 +15,8 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, DELETED, DUE, ERASED, Fixed, HISTORY, KEYS, MEMORIES, OWNERS, memory_key, prefixed,
+    AUDIT, Bytes, DELETED, DUE, ERASED, Fixed, HISTORY, KEYS, MEMORIES, OWNERS, memory_key,
+    prefixed,
 };
 use super::seal::{memory_header, open_memory};
 use crate::port::Cipher;

@@ -139,8 +139,9 @@ pub fn try_old(
             report.rows += 1;
             if is_erased_record(key.value(), is_erased) {
                 report.erased += 1;
-                let open =
-                    |cipher: &dyn Cipher| open_directory(cipher, key.value(), value.value()).is_ok();
+                let open = |cipher: &dyn Cipher| {
+                    open_directory(cipher, key.value(), value.value()).is_ok()
+                };
                 report.opened += u64::from(opens(&open));
             }
         }

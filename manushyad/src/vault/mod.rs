@@ -36,8 +36,8 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 pub use error::VaultError;
-pub use old::OldKeys;
 pub use file::replace as replace_file;
+pub use old::OldKeys;
 
 use crate::port::{Cipher, CipherError};
 use key::Key;

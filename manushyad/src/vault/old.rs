@@ -36,7 +36,10 @@ impl Vault {
     /// host's identity, then each keystore with all roots there are, present ones included.
     pub fn try_old(&self, files: &[Vec<u8>]) -> OldKeys {
         let mut old: Vec<RootEpoch> = Vec::new();
-        for bytes in files.iter().filter(|bytes| bytes.starts_with(b"age-encryption.org/")) {
+        for bytes in files
+            .iter()
+            .filter(|bytes| bytes.starts_with(b"age-encryption.org/"))
+        {
             let opened = envelope::decrypt(&self.identity, bytes).ok();
             if let Some(roots) = opened.and_then(|bytes| root::decode(&bytes).ok()) {
                 old.extend(roots);

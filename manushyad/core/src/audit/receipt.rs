@@ -297,7 +297,9 @@ impl<'a> Lines<'a> {
         while let Some(value) = self.named("backup") {
             let words: Vec<&str> = value.split(' ').collect();
             let [backup, "taken", taken, "until", until] = words[..] else {
-                return Err(ReceiptError::Malformed("a backup is not told in five words"));
+                return Err(ReceiptError::Malformed(
+                    "a backup is not told in five words",
+                ));
             };
             if found.len() == BACKUPS_MAX {
                 return Err(ReceiptError::Malformed("it names too many backups"));

@@ -145,11 +145,7 @@ fn on(
 }
 
 /// The hold that keeps an identity, if one does.
-pub(super) fn on_subject(
-    view: &impl View,
-    tenant: TenantId,
-    identity: IdentityId,
-) -> Option<Hold> {
+pub(super) fn on_subject(view: &impl View, tenant: TenantId, identity: IdentityId) -> Option<Hold> {
     let mut holds = view.directory().erasures().holds(tenant);
     holds
         .find(|hold| match &hold.scope {

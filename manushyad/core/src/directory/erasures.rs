@@ -122,7 +122,11 @@ impl Erasures {
     }
 
     /// The backups filed under a tenant that were taken before `moment` and may still exist then.
-    pub fn backups_at(&self, tenant: TenantId, moment: UnixMillis) -> impl Iterator<Item = &Backup> {
+    pub fn backups_at(
+        &self,
+        tenant: TenantId,
+        moment: UnixMillis,
+    ) -> impl Iterator<Item = &Backup> {
         self.backups(tenant).filter(move |backup| {
             backup.created_at <= moment && backup.keep_until.is_none_or(|until| until > moment)
         })

@@ -1,6 +1,7 @@
 //! Validated types: what Manushya is about, without where it lies or how it travels.
 
 mod audit;
+mod credential;
 mod erasure;
 mod extension;
 mod identity;
@@ -10,6 +11,7 @@ mod purge;
 mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
+pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
 pub use erasure::{
     Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
 };

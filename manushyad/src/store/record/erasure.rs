@@ -3,9 +3,7 @@
 use manushya_core::model::{
     Backup, ErasureRecord, Hold, HoldScope, Kind, PurgeReceipt, Retention, SignedReceipt,
 };
-use manushya_protocol::id::{
-    BackupId, HoldId, IdentityId, MemoryId, PlanId, RequestId, TenantId,
-};
+use manushya_protocol::id::{BackupId, HoldId, IdentityId, MemoryId, PlanId, RequestId, TenantId};
 use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 use zeroize::Zeroizing;
@@ -120,8 +118,7 @@ pub(in crate::store) fn decode_erasure(
         schema::Kind::Receipt => ErasureRecord::Receipt(read_receipt(bytes_mut, tenant, id)?),
         schema::Kind::Retention => ErasureRecord::Retention(Retention {
             tenant,
-            kind: bytes_mut
-                .option(|bytes| Ok(Kind::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
+            kind: bytes_mut.option(|bytes| Ok(Kind::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
             seconds: bytes_mut.u64()?,
             set_by: identity(bytes_mut)?,
             updated_at: moment(bytes_mut)?,
@@ -194,7 +191,9 @@ fn read_signed(bytes: &mut Reader<'_>) -> Result<SignedReceipt, Malformed> {
     let entry = bytes.take(length)?.to_vec();
     let checkpoint = bytes.text(RECORD_BYTES_MAX)?.to_owned();
     let hashes = bytes.count(PROOF_HASHES_MAX)?;
-    let proof = (0..hashes).map(|_| bytes.array()).collect::<Result<_, _>>()?;
+    let proof = (0..hashes)
+        .map(|_| bytes.array())
+        .collect::<Result<_, _>>()?;
     Ok(SignedReceipt {
         note,
         entry,

@@ -89,10 +89,7 @@ fn receipt_verifies_with_the_public_key_alone() {
     for (size, at) in [(1, 1), (5, 1), (5, 5), (64, 33)] {
         let (made, signed, verifier) = receipt(size, at, Action::Purge);
         let (_, other) = key(2);
-        assert_eq!(
-            Receipt::verify(&signed, &[other, verifier]).unwrap(),
-            made
-        );
+        assert_eq!(Receipt::verify(&signed, &[other, verifier]).unwrap(), made);
     }
 }
 
