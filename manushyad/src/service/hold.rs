@@ -100,9 +100,7 @@ impl Service {
     ///
     /// What the deciding said.
     pub async fn hold_list(&self, context: Context) -> Result<Listed<HoldView>, WireError> {
-        let holds = self
-            .read(&context, |view, context| decide::hold::list(view, context))
-            .await?;
+        let holds = self.read(&context, decide::hold::list).await?;
         let state = self.view()?;
         let items: Vec<HoldView> = holds
             .iter()
