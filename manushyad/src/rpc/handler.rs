@@ -8,7 +8,7 @@ use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, AuditConsistency, AuditGrowth, AuditProof,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::hello::{Hello, Welcome};
@@ -250,5 +250,7 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        audit_prove(request: AuditRef) -> AuditProof;
+        audit_consistency(request: AuditGrowth) -> AuditConsistency;
     }
 }

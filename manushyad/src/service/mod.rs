@@ -31,6 +31,7 @@ use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 pub use login::{Caller, Credential};
@@ -68,6 +69,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// What proofs about the audit log need of it.
+    pub proofs: Mutex<manushya_core::audit::Tree>,
 }
 
 /// Waits until the daemon shall stop.

@@ -2,7 +2,7 @@
 
 use crate::error::WireError;
 use crate::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, AuditConsistency, AuditGrowth, AuditProof,
 };
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::hello::{Hello, Welcome};
@@ -132,4 +132,9 @@ pub trait Manushya {
     async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+
+    /// Proves that an audit entry is in the log.
+    async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
+    /// Proves that the audit log only grew.
+    async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
 }
