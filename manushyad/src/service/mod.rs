@@ -4,9 +4,11 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+mod api_key;
 mod audit;
 mod convert;
 mod doctor;
+mod embedding;
 mod identity;
 pub mod indexes;
 mod login;
@@ -18,6 +20,7 @@ mod purge;
 mod search;
 mod system;
 mod token;
+mod usage;
 mod view;
 pub mod writer;
 
@@ -34,7 +37,9 @@ use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
+pub use usage::LastUses;
 use view::ReadView;
 
 use crate::auth::TokenKeys;
@@ -69,6 +74,10 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// When API keys and sessions were last noted as used.
+    pub last_uses: LastUses,
+    /// What goes wrong with embedding.
+    pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
 }

@@ -53,7 +53,8 @@ pub struct AuditView {
 /// What an entry tells beside its fixed fields. Each field is left out where there is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuditMore {
-    /// The chain of delegation of the token, from the one issued first to the one used.
+    /// The credentials the token was made with, from the one issued first to the one it was made
+    /// with itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delegation: Vec<DelegationView>,
     /// What drafts of policies would have decided.

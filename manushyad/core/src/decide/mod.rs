@@ -4,6 +4,9 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod chain;
+pub mod delegate;
+pub mod embedding;
 pub mod identity;
 pub mod memory;
 pub mod policy;

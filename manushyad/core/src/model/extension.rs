@@ -291,8 +291,8 @@ impl Extensions {
         }
     }
 
-    /// The chain of delegation of the token that was used, from the one that was issued first to the
-    /// one that was used; empty if it was not delegated.
+    /// The chain of delegation: the tokens that the one used was made with, from the one that was
+    /// issued first on; empty if it was not made with another.
     pub fn delegation(&self) -> Vec<DelegationStep> {
         let (steps, rest) = self.get(DELEGATION).unwrap_or_default().as_chunks::<32>();
         if !rest.is_empty() || steps.len() > DELEGATION_STEPS_MAX {

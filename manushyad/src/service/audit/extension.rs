@@ -1,8 +1,9 @@
 //! Showing what an entry tells beside its fixed fields.
 
-use data_encoding::{BASE32_DNSSEC, BASE64, HEXLOWER};
+use data_encoding::{BASE64, HEXLOWER};
 use manushya_core::directory::Directory;
 use manushya_core::model::AuditEntry;
+use manushya_protocol::id::TokenId;
 use manushya_protocol::v1::audit::{
     AuditMore, DelegationView, ExtensionView, KeyEpochView, ShadowView,
 };
@@ -30,8 +31,8 @@ pub fn show(directory: &Directory, entry: &AuditEntry) -> AuditMore {
         delegation: delegation.collect(),
         shadow: shadow.collect(),
         alert: all.alert().map(|kind| kind.as_str().to_owned()),
-        api_key: all.api_key().map(|id| BASE32_DNSSEC.encode(&id)),
-        session: all.session().map(|id| BASE32_DNSSEC.encode(&id)),
+        api_key: all.api_key().map(|id| TokenId::from_bytes(id).to_string()),
+        session: all.session().map(|id| TokenId::from_bytes(id).to_string()),
         key_epoch: all.key_epoch().map(|key| KeyEpochView {
             key: key.kind.as_str().to_owned(),
             epoch: key.epoch,
@@ -54,7 +55,7 @@ mod tests {
         Action, AlertKind, AuditActor, AuditDraft, Decision, DelegationStep, Extension, Extensions,
         Outcome, Resource,
     };
-    use manushya_protocol::id::{IdentityId, RequestId, TokenId};
+    use manushya_protocol::id::{IdentityId, RequestId};
     use manushya_protocol::unit::UnixMillis;
     use serde_json::json;
 

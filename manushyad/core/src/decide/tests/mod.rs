@@ -2,7 +2,9 @@
 
 mod command;
 mod credentials;
+mod delegation;
 mod directory;
+mod embeddings;
 mod invariant;
 mod make;
 mod matrix;
