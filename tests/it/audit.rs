@@ -178,8 +178,8 @@ fn alone(arguments: &[&str]) -> (i32, String) {
         .current_dir("/")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&done.stdout).into_owned()
-        + &String::from_utf8_lossy(&done.stderr);
+    let told =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     (done.status.code().unwrap(), told)
 }
 
@@ -201,7 +201,10 @@ fn proofs_convince_somebody_without_daemon_or_home() {
     let older = operator.json(&["audit", "head"]);
     let note = file("old.note", &word(&older["checkpoint"]));
     for seq in ["1", "2", "256", "257", "300"] {
-        let text = operator.run(&["audit", "prove", seq, "-o", "json"]).ok().stdout;
+        let text = operator
+            .run(&["audit", "prove", seq, "-o", "json"])
+            .ok()
+            .stdout;
         let proof = file("p.json", &text);
         let verify = ["audit", "verify", "--offline", &proof, "--key", &key];
         let (code, told) = alone(&[&verify[..], &["-o", "json"]].concat());
@@ -243,7 +246,10 @@ fn proofs_convince_somebody_without_daemon_or_home() {
     a.refused(5, &["audit", "prove", "1"]);
     // Another log's key proves nothing here.
     let other = crate::daemon();
-    let foreign = file("foreign", &other.operator().run(&["audit", "key"]).ok().stdout);
+    let foreign = file(
+        "foreign",
+        &other.operator().run(&["audit", "key"]).ok().stdout,
+    );
     let proof = folder.path().join("p.json");
     let proof = proof.to_str().unwrap();
     let (code, _) = alone(&["audit", "verify", "--offline", proof, "--key", &foreign]);

@@ -11,7 +11,8 @@ use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, AuditConsistency, AuditGrowth, AuditProof,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};

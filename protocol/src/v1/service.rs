@@ -3,7 +3,8 @@
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, AuditConsistency, AuditGrowth, AuditProof,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};

@@ -38,7 +38,9 @@ pub enum BundleError {
     #[error("a proof is malformed: {0}")]
     Malformed(String),
     /// It is of another kind or version.
-    #[error("a proof says it is `{0}`; this program reads `{INCLUSION_FORMAT}` and `{CONSISTENCY_FORMAT}`")]
+    #[error(
+        "a proof says it is `{0}`; this program reads `{INCLUSION_FORMAT}` and `{CONSISTENCY_FORMAT}`"
+    )]
     Format(String),
     /// The entry is not the encoding of one.
     #[error("the entry of a proof cannot be read")]
@@ -63,7 +65,9 @@ pub enum BundleError {
         size: u64,
     },
     /// The hashes do not lead from the one root to the other.
-    #[error("the log of {new} entries does not begin with the log of {old} entries: it was rewritten")]
+    #[error(
+        "the log of {new} entries does not begin with the log of {old} entries: it was rewritten"
+    )]
     NotConsistent {
         /// The size of the older log.
         old: u64,
@@ -210,7 +214,10 @@ fn signed(note: &str, key: &VerifierKey) -> Result<Checkpoint, BundleError> {
 /// [`BundleError::Malformed`] if there are too many, or if one is not base64 of 32 bytes.
 pub fn hashes(texts: &[String]) -> Result<Vec<Hash>, BundleError> {
     if texts.len() > PROOF_HASHES_MAX {
-        let told = format!("it has {} hashes, of at most {PROOF_HASHES_MAX}", texts.len());
+        let told = format!(
+            "it has {} hashes, of at most {PROOF_HASHES_MAX}",
+            texts.len()
+        );
         return Err(BundleError::Malformed(told));
     }
     let hash = |text: &String| {

@@ -114,9 +114,10 @@ impl Service {
             let new = request.new.unwrap_or(size);
             if new > size || request.old > new {
                 let (wanted, most) = (request.old.max(new), new.min(size));
-                let error = WireError::new(ErrorCode::NotFound, "the audit log is shorter than that")
-                    .reason(format!("asked for {wanted} entries of at most {most}"))
-                    .hint("manushyactl audit head");
+                let error =
+                    WireError::new(ErrorCode::NotFound, "the audit log is shorter than that")
+                        .reason(format!("asked for {wanted} entries of at most {most}"))
+                        .hint("manushyactl audit head");
                 return Err(fail(error));
             }
             let proof = self.prove_growth(view, request.old, new).map_err(fail)?;
@@ -140,7 +141,11 @@ impl Service {
             let onward = tree.consistency(new, head.size(), &mut read)?;
             let roots = [tree.root(old, &mut read)?, tree.root(new, &mut read)?];
             let now = checkpoint(head)?;
-            let then = Checkpoint { size: new, root: roots[1], ..now.clone() };
+            let then = Checkpoint {
+                size: new,
+                root: roots[1],
+                ..now.clone()
+            };
             bundle::check_growth(&then, &now, &onward)
                 .map_err(|error| not_whole(error.to_string()))?;
             (path, roots)
