@@ -196,7 +196,7 @@ mod tests {
             for size in sizes {
                 let (whole, place) = (&all[..size], at.index(size));
                 let root = tree.root(size as u64, &mut read).unwrap();
-                prop_assert_eq!(root, merkle::root_of(whole));
+                prop_assert_eq!(root, root_of(whole));
                 let proof = tree.inclusion(place as u64, size as u64, &mut read).unwrap();
                 prop_assert_eq!(Some(proof), merkle::inclusion_proof(whole, place));
                 let first = place + 1;
