@@ -231,6 +231,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         operator_uids,
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
+        proofs: Default::default(),
     });
     Ok((
         Booted {
