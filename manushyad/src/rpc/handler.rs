@@ -11,7 +11,8 @@ use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
@@ -266,5 +267,7 @@ impl Manushya for Session {
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
         memory_reembed(request: MemoryReembed) -> ReembedView;
+        audit_prove(request: AuditRef) -> AuditProof;
+        audit_consistency(request: AuditGrowth) -> AuditConsistency;
     }
 }
