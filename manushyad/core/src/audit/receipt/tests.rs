@@ -101,7 +101,7 @@ fn receipt_of_another_key_or_of_no_erasure_is_refused() {
     assert!(Receipt::verify(&signed, &[]).is_err());
     let (_, read, _) = receipt(8, 3, Action::Read);
     assert!(matches!(
-        Receipt::verify(&read, &[verifier.clone()]),
+        Receipt::verify(&read, std::slice::from_ref(&verifier)),
         Err(ReceiptError::Entry(_))
     ));
     // A signed head is no receipt, and a receipt no head.
@@ -109,7 +109,7 @@ fn receipt_of_another_key_or_of_no_erasure_is_refused() {
         note: signed.checkpoint.clone(),
         ..signed.clone()
     };
-    assert!(Receipt::verify(&head, &[verifier.clone()]).is_err());
+    assert!(Receipt::verify(&head, std::slice::from_ref(&verifier)).is_err());
     assert!(Checkpoint::verify(&signed.note, &verifier).is_err());
 }
 
