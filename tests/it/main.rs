@@ -21,6 +21,7 @@ mod outputs;
 mod policy;
 mod policy_review;
 mod purge;
+mod receipt;
 mod scripts;
 mod search;
 mod system;

@@ -7,7 +7,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use manushya_core::model::{Action, Effect, Policy, PolicyName, Resource, Role};
 use manushya_core::policy::{Facts, IdentityFacts, MemoryFacts, PolicySet, RequestFacts};
 use manushya_protocol::id::{IdentityId, MemoryId, PolicyId, TenantId};
@@ -99,7 +98,7 @@ impl Asked {
     }
 }
 
-/// Prints percentiles, which criterion does not.
+/// Prints percentiles.
 fn percentiles(name: &str, mut ask: impl FnMut()) {
     let mut times: Vec<Duration> = (0..20_000)
         .map(|_| {
@@ -113,16 +112,12 @@ fn percentiles(name: &str, mut ask: impl FnMut()) {
     println!("{name}: p50 {:?}, p99 {:?}, p99.9 {:?}", at(0.5), at(0.99), at(0.999));
 }
 
-fn decisions(criterion: &mut Criterion) {
+fn main() {
     let asked = Asked::new();
     for count in [100, 1000, 10_000] {
         let set = PolicySet::build((0..count).map(policy));
-        let name = format!("decide among {count}");
-        percentiles(&name, || {
+        percentiles(&format!("decide among {count}"), || {
             black_box(asked.decide(&set, Action::Read));
-        });
-        criterion.bench_function(&name, |bench| {
-            bench.iter(|| asked.decide(&set, Action::Read));
         });
     }
     // The worst: all of one role, one action and one resource, so that no index helps.
@@ -140,6 +135,3 @@ fn decisions(criterion: &mut Criterion) {
         black_box(asked.decide(&set, Action::Read));
     });
 }
-
-criterion_group!(benches, decisions);
-criterion_main!(benches);

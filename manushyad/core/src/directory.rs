@@ -3,6 +3,8 @@
 //! The maps are persistent (they share what did not change), so that a reader keeps a consistent
 //! state for the price of a pointer while the writer prepares the next one.
 
+mod erasures;
+
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
@@ -13,6 +15,7 @@ use crate::model::{
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
+pub use erasures::Erasures;
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -28,6 +31,7 @@ pub struct Directory {
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
     revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
+    erasures: Erasures,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -81,6 +85,7 @@ impl Directory {
                     self.tenant_names.remove(&tenant.name);
                 }
                 self.policy_sets.remove(id);
+                self.erasures.forget(*id);
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
@@ -135,6 +140,8 @@ impl Directory {
                 self.revisions.remove(&(*tenant, (*id, *revision)));
             }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutErasure(record) => self.erasures.put(record),
+            Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
     }
@@ -281,6 +288,11 @@ impl Directory {
         named
             .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
             .map(|revision| revision.policy.id)
+    }
+
+    /// Receipts, holds, retentions and backups.
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
     }
 
     /// Whether a role is held by any identity of the tenant that may act.

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod directory;
+mod erasure;
 mod memory;
 mod policies;
 mod token;
@@ -14,6 +15,7 @@ pub(super) use directory::{
     encode_plan, encode_policy, encode_tenant,
 };
 pub(super) use policies::{decode_policy_revision, encode_policy_revision, revision_id};
+pub(super) use erasure::{decode_erasure, encode_erasure};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
 pub(super) use token::{decode_token, encode_token};
 

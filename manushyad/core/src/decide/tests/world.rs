@@ -74,6 +74,8 @@ impl Model {
             }
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
             Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
+            // The directory has those.
+            Write::PutErasure(_) | Write::DropErasure(..) => {}
         }
     }
 
