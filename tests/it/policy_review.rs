@@ -27,7 +27,10 @@ fn who_can_says_yes_no_or_the_condition() {
     assert_eq!(mine["answer"], "conditional");
     assert_eq!(mine["policy"], "agent-own-memories");
     let id = word(&mine["identity_id"]);
-    assert_eq!(mine["condition"], json!({"==": [{"var": "memory.owner"}, id]}));
+    assert_eq!(
+        mine["condition"],
+        json!({"==": [{"var": "memory.owner"}, id]})
+    );
     operator.json(&["identity", "disable", "agent-a"]);
     let asked = operator.json(&["policy", "who-can", "read", "memory"]);
     assert_eq!(item(&asked, "identity", "agent-a")["answer"], "no");
@@ -67,8 +70,14 @@ fn every_change_is_a_revision_that_can_be_brought_back() {
         daemon.home().write("p.json", &text)
     };
     operator.json(&["policy", "apply", &put(1)]);
-    let preview = operator.run(&["policy", "apply", &put(2), "--dry-run"]).ok();
-    assert!(preview.stdout.contains("+   \"priority\": 2"), "{}", preview.stdout);
+    let preview = operator
+        .run(&["policy", "apply", &put(2), "--dry-run"])
+        .ok();
+    assert!(
+        preview.stdout.contains("+   \"priority\": 2"),
+        "{}",
+        preview.stdout
+    );
     assert_eq!(operator.json(&["policy", "show", "p"])["revision"], 1);
     boss.json(&["policy", "apply", &put(2)]);
     boss.json(&["policy", "disable", "p"]);
@@ -77,9 +86,19 @@ fn every_change_is_a_revision_that_can_be_brought_back() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| (it["revision"].as_u64().unwrap(), word(&it["change"]), word(&it["by"])))
+        .map(|it| {
+            (
+                it["revision"].as_u64().unwrap(),
+                word(&it["change"]),
+                word(&it["by"]),
+            )
+        })
         .collect();
-    let wanted = [(3, "disabled", "boss"), (2, "updated", "boss"), (1, "created", "operator")];
+    let wanted = [
+        (3, "disabled", "boss"),
+        (2, "updated", "boss"),
+        (1, "created", "operator"),
+    ];
     let wanted = wanted.map(|(n, change, by)| (n, change.to_owned(), by.to_owned()));
     assert_eq!(told, wanted);
     let diff = operator.json(&["policy", "diff", "p", "1", "2"]);
@@ -91,7 +110,10 @@ fn every_change_is_a_revision_that_can_be_brought_back() {
     assert_eq!(diff["changes"][0]["to"], 9, "{diff}");
     operator.refused(2, &["policy", "diff", "p", "1", "77"]);
     let back = operator.json(&["policy", "rollback", "p", "1"]);
-    assert_eq!((&back["revision"], &back["priority"]), (&json!(4), &json!(1)));
+    assert_eq!(
+        (&back["revision"], &back["priority"]),
+        (&json!(4), &json!(1))
+    );
     assert_eq!(back["is_active"], true);
     let id = word(&back["id"]);
     operator.json(&["policy", "delete", "p"]);
@@ -142,7 +164,9 @@ fn lint_finds_what_is_hardly_meant() {
     );
     let found = operator.json(&["policy", "lint", &draft]);
     assert_eq!(item(&found, "kind", "unknown-word")["policy"], "typo");
-    let _ = operator.run(&["policy", "lint", &draft, "--strict"]).exits(1);
+    let _ = operator
+        .run(&["policy", "lint", &draft, "--strict"])
+        .exits(1);
     // A draft is only looked at.
     operator.refused(6, &["policy", "show", "typo"]);
 }
@@ -171,13 +195,23 @@ fn simulate_shows_whose_decisions_would_change() {
     let changed = told["changed"].as_array().unwrap();
     assert_eq!(changed.len(), 1, "{told}");
     assert_eq!(
-        [&changed[0]["actor"], &changed[0]["action"], &changed[0]["resource"]],
+        [
+            &changed[0]["actor"],
+            &changed[0]["action"],
+            &changed[0]["resource"]
+        ],
         ["a", "read", "memory"]
     );
     assert_eq!([&changed[0]["from"], &changed[0]["to"]], ["allow", "deny"]);
-    assert_eq!((&changed[0]["count"], &changed[0]["policy"]), (&json!(2), &json!("no-secrets")));
+    assert_eq!(
+        (&changed[0]["count"], &changed[0]["policy"]),
+        (&json!(2), &json!("no-secrets"))
+    );
     let seq = changed[0]["examples"][0].as_u64().unwrap().to_string();
-    assert_eq!(operator.json(&["audit", "show", &seq])["resource_id"], secret);
+    assert_eq!(
+        operator.json(&["audit", "show", &seq])["resource_id"],
+        secret
+    );
     assert!(told["unchanged"].as_u64().unwrap() >= 4, "{told}");
     // What was erased, and a list whose memories the log does not name, are counted, not guessed.
     let because = told["unreplayable_because"].as_array().unwrap();
@@ -195,5 +229,8 @@ fn simulate_shows_whose_decisions_would_change() {
     assert_eq!(told["changed"], json!([]));
     a.refused(6, &["memory", "get", &secret]);
     a.refused(5, &["policy", "simulate", &draft]);
-    operator.refused(2, &["policy", "simulate", &daemon.home().write("x.json", "[]")]);
+    operator.refused(
+        2,
+        &["policy", "simulate", &daemon.home().write("x.json", "[]")],
+    );
 }

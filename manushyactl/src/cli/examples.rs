@@ -294,7 +294,10 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl policy diff night-freeze --file policies/night-freeze.json",
         ],
     ),
-    ("policy rollback", &["manushyactl policy rollback night-freeze 1"]),
+    (
+        "policy rollback",
+        &["manushyactl policy rollback night-freeze 1"],
+    ),
     (
         "policy lint",
         &[

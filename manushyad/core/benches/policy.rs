@@ -45,7 +45,11 @@ fn policy(n: usize) -> Arc<Policy> {
         name: PolicyName::new(format!("policy-{n}")).unwrap(),
         role,
         rule: rule(n),
-        effect: if n.is_multiple_of(4) { Effect::Deny } else { Effect::Allow },
+        effect: if n.is_multiple_of(4) {
+            Effect::Deny
+        } else {
+            Effect::Allow
+        },
         priority: i32::try_from(n % 50).unwrap(),
         is_active: true,
         description: None,
@@ -109,7 +113,12 @@ fn percentiles(name: &str, mut ask: impl FnMut()) {
         .collect();
     times.sort();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-    println!("{name}: p50 {:?}, p99 {:?}, p99.9 {:?}", at(0.5), at(0.99), at(0.999));
+    println!(
+        "{name}: p50 {:?}, p99 {:?}, p99.9 {:?}",
+        at(0.5),
+        at(0.99),
+        at(0.999)
+    );
 }
 
 fn main() {

@@ -11,7 +11,8 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName, Token, TokenKind,
+    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
+    Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;

@@ -6,7 +6,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PolicyRevision, PurgePlan, Tenant, Token,
+    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PolicyRevision, PurgePlan,
+    Tenant, Token,
 };
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at

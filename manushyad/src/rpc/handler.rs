@@ -37,8 +37,8 @@ use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
 use manushya_protocol::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate, PolicyWhatCan,
-    PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};

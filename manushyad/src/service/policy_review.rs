@@ -52,9 +52,12 @@ impl Service {
             let tenant = context.actor.identity.tenant;
             let asked = Asked::new(directory, context);
             let key = |identity: &&Arc<Identity>| identity.id.to_string();
-            let listed = page::cut(directory.identities(tenant), &request.page, key, |identity| {
-                asked.about(identity, action, resource)
-            });
+            let listed = page::cut(
+                directory.identities(tenant),
+                &request.page,
+                key,
+                |identity| asked.about(identity, action, resource),
+            );
             Ok(listed_plan(access, listed))
         })
         .await?

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token, revision_id,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory,
+    encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token, revision_id,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,

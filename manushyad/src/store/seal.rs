@@ -8,7 +8,8 @@ use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_identity, decode_memory, decode_plan, decode_policy, decode_policy_revision, decode_tenant, decode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_identity,
+    decode_memory, decode_plan, decode_policy, decode_policy_revision, decode_tenant, decode_token,
 };
 use super::schema::{Kind, part};
 use crate::port::{Cipher, CipherError};

@@ -27,8 +27,8 @@ use crate::v1::policy::{
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate, PolicyWhatCan,
-    PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};

@@ -109,7 +109,11 @@ pub fn of_applied(applied: &PolicyApplied, context: &Context) -> Outcome {
     if !context.ui.is_table() || context.ui.quiet {
         return Ok(());
     }
-    for item in applied.items.iter().filter(|item| item.outcome != "unchanged") {
+    for item in applied
+        .items
+        .iter()
+        .filter(|item| item.outcome != "unchanged")
+    {
         let before = item.before.as_ref().map_or(Value::Null, content);
         let name = one_line(&item.policy.name);
         let text = lines(&before, &content(&item.policy), context.ui.paint.out);
@@ -170,7 +174,12 @@ pub async fn run(arguments: &Arguments, context: &Context) -> Outcome {
                     Stop::usage(format!("`{file}` has no policy {}", older.policy))
                 })?;
             let to = file.display().to_string();
-            (named(older), to, content(&older.content), content_of_spec(spec))
+            (
+                named(older),
+                to,
+                content(&older.content),
+                content_of_spec(spec),
+            )
         }
         (None, from, to) => {
             let newer = find(to.unwrap_or(last))?;
@@ -213,7 +222,10 @@ mod tests {
         assert_eq!(told.len(), 1);
         assert_eq!((&*told[0].field, &told[0].to), ("priority", &json!(2)));
         let text = lines(&older, &newer, false);
-        assert!(text.contains("-   \"priority\": 1,\n+   \"priority\": 2,\n"), "{text}");
+        assert!(
+            text.contains("-   \"priority\": 1,\n+   \"priority\": 2,\n"),
+            "{text}"
+        );
         assert!(changes(&older, &older).is_empty());
         assert_eq!(lines(&older, &older, false), "");
     }

@@ -158,7 +158,9 @@ fn told(simulated: &Simulated) -> String {
         time::count(simulated.unreplayable),
     );
     if !simulated.changed.is_empty() {
-        let head = ["COUNT", "ACTOR", "ACTION", "RESOURCE", "FROM", "TO", "POLICY", "ENTRIES"];
+        let head = [
+            "COUNT", "ACTOR", "ACTION", "RESOURCE", "FROM", "TO", "POLICY", "ENTRIES",
+        ];
         let rows: Vec<Vec<String>> = simulated
             .changed
             .iter()

@@ -311,7 +311,10 @@ pub fn roll_back(
     }
     let current = directory.policy(tenant, id);
     if current.is_none() {
-        if directory.policy_by_ref(tenant, old.policy.name.as_str()).is_some() {
+        if directory
+            .policy_by_ref(tenant, old.policy.name.as_str())
+            .is_some()
+        {
             let message = format!("there is another policy {}", old.policy.name);
             let hint = "delete or roll back that one";
             return Err(access.conflict(message, "a name stands for one policy", hint));
@@ -354,9 +357,8 @@ pub fn drafted(
     let mut policies: Vec<Arc<Policy>> = directory.policies(tenant).cloned().collect();
     for spec in specs {
         let id = made_id(spec.name.as_deref().unwrap_or_default());
-        let applied = revise(directory, context, id, spec.clone()).map_err(|invalid| {
-            WireError::new(ErrorCode::InvalidArgument, invalid.to_string())
-        })?;
+        let applied = revise(directory, context, id, spec.clone())
+            .map_err(|invalid| WireError::new(ErrorCode::InvalidArgument, invalid.to_string()))?;
         policies.retain(|policy| policy.id != applied.policy.id);
         policies.push(applied.policy);
     }

@@ -154,9 +154,8 @@ impl<'a> Replay<'a> {
             None => {}
             Some(token) => match self.directory.token(self.tenant, token) {
                 Some(token) => {
-                    let covers = |scope: &crate::model::Scope| {
-                        scope.covers(draft.action, draft.resource)
-                    };
+                    let covers =
+                        |scope: &crate::model::Scope| scope.covers(draft.action, draft.resource);
                     if !token.scopes.iter().any(covers) {
                         return Ok(None);
                     }

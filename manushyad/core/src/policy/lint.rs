@@ -49,8 +49,14 @@ pub struct Finding {
 
 /// What is asked of a policy: every pair but presenting a credential, which no policy is asked about.
 pub fn pairs() -> impl Iterator<Item = (Action, Resource)> {
-    let actions = Action::ALL.iter().filter(|action| **action != Action::Login);
-    actions.flat_map(|action| Resource::ALL.iter().map(move |resource| (*action, *resource)))
+    let actions = Action::ALL
+        .iter()
+        .filter(|action| **action != Action::Login);
+    actions.flat_map(|action| {
+        Resource::ALL
+            .iter()
+            .map(move |resource| (*action, *resource))
+    })
 }
 
 /// What a policy comes to for one pair.
@@ -149,7 +155,10 @@ impl<'a> Row<'a> {
         rule.root().each_fact(&mut |fact| {
             read.insert(fact.clone());
         });
-        for fact in read.iter().filter(|fact| is_asked(fact) && !self.used.contains(fact)) {
+        for fact in read
+            .iter()
+            .filter(|fact| is_asked(fact) && !self.used.contains(fact))
+        {
             let reason = format!("it reads `{fact}`, which never changes what the rule comes to");
             findings.push(self.finding(Level::Warning, "unused-fact", reason));
         }

@@ -76,7 +76,10 @@ impl Answer {
                     0..=3 => String::new(),
                     many => format!(" and {} more", many - 3),
                 };
-                format!("it depends on the facts that {}{more} read", names.join(", "))
+                format!(
+                    "it depends on the facts that {}{more} read",
+                    names.join(", ")
+                )
             }
         }
     }
@@ -331,15 +334,15 @@ pub(super) fn never_true(node: &Node, open: Open<'_>) -> bool {
         // What is not open and yet no literal is not known.
         node if !reads(node, open) => true,
         Node::And(nodes) => {
-            nodes.iter().any(|node| part_never_true(node, open))
-                || super::bounds::contradict(nodes)
+            nodes.iter().any(|node| part_never_true(node, open)) || super::bounds::contradict(nodes)
         }
         Node::Or(nodes) => nodes.iter().all(|node| part_never_true(node, open)),
         Node::Compare(compare) => {
             // An operand that is never known makes all of it not known.
             let known = |node: &Node| matches!(node, Node::Literal(_) | Node::Fixed(_));
             let lost = |node: &Node| !known(node) && !reads(node, open);
-            compare.operands.iter().any(lost) || super::bounds::contradict(std::slice::from_ref(node))
+            compare.operands.iter().any(lost)
+                || super::bounds::contradict(std::slice::from_ref(node))
         }
         _ => false,
     }

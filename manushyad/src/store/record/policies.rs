@@ -63,7 +63,9 @@ pub(in crate::store) fn decode_policy_revision(
     let policy = read_policy(&mut bytes, tenant, policy)?;
     bytes.finish()?;
     if revision_id(policy.id, policy.revision) != id {
-        return Err(Malformed("a revision of a policy stands in the place of another"));
+        return Err(Malformed(
+            "a revision of a policy stands in the place of another",
+        ));
     }
     Ok(PolicyRevision { policy, event, by })
 }

@@ -13,7 +13,9 @@ use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, chain, tenant};
 use crate::directory::Directory;
 use crate::model::{
-    Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey, Policy, PolicyRevision, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust, Via,
+    Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
+    Policy, PolicyRevision, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust,
+    Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};

@@ -104,7 +104,10 @@ fn condition_is_what_remains_of_the_rule() {
     let secret = json!({"==": [{"var": "memory.type"}, "secret"]});
     let about = |action: &str| json!({"and": [{"==": [{"var": "action"}, action]}, secret]});
     let conditional = |condition: Value| (Certainty::Conditional, Some(condition));
-    assert_eq!(ask(about("read"), Effect::Allow), conditional(secret.clone()));
+    assert_eq!(
+        ask(about("read"), Effect::Allow),
+        conditional(secret.clone())
+    );
     assert_eq!(ask(about("purge"), Effect::Allow), (Certainty::No, None));
     let not = json!({"!": [secret]});
     assert_eq!(ask(about("read"), Effect::Deny), conditional(not));
@@ -112,7 +115,10 @@ fn condition_is_what_remains_of_the_rule() {
     // A claim that is not there is not known: it allows nothing, and a deny over it denies.
     let claim = json!({"==": [{"var": "identity.claims.team"}, {"var": "memory.type"}]});
     assert_eq!(ask(claim.clone(), Effect::Allow), (Certainty::No, None));
-    assert_eq!(ask(claim.clone(), Effect::Deny), conditional(json!({"!": [claim]})));
+    assert_eq!(
+        ask(claim.clone(), Effect::Deny),
+        conditional(json!({"!": [claim]}))
+    );
     // What cannot be true at once is no condition.
     let both = json!({"and": [{"==": [{"var": "memory.type"}, "a"]}, {"==": [{"var": "memory.type"}, "b"]}]});
     assert_eq!(ask(both, Effect::Allow), (Certainty::No, None));
@@ -159,9 +165,17 @@ fn each_kind_of_finding_is_found() {
     ];
     for rule in never {
         let found = lint(&[("p", rule.clone(), Effect::Allow, 0)]);
-        assert!(found.contains(&of("never-matches", "p")), "{rule}: {found:?}");
+        assert!(
+            found.contains(&of("never-matches", "p")),
+            "{rule}: {found:?}"
+        );
     }
-    let found = lint(&[("p", json!({"==": [{"var": "action"}, "raed"]}), Effect::Allow, 0)]);
+    let found = lint(&[(
+        "p",
+        json!({"==": [{"var": "action"}, "raed"]}),
+        Effect::Allow,
+        0,
+    )]);
     assert!(found.contains(&of("unknown-word", "p")), "{found:?}");
     assert!(found.contains(&of("never-matches", "p")), "{found:?}");
     let read = json!({"==": [{"var": "action"}, "read"]});
@@ -173,17 +187,33 @@ fn each_kind_of_finding_is_found() {
     ]);
     assert!(found.contains(&of("shadowed", "low")), "{found:?}");
     assert!(found.contains(&of("contradicts", "yes")), "{found:?}");
-    assert!(!found.iter().any(|it| it.1.as_deref() == Some("high")), "{found:?}");
-    assert!(!found.iter().any(|it| it.1.as_deref() == Some("no")), "{found:?}");
+    assert!(
+        !found.iter().any(|it| it.1.as_deref() == Some("high")),
+        "{found:?}"
+    );
+    assert!(
+        !found.iter().any(|it| it.1.as_deref() == Some("no")),
+        "{found:?}"
+    );
     let found = lint(&[
         ("or", json!({"or": [true, trust("<", 5)]}), Effect::Allow, 5),
-        ("claim", json!({"==": [{"var": "claims.nobody"}, "x"]}), Effect::Allow, 9),
+        (
+            "claim",
+            json!({"==": [{"var": "claims.nobody"}, "x"]}),
+            Effect::Allow,
+            9,
+        ),
     ]);
     assert!(found.contains(&of("unused-fact", "or")), "{found:?}");
     assert!(found.contains(&of("unused-fact", "claim")), "{found:?}");
     assert!(found.contains(&("unused-claim", None)), "{found:?}");
     assert!(!found.contains(&("default", None)), "{found:?}");
-    let found = lint(&[("read", json!({"==": [{"var": "action"}, "read"]}), Effect::Allow, 0)]);
+    let found = lint(&[(
+        "read",
+        json!({"==": [{"var": "action"}, "read"]}),
+        Effect::Allow,
+        0,
+    )]);
     assert_eq!(found, [("unused-claim", None), ("default", None)]);
 }
 
@@ -195,5 +225,8 @@ fn deny_is_not_hidden_by_an_allow_of_the_same_rule() {
         ("yes", rule.clone(), Effect::Allow, 5),
         ("no", rule, Effect::Deny, 0),
     ]);
-    assert!(!found.iter().any(|(kind, _)| *kind == "shadowed"), "{found:?}");
+    assert!(
+        !found.iter().any(|(kind, _)| *kind == "shadowed"),
+        "{found:?}"
+    );
 }
