@@ -22,6 +22,7 @@ mod policy;
 mod policy_review;
 mod purge;
 mod receipt;
+mod redact;
 mod scripts;
 mod search;
 mod system;

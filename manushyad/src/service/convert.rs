@@ -7,6 +7,7 @@ use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
     Policy, PurgePlan, Session, Tag, Tenant, Token, TokenState, Trust,
 };
+use manushya_core::policy::Mask;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -124,6 +125,7 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
     );
     let content = memory.content;
     MemoryView {
+        redacted: Vec::new(),
         id: memory.id,
         owner,
         owner_id: memory.owner,
@@ -147,6 +149,15 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
     }
 }
 
+/// A memory, as shown to one from whom parts of it are masked.
+pub fn masked_memory(directory: &Directory, memory: Memory, mask: &Mask) -> MemoryView {
+    let mut view = self::memory(directory, memory);
+    if !mask.is_empty() {
+        view.redacted = mask.apply(&mut view.text, &mut view.metadata);
+    }
+    view
+}
+
 /// A policy, as shown.
 pub fn policy(policy: &Policy) -> PolicyView {
     PolicyView {
@@ -160,6 +171,7 @@ pub fn policy(policy: &Policy) -> PolicyView {
         effect: policy.effect,
         priority: policy.priority,
         is_active: policy.is_active,
+        fields: policy.fields.iter().map(ToString::to_string).collect(),
         description: policy.description.clone(),
         revision: policy.revision,
         created_at: policy.created_at,

@@ -6,6 +6,7 @@ use manushya_core::decide::Refusal;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::memory::Added;
 use manushya_core::model::{Action, Memory, Resource};
+use manushya_core::plan::Plan;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -108,7 +109,9 @@ impl Service {
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
-            Ok(access.plan(Vec::new(), 1, convert::memory(directory, memory)))
+            let mask = access.mask(&memory);
+            let shown = convert::masked_memory(directory, memory, &mask);
+            Ok(access.plan(Vec::new(), 1, shown))
         })
         .await
     }
@@ -191,7 +194,8 @@ impl Service {
             let seen = memory.filter(|memory| {
                 memory.is_live(context.now) && permission.admits(memory, context.now)
             });
-            if !page.take(directory, *id, seen) {
+            let shown = seen.map(|memory| permission.show(directory, memory, context.now));
+            if !page.take(*id, shown) {
                 break;
             }
         }
@@ -226,7 +230,11 @@ impl Service {
                 memory.deleted_at.is_some()
                     && !memory.is_expired(context.now)
                     && permission.admits(memory, context.now)
-                    && choice.matches(memory, context.now)
+                    && choice.matches(
+                        memory,
+                        context.now,
+                        &permission.mask(memory, context.now),
+                    )
             }) else {
                 continue;
             };
@@ -234,7 +242,8 @@ impl Service {
             if after.is_some_and(|after| id <= after) {
                 continue;
             }
-            if page.items.len() == limit || !page.take(directory, id, Some(memory)) {
+            let shown = permission.show(directory, memory, context.now);
+            if page.items.len() == limit || !page.take(id, Some(shown)) {
                 complete = false;
             }
         }
@@ -259,10 +268,11 @@ impl Service {
         let fallback = draft(&context, Action::Update, Resource::Memory);
         let memory = self
             .change(fallback, move |txn| {
-                decide::memory::update(txn, &context, command)
+                let plan = decide::memory::update(txn, &context, command)?;
+                Ok(shown_as(txn, &context, Action::Update, plan))
             })
             .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        Ok(memory)
     }
 
     /// Shows the versions of a memory, newest first.
@@ -283,6 +293,7 @@ impl Service {
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
+            let current = access.mask(&memory);
             let versions = match history(view, memory) {
                 Ok(versions) => versions,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
@@ -293,7 +304,10 @@ impl Service {
                 .filter(|version| context.actor.reaches(version));
             let falling = |memory: &Memory| format!("{:010}", u32::MAX - memory.version);
             let listed = page::cut(versions, &request.page, falling, |memory| {
-                convert::memory(directory, memory.clone())
+                // What is masked now is masked in what it was, and the other way round.
+                let mut mask = access.mask(memory);
+                mask.join(current.clone());
+                convert::masked_memory(directory, memory.clone(), &mask)
             });
             let count = listed
                 .as_ref()
@@ -316,10 +330,11 @@ impl Service {
         let fallback = draft(&context, Action::Restore, Resource::Memory);
         let memory = self
             .change(fallback, move |txn| {
-                decide::memory::restore(txn, &context, request.id)
+                let plan = decide::memory::restore(txn, &context, request.id)?;
+                Ok(shown_as(txn, &context, Action::Restore, plan))
             })
             .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        Ok(memory)
     }
 
     /// Deletes a memory, or erases it for good.
@@ -386,6 +401,21 @@ fn show_added(added: Added) -> MemoryAdded {
     }
 }
 
+/// The plan with the memory as shown to the caller.
+fn shown_as(
+    txn: &crate::store::Txn,
+    context: &Context,
+    action: Action,
+    plan: Plan<Memory>,
+) -> Plan<MemoryView> {
+    let permission = Permission::new(txn.directory(), context, action);
+    Plan {
+        reply: permission.show(txn.directory(), plan.reply, context.now),
+        writes: plan.writes,
+        audit: plan.audit,
+    }
+}
+
 /// All versions of a memory, newest first.
 fn history(view: &ReadView, memory: Memory) -> Result<Vec<Memory>, WireError> {
     let (tenant, id) = (memory.tenant, memory.id);
@@ -416,17 +446,11 @@ struct Filling {
 
 impl Filling {
     /// Takes one memory, or notes that one was passed over. Returns whether there is room for more.
-    fn take(
-        &mut self,
-        directory: &manushya_core::directory::Directory,
-        id: MemoryId,
-        memory: Option<Memory>,
-    ) -> bool {
+    fn take(&mut self, id: MemoryId, memory: Option<MemoryView>) -> bool {
         if self.is_full {
             return false;
         }
-        if let Some(memory) = memory {
-            let shown = convert::memory(directory, memory);
+        if let Some(shown) = memory {
             let bytes = page::json_bytes(&shown);
             if !self.items.is_empty() && self.bytes + bytes > limits::PAGE_BYTES_MAX {
                 self.is_full = true;

@@ -141,7 +141,11 @@ impl Service {
                 found
                     .filter(|memory| {
                         permission.admits(memory, context.now)
-                            && choice.matches(memory, context.now)
+                            && choice.matches(
+                                memory,
+                                context.now,
+                                &permission.mask(memory, context.now),
+                            )
                     })
                     .map(|memory| (memory.id, memory.version)),
             );

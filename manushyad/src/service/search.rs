@@ -16,7 +16,7 @@ use manushya_protocol::v1::memory::{
 use super::embedding::Question;
 use super::permit::{Choice, Permission};
 use super::view::ReadView;
-use super::{Service, convert, page, unreadable};
+use super::{Service, page, unreadable};
 use crate::config::AuditReads;
 use crate::index::{Hit, Parts, SearchRequest};
 
@@ -219,13 +219,17 @@ fn show(
             memory.version == hit.version
                 && memory.is_live(context.now)
                 && permission.admits(memory, context.now)
-                && choice.matches(memory, context.now)
+                && choice.matches(
+                    memory,
+                    context.now,
+                    &permission.mask(memory, context.now),
+                )
         }) else {
             continue;
         };
         let shown = SearchHit {
             score: hit.score,
-            memory: convert::memory(directory, memory),
+            memory: permission.show(directory, memory, context.now),
             explain: hit.parts.map(explain),
         };
         bytes += page::json_bytes(&shown);

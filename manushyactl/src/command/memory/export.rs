@@ -175,6 +175,7 @@ mod tests {
     #[test]
     fn import_takes_what_export_writes() {
         let memory = MemoryView {
+            redacted: Vec::new(),
             id: MemoryId::from_bytes([7; 16]),
             owner: "agent-a".into(),
             owner_id: IdentityId::from_bytes([8; 16]),

@@ -253,6 +253,7 @@ pub fn update(
         return Ok(access.plan(Vec::new(), 0, memory));
     }
     let version = memory.version.saturating_add(1);
+    let before = access.mask(&memory);
     let changed = Memory {
         content,
         vector: embedding.vector,
@@ -267,6 +268,13 @@ pub fn update(
     // What it becomes must be allowed too, or a change would carry it where the caller may not go.
     access.require_reach(&changed)?;
     access.ask_memory(&changed)?;
+    // Nor may it carry what is masked to where it is not.
+    if !access.mask(&changed).covers(&before) {
+        let error = WireError::new(ErrorCode::Denied, "this change would uncover what is redacted")
+            .reason("a policy masks parts of this memory, and would not any more")
+            .hint("ask someone to whom it is not redacted");
+        return Err(Refusal::denied(&access.audit, error));
+    }
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, changed))
 }
