@@ -253,7 +253,7 @@ impl PolicySet {
 
     /// The policies that mask for `role`.
     pub(super) fn redactions(&self, role: &Role) -> impl Iterator<Item = &Entry> {
-        let of = |entry: &&Entry| entry.policy.role.as_ref().is_none_or(|of| of == role);
+        let of = move |entry: &&Entry| entry.policy.role.as_ref().is_none_or(|of| of == role);
         self.redactions.iter().filter(of)
     }
 
