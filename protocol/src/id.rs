@@ -125,6 +125,10 @@ typed_id!(
     TokenId, "token", "tok_"
 );
 typed_id!(
+    /// Names one invitation.
+    InvitationId, "invitation", "inv_"
+);
+typed_id!(
     /// Names one purge plan.
     PlanId, "purge plan", "prg_"
 );

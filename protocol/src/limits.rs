@@ -83,6 +83,17 @@ pub const API_KEY_TTL_SECONDS_MAX: u64 = 366 * 86_400;
 /// The life of an API key that does not say, in seconds (90 days).
 pub const API_KEY_TTL_SECONDS_DEFAULT: u64 = 90 * 86_400;
 
+/// The life of the access tokens of a session, in seconds (15 minutes).
+pub const SESSION_ACCESS_SECONDS: u64 = 900;
+/// The life of a session that does not say, in seconds (30 days).
+pub const SESSION_TTL_SECONDS_DEFAULT: u64 = 30 * 86_400;
+/// What a client shows again if it did not hear of a refresh, in bytes.
+pub const RETRY_KEY_BYTES_MAX: usize = 64;
+/// The longest life of an enrolment code, in seconds (30 days).
+pub const INVITATION_TTL_SECONDS_MAX: u64 = 30 * 86_400;
+/// The life of an enrolment code that does not say, in seconds (7 days).
+pub const INVITATION_TTL_SECONDS_DEFAULT: u64 = 7 * 86_400;
+
 /// How long a deleted memory can be restored unless configured otherwise, in seconds (30 days).
 pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;
 /// How long a purge plan can be applied, in seconds.

@@ -68,6 +68,10 @@ fn every_list_and_show_parses_in_every_format() {
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
+    let invited = ctl.json(&["identity", "invite", "--role", "agent"]);
+    let invited = word(&invited["id"]);
+    ctl.json(&["login", "--identity", "a"]);
+    ctl.json(&["logout", "--forget"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -81,6 +85,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "list"],
         &["doctor"],
         &["api-key", "list"],
+        &["invitation", "list"],
+        &["session", "list"],
+        &["key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -94,6 +101,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
         &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["invitation", "show", &invited],
+        &["identity", "invite", "--role", "agent", "--dry-run"],
+        &["key", "rotate", "jwt"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

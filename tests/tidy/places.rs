@@ -47,6 +47,7 @@ const EXPOSE: &[&str] = &[
     // The one place that shows a new token, and where it is checked that there is one.
     "manushyactl/src/command/api_key.rs",
     "manushyactl/src/command/identity.rs",
+    "manushyactl/src/command/invitation.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",
     "manushyactl/src/command/quickstart.rs",

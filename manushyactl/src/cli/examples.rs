@@ -140,6 +140,55 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl api-key revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
+        "login",
+        &[
+            "manushyactl login --token-file agent-a.token --label laptop",
+            "manushyactl login --identity agent-a --ttl 12h",
+        ],
+    ),
+    ("logout", &["manushyactl logout"]),
+    (
+        "session list",
+        &["manushyactl session list --identity agent-a"],
+    ),
+    (
+        "session revoke",
+        &["manushyactl session revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "identity invite",
+        &[
+            "manushyactl identity invite --role agent --ttl 7d",
+            "manushyactl identity invite --role agent --external-id agent-c --out agent-c.code",
+        ],
+    ),
+    (
+        "enroll",
+        &[
+            "manushyactl enroll - --external-id agent-c < agent-c.code",
+            "manushyactl enroll @agent-c.code --out agent-c.token",
+        ],
+    ),
+    (
+        "invitation list",
+        &["manushyactl invitation list --all-states"],
+    ),
+    (
+        "invitation show",
+        &["manushyactl invitation show inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation revoke",
+        &["manushyactl invitation revoke inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation resend",
+        &["manushyactl invitation resend inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    ("key list", &["manushyactl key list"]),
+    ("key rotate", &["manushyactl key rotate jwt"]),
+    ("key jwks", &["manushyactl key jwks > jwks.json"]),
+    (
         "memory add",
         &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",

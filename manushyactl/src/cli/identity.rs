@@ -56,6 +56,8 @@ pub enum Identity {
     Delete(IdentityDelete),
     /// Show everything held about an identity but its memories
     Export(IdentityExport),
+    /// Invite somebody who becomes an identity by a code; it is shown once
+    Invite(super::credential::Invite),
 }
 
 /// Arguments of `identity create`.

@@ -21,8 +21,12 @@ use super::token;
 ///
 /// What the daemon answers with.
 pub async fn run(verb: Identity, context: &Context) -> Outcome {
-    let client = context.connect().await?;
+    let client = match verb {
+        Identity::Invite(arguments) => return super::invitation::invite(arguments, context).await,
+        _ => context.connect().await?,
+    };
     match verb {
+        Identity::Invite(_) => Ok(()),
         Identity::Create(arguments) => create(arguments, &client, context).await,
         Identity::List(arguments) => list(&arguments, &client, context).await,
         Identity::Show(name) => context.ui.item(&show(&client, name.identity).await?),
@@ -95,8 +99,17 @@ async fn create(arguments: cli::IdentityCreate, client: &Client, context: &Conte
     };
     let made = call!(client, identity_create, request).await?;
     context.note_dry_run();
+    show_created(&made, context)
+}
+
+/// Shows a new identity and its first token.
+///
+/// # Errors
+///
+/// If standard output cannot be written.
+pub fn show_created(made: &IdentityCreated, context: &Context) -> Outcome {
     if !context.ui.is_table() {
-        return context.ui.item(&Created(&made));
+        return context.ui.item(&Created(made));
     }
     let mut text = render::item(context.ui.format, &made.identity, &context.ui.human())?;
     if let Some(token) = &made.access_token {

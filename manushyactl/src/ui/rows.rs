@@ -4,9 +4,12 @@ use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{AuditHeadView, AuditView};
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
+use manushya_protocol::v1::invitation::InvitationView;
+use manushya_protocol::v1::key::KeyView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
+use manushya_protocol::v1::session::SessionView;
 use manushya_protocol::v1::system::{Check, WhoAmI};
 use manushya_protocol::v1::token::TokenView;
 use serde::Serialize;
@@ -109,6 +112,22 @@ rows! {
     Check: name "id",
         columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
         fields ["id" "verdict" "evidence" "fix"];
+    SessionView: name "id",
+        columns ["ID" "id" Text, "IDENTITY" "identity" Text, "LABEL" "label" Text,
+            "STATE" "state" State, "UID" "peer_uid" Text, "CREATED" "created_at" Age,
+            "LAST USED" "last_used_at" Age, "EXPIRES" "expires_at" Age, "CURRENT" "current" Flag],
+        fields ["id" "identity" "identity_id" "label" "peer_uid" "created_at" "last_used_at"
+            "expires_at" "revoked_at" "state" "current"];
+    InvitationView: name "id",
+        columns ["ID" "id" Text, "ROLE" "role" Text, "EXTERNAL ID" "external_id" Text,
+            "STATE" "state" State, "INVITED BY" "invited_by" Text, "CREATED" "created_at" Age,
+            "EXPIRES" "expires_at" Age, "LABEL" "label" Text],
+        fields ["id" "role" "external_id" "label" "state" "invited_by" "created_at" "expires_at"
+            "revoked_at" "accepted_at" "identity_id"];
+    KeyView: name "kid",
+        columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
+            "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
+        fields ["kid" "kind" "state" "created_at" "retired_at"];
     ApiKeyView: name "id",
         columns ["ID" "id" Text, "NAME" "name" Text, "IDENTITY" "identity" Text,
             "STATE" "state" State, "CREATED" "created_at" Age, "EXPIRES" "expires_at" Age,

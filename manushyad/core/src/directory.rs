@@ -3,6 +3,8 @@
 //! The maps are persistent (they share what did not change), so that a reader keeps a consistent
 //! state for the price of a pointer while the writer prepares the next one.
 
+mod gates;
+
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
@@ -13,6 +15,8 @@ use crate::model::{
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
+
+pub use gates::Gates;
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -27,6 +31,7 @@ pub struct Directory {
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+    gates: Gates,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -80,6 +85,7 @@ impl Directory {
                     self.tenant_names.remove(&tenant.name);
                 }
                 self.policy_sets.remove(id);
+                self.gates.forget(*id);
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
@@ -125,6 +131,8 @@ impl Directory {
             Write::DropPlan(tenant, id) => {
                 self.plans.remove(&(*tenant, *id));
             }
+            Write::PutGate(record) => self.gates.put(record),
+            Write::DropGate(tenant, key) => self.gates.remove(*tenant, *key),
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
         }
         None
@@ -240,6 +248,11 @@ impl Directory {
     /// A purge plan by its id.
     pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
         self.plans.get(&(tenant, id))
+    }
+
+    /// Invitations, and the keys that sign tokens.
+    pub fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// Whether a role is held by any identity of the tenant that may act.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
 use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
@@ -191,7 +192,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         store,
         indexes,
         writer,
-        tokens,
+        tokens: ArcSwap::from_pointee(tokens),
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,

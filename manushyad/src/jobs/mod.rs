@@ -51,12 +51,21 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = interval.tick() => match service.sweep().await {
-                Ok(0) => {}
+                Ok(0) => prune(&service).await,
                 Ok(memories) => tracing::info!(memories, "Swept what was due."),
                 Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
             },
             () = stopped(&mut stop) => return,
         }
+    }
+}
+
+/// Removes keys that have nothing left to verify.
+async fn prune(service: &Service) {
+    match service.prune_jwt_keys(service.ports.clock.now()).await {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => tracing::info!(keys = gone.len(), "Removed keys whose tokens have ended."),
+        Err(error) => tracing::error!(code = %error.code, "Old keys could not be removed."),
     }
 }
 

@@ -19,6 +19,10 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::invitation::{
+    Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
+};
+use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -32,6 +36,9 @@ use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
+use manushya_protocol::v1::session::{
+    SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
+};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -100,6 +107,26 @@ impl Session {
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
+        }
+        outcome.map_err(|error| named(error, request_id))
+    }
+
+    /// Runs one request that brings its own credential, so that it does not matter who calls.
+    async fn run_unknown<T, F, Fut>(&self, method: &'static str, serve: F) -> Reply<T>
+    where
+        F: FnOnce(Arc<Service>, Caller, RequestId) -> Fut,
+        Fut: Future<Output = Reply<T>>,
+    {
+        let request_id = self.service.new_request_id();
+        let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
+        let outcome = async {
+            let caller = self.caller()?.clone();
+            serve(self.service.clone(), caller, request_id).await
+        }
+        .instrument(span.clone())
+        .await;
+        if let Err(error) = &outcome {
+            tracing::info!(parent: &span, code = %error.code, "Refused.");
         }
         outcome.map_err(|error| named(error, request_id))
     }
@@ -207,6 +234,30 @@ impl Manushya for Session {
         Ok(self.service.status(context.as_ref()))
     }
 
+    async fn session_refresh(
+        self,
+        _: Context,
+        call: Call,
+        request: SessionRefresh,
+    ) -> Reply<SessionTokens> {
+        drop(call);
+        self.run_unknown(
+            "session_refresh",
+            |service, caller, request_id| async move {
+                service.session_refresh(&caller, request, request_id).await
+            },
+        )
+        .await
+    }
+
+    async fn enroll(self, _: Context, call: Call, request: Enroll) -> Reply<IdentityCreated> {
+        drop(call);
+        self.run_unknown("enroll", |service, caller, request_id| async move {
+            service.enroll(&caller, request, request_id).await
+        })
+        .await
+    }
+
     forward! {
         doctor() -> Diagnosis;
         shutdown() -> Done;
@@ -256,5 +307,16 @@ impl Manushya for Session {
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
+        session_open(request: SessionOpen) -> SessionTokens;
+        session_list(request: SessionList) -> Listed<SessionView>;
+        session_revoke(request: SessionRef) -> Done;
+        identity_invite(request: Invite) -> Invited;
+        invitation_list(request: InvitationList) -> Listed<InvitationView>;
+        invitation_show(request: InvitationRef) -> InvitationView;
+        invitation_revoke(request: InvitationRef) -> Done;
+        invitation_resend(request: InvitationRef) -> Invited;
+        key_list() -> Listed<KeyView>;
+        key_rotate_jwt() -> KeyRotated;
+        key_jwks() -> JwkSet;
     }
 }

@@ -10,6 +10,8 @@ mod convert;
 mod doctor;
 mod identity;
 pub mod indexes;
+mod invitation;
+mod key;
 mod login;
 mod memory;
 mod page;
@@ -17,6 +19,7 @@ mod permit;
 mod policy;
 mod purge;
 mod search;
+mod session;
 mod system;
 mod token;
 mod usage;
@@ -26,12 +29,15 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
@@ -61,8 +67,8 @@ pub struct Service {
     pub indexes: Arc<Indexes>,
     /// The one writer.
     pub writer: Writer,
-    /// Signs and verifies access tokens.
-    pub tokens: TokenKeys,
+    /// Signs and verifies access tokens; another takes its place when the key is rotated.
+    pub tokens: ArcSwap<TokenKeys>,
     /// When the daemon started.
     pub started_at: UnixMillis,
     /// Connections open.
@@ -113,6 +119,8 @@ impl Service {
         new_token_id -> TokenId;
         /// A fresh id.
         new_plan_id -> PlanId;
+        /// A fresh id.
+        new_invitation_id -> InvitationId;
     }
 
     /// A consistent state to read.

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_identity, encode_memory, encode_plan,
-    encode_policy, encode_tenant, encode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_gate, encode_identity, encode_memory,
+    encode_plan, encode_policy, encode_tenant, encode_token, gate_kind,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
@@ -192,6 +192,18 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
+            Write::PutGate(it) => {
+                let key = it.key();
+                Prepared::Put(
+                    gate_kind(key),
+                    it.tenant(),
+                    key.to_bytes(),
+                    encode_gate(it)?,
+                )
+            }
+            Write::DropGate(tenant, key) => {
+                Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
+            }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?
             }
@@ -280,7 +292,7 @@ impl Applier<'_, '_> {
         let at = directory_key(tenant, kind, id);
         let subject = match kind {
             Kind::Identity => id,
-            Kind::Tenant | Kind::Token | Kind::Policy | Kind::Plan => tenant.to_bytes(),
+            _ => tenant.to_bytes(),
         };
         let owner = SegmentOwner {
             tenant,

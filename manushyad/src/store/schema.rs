@@ -60,6 +60,8 @@ pub(super) enum Kind {
     Token = 2,
     Policy = 3,
     Plan = 4,
+    Invitation = 7,
+    SigningKey = 10,
 }
 
 impl Kind {
@@ -70,6 +72,8 @@ impl Kind {
             Self::Token,
             Self::Policy,
             Self::Plan,
+            Self::Invitation,
+            Self::SigningKey,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == code)
@@ -83,6 +87,8 @@ impl Kind {
             Self::Token => "token",
             Self::Policy => "policy",
             Self::Plan => "plan",
+            Self::Invitation => "invitation",
+            Self::SigningKey => "signing_key",
         }
     }
 }

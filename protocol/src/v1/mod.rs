@@ -5,10 +5,13 @@ pub mod audit;
 pub mod common;
 pub mod hello;
 pub mod identity;
+pub mod invitation;
+pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
 #[cfg(feature = "rpc")]
 pub mod service;
+pub mod session;
 pub mod system;
 pub mod token;

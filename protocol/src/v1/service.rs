@@ -11,6 +11,10 @@ use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use crate::v1::invitation::{
+    Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
+};
+use crate::v1::key::{JwkSet, KeyRotated, KeyView};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -21,6 +25,9 @@ use crate::v1::policy::{
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::session::{
+    SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
+};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -140,4 +147,33 @@ pub trait Manushya {
     async fn api_key_list(call: Call, request: ApiKeyList) -> Reply<Listed<ApiKeyView>>;
     /// Revokes an API key.
     async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
+
+    /// Opens a login session with the credential of the connection.
+    async fn session_open(call: Call, request: SessionOpen) -> Reply<SessionTokens>;
+    /// Renews a session by its refresh token, whatever the credential of the connection.
+    async fn session_refresh(call: Call, request: SessionRefresh) -> Reply<SessionTokens>;
+    /// Lists sessions.
+    async fn session_list(call: Call, request: SessionList) -> Reply<Listed<SessionView>>;
+    /// Ends a session.
+    async fn session_revoke(call: Call, request: SessionRef) -> Reply<Done>;
+
+    /// Invites somebody who becomes an identity.
+    async fn identity_invite(call: Call, request: Invite) -> Reply<Invited>;
+    /// Turns a code into an identity, whatever the credential of the connection.
+    async fn enroll(call: Call, request: Enroll) -> Reply<IdentityCreated>;
+    /// Lists invitations.
+    async fn invitation_list(call: Call, request: InvitationList) -> Reply<Listed<InvitationView>>;
+    /// Shows an invitation.
+    async fn invitation_show(call: Call, request: InvitationRef) -> Reply<InvitationView>;
+    /// Takes an invitation back.
+    async fn invitation_revoke(call: Call, request: InvitationRef) -> Reply<Done>;
+    /// Gives an invitation a new code.
+    async fn invitation_resend(call: Call, request: InvitationRef) -> Reply<Invited>;
+
+    /// Lists the keys that sign tokens.
+    async fn key_list(call: Call) -> Reply<Listed<KeyView>>;
+    /// Makes a new key sign tokens.
+    async fn key_rotate_jwt(call: Call) -> Reply<KeyRotated>;
+    /// Shows the public keys that verify tokens.
+    async fn key_jwks(call: Call) -> Reply<JwkSet>;
 }

@@ -8,8 +8,8 @@ use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind, check_claims,
-    check_description,
+    Action, GateRecord, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind,
+    check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -274,7 +274,8 @@ fn host_operator(
     })
 }
 
-/// The writes that erase an identity, its tokens, and the plans to erase it: those hold its name.
+/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it and
+/// the invitation it came by.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
@@ -286,6 +287,17 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
         plans
             .filter(|plan| plan.scope == PurgeScope::Subject(identity.id))
             .map(|plan| Write::DropPlan(plan.tenant, plan.id)),
+    );
+    let gates = view.directory().gates();
+    let is_of_it = |record: &&Arc<GateRecord>| match &***record {
+        GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
+        GateRecord::TokenKey(_) => false,
+    };
+    writes.extend(
+        gates
+            .of(identity.tenant)
+            .filter(is_of_it)
+            .map(|record| Write::DropGate(record.tenant(), record.key())),
     );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes

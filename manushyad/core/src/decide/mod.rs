@@ -7,10 +7,13 @@ pub mod access;
 pub mod chain;
 pub mod delegate;
 pub mod identity;
+pub mod invitation;
+pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
 mod refusal;
+pub mod session;
 pub mod tenant;
 pub mod token;
 

@@ -3,6 +3,7 @@
 mod audit;
 mod credential;
 mod extension;
+mod gate;
 mod identity;
 mod memory;
 mod policy;
@@ -16,6 +17,7 @@ pub use extension::{
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
+pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
 pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};

@@ -123,7 +123,9 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
+        Write::PutGate(it) => it.tenant(),
         Write::EraseIdentity(tenant, _)
+        | Write::DropGate(tenant, _)
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)

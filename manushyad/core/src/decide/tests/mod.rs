@@ -11,4 +11,5 @@ mod memories;
 mod policies;
 mod purges;
 mod sequence;
+mod sessions;
 mod world;
