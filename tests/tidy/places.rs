@@ -37,6 +37,12 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
+    ("candle_core", &["manushyad/src/embed/model/"]),
+    ("candle_nn", &["manushyad/src/embed/model/"]),
+    (
+        "ureq",
+        &["manushyad/src/embed/http.rs", "manushyad/src/embed/http/"],
+    ),
 ];
 
 /// Files that may open a secret, by folder or file.
@@ -54,6 +60,8 @@ const EXPOSE: &[&str] = &[
     "manushyactl/src/context.rs",
     // An empty token is no token.
     "manushya-tui/src/main.rs",
+    // The header that shows a service its key.
+    "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.
     "tests/src/bin/load/",
 ];

@@ -11,6 +11,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod quickstart;
+mod receipt;
 pub mod session;
 pub mod system;
 pub mod tenant;

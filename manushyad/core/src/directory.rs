@@ -3,6 +3,7 @@
 //! The maps are persistent (they share what did not change), so that a reader keeps a consistent
 //! state for the price of a pointer while the writer prepares the next one.
 
+mod erasures;
 mod gates;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::model::{
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
+pub use erasures::Erasures;
 
 pub use gates::Gates;
 
@@ -32,6 +34,7 @@ pub struct Directory {
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
     gates: Gates,
+    erasures: Erasures,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -86,6 +89,7 @@ impl Directory {
                 }
                 self.policy_sets.remove(id);
                 self.gates.forget(*id);
+                self.erasures.forget(*id);
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
@@ -134,6 +138,8 @@ impl Directory {
             Write::PutGate(record) => self.gates.put(record),
             Write::DropGate(tenant, key) => self.gates.remove(*tenant, *key),
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutErasure(record) => self.erasures.put(record),
+            Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
     }
@@ -253,6 +259,11 @@ impl Directory {
     /// Invitations, and the keys that sign tokens.
     pub fn gates(&self) -> &Gates {
         &self.gates
+    }
+
+    /// Receipts, holds, retentions and backups.
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
     }
 
     /// Whether a role is held by any identity of the tenant that may act.

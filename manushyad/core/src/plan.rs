@@ -6,7 +6,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, GateKey, GateRecord, Identity, Memory, Policy, PurgePlan, Tenant, Token,
+    AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
+    PurgePlan, Tenant, Token,
 };
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
@@ -47,6 +48,10 @@ pub enum Write {
     PutGate(Arc<GateRecord>),
     /// Removes one of those.
     DropGate(TenantId, GateKey),
+    /// Makes or changes a receipt, a hold, a retention or a backup.
+    PutErasure(Arc<ErasureRecord>),
+    /// Removes one of those.
+    DropErasure(TenantId, ErasureKey),
 }
 
 /// What a command does.

@@ -24,13 +24,14 @@ use tokio::sync::Notify;
 
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
-use crate::embed::{HashEmbedder, StaticEmbedder};
+use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::os::{OsEntropy, SystemClock};
-use crate::port::{Embedder, Ports};
+use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
+use crate::service::ledger;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
-use crate::service::{LastUses, Service};
+use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
 
@@ -135,11 +136,44 @@ fn open_vault(config: &Config) -> Result<Vault, WireError> {
     })
 }
 
-fn embedder(choice: EmbedderChoice) -> Arc<dyn Embedder> {
-    match choice {
-        EmbedderChoice::Static => Arc::new(StaticEmbedder::built_in()),
-        EmbedderChoice::Hash => Arc::new(HashEmbedder),
-    }
+/// The embedder of the configuration, and those that are part of the program.
+fn embedders(choice: &EmbedderChoice) -> Result<(AnyEmbedder, Vec<Arc<dyn Embedder>>), WireError> {
+    let table: Arc<dyn Embedder> = Arc::new(StaticEmbedder::built_in());
+    let hash: Arc<dyn Embedder> = Arc::new(HashEmbedder);
+    let chosen = match choice {
+        EmbedderChoice::Static => AnyEmbedder::Instant(table.clone()),
+        EmbedderChoice::Hash => AnyEmbedder::Instant(hash.clone()),
+        EmbedderChoice::Http(options) => {
+            let made = HttpEmbedder::new(options.clone());
+            AnyEmbedder::Slow(Arc::new(made.map_err(unusable_embedder)?))
+        }
+        EmbedderChoice::Model(folder) => model(folder)?,
+    };
+    Ok((chosen, vec![table, hash]))
+}
+
+fn unusable_embedder(reason: String) -> WireError {
+    WireError::new(
+        ErrorCode::InvalidArgument,
+        "the embedder of the configuration cannot be used",
+    )
+    .reason(reason)
+    .hint("docs/search.md says what each embedder needs")
+}
+
+#[cfg(feature = "candle")]
+fn model(folder: &Path) -> Result<AnyEmbedder, WireError> {
+    let opened = crate::embed::ModelEmbedder::open(folder);
+    Ok(AnyEmbedder::Slow(Arc::new(
+        opened.map_err(unusable_embedder)?,
+    )))
+}
+
+#[cfg(not(feature = "candle"))]
+fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
+    Err(unusable_embedder(
+        "this build runs no models; build it with the feature `candle`".to_owned(),
+    ))
 }
 
 /// Boots. The socket is bound, but nobody is served yet.
@@ -161,20 +195,24 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     if !opened.was_clean && !opened.created {
         tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
     }
+    let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
-        embedder: embedder(config.embedder),
+        embedder,
     };
+    let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
-    let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone()));
+    let (ledger, published) =
+        ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
+    let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
@@ -190,6 +228,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         ports,
         vault,
         store,
+        home_id,
         indexes,
         writer,
         tokens: ArcSwap::from_pointee(tokens),
@@ -197,6 +236,8 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         stop: Arc::new(Notify::new()),
         operator_uids,
         last_uses: LastUses::default(),
+        trouble: Trouble::default(),
+        proofs: Default::default(),
     });
     Ok((
         Booted {

@@ -1,10 +1,16 @@
 //! Embedders: text to vectors. Vectors of different embedders are never compared.
 
 mod hash;
+mod http;
+#[cfg(feature = "candle")]
+mod model;
 mod static_table;
 mod wordpiece;
 
 pub use hash::HashEmbedder;
+pub use http::HttpEmbedder;
+#[cfg(feature = "candle")]
+pub use model::ModelEmbedder;
 pub use static_table::StaticEmbedder;
 
 /// `vector` at length one; `None` if its features cancelled out to nothing.

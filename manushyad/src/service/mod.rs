@@ -8,18 +8,23 @@ mod api_key;
 mod audit;
 mod convert;
 mod doctor;
+mod embedding;
+mod hold;
 mod identity;
 pub mod indexes;
 mod invitation;
 mod key;
+pub mod ledger;
 mod login;
 mod memory;
 mod page;
 mod permit;
 mod policy;
 mod purge;
+mod receipt;
 mod search;
 mod session;
+mod survivors;
 mod system;
 mod token;
 mod usage;
@@ -39,8 +44,10 @@ use manushya_protocol::id::{
     IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
 pub use usage::LastUses;
 use view::ReadView;
@@ -63,6 +70,8 @@ pub struct Service {
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
     pub store: Store,
+    /// Names this home for its whole life.
+    pub home_id: [u8; 16],
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.
@@ -79,6 +88,10 @@ pub struct Service {
     pub operator_uids: Vec<u32>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// What goes wrong with embedding.
+    pub trouble: Trouble,
+    /// What proofs about the audit log need of it.
+    pub proofs: Mutex<manushya_core::audit::Tree>,
 }
 
 /// Waits until the daemon shall stop.

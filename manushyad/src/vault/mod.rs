@@ -17,6 +17,7 @@ mod file;
 mod jwt;
 mod key;
 mod keystore;
+mod old;
 mod root;
 mod rotate;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use zeroize::Zeroizing;
 
 pub use error::VaultError;
 pub use file::replace as replace_file;
+pub use old::OldKeys;
 
 use crate::port::{Cipher, CipherError};
 use key::Key;

@@ -3,6 +3,8 @@
 pub mod api_key;
 pub mod audit;
 pub mod common;
+pub mod embedding;
+pub mod erasure;
 pub mod hello;
 pub mod identity;
 pub mod invitation;

@@ -6,6 +6,8 @@
 pub mod access;
 pub mod chain;
 pub mod delegate;
+pub mod embedding;
+pub mod hold;
 pub mod identity;
 pub mod invitation;
 pub mod key;

@@ -66,6 +66,8 @@ impl Model {
             Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
             // Only the directory has these.
             Write::PutGate(_) | Write::DropGate(..) => {}
+            // The directory has those.
+            Write::PutErasure(_) | Write::DropErasure(..) => {}
         }
     }
 
