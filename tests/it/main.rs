@@ -21,6 +21,7 @@ mod lifecycle;
 mod memory;
 mod outputs;
 mod policy;
+mod policy_review;
 mod purge;
 mod receipt;
 mod scripts;

@@ -12,7 +12,8 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token, TokenKind,
+    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
+    Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
@@ -34,6 +35,7 @@ pub struct Directory {
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
     gates: Gates,
+    revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
 }
 
@@ -137,6 +139,14 @@ impl Directory {
             }
             Write::PutGate(record) => self.gates.put(record),
             Write::DropGate(tenant, key) => self.gates.remove(*tenant, *key),
+            Write::PutRevision(revision) => {
+                let policy = &revision.policy;
+                let at = (policy.tenant, (policy.id, policy.revision));
+                self.revisions.insert(at, revision.clone());
+            }
+            Write::DropRevision(tenant, id, revision) => {
+                self.revisions.remove(&(*tenant, (*id, *revision)));
+            }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
             Write::PutErasure(record) => self.erasures.put(record),
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
@@ -259,6 +269,38 @@ impl Directory {
     /// Invitations, and the keys that sign tokens.
     pub fn gates(&self) -> &Gates {
         &self.gates
+    }
+
+    /// The revisions of all policies of a tenant, removed ones included: by policy, oldest first.
+    pub fn revisions(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        let low = (PolicyId::from_bytes([0; 16]), 0);
+        let high = (PolicyId::from_bytes([255; 16]), u32::MAX);
+        of_tenant(&self.revisions, tenant, low, high)
+    }
+
+    /// The revisions of one policy, oldest first.
+    pub fn revisions_of(
+        &self,
+        tenant: TenantId,
+        policy: PolicyId,
+    ) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        of_tenant(&self.revisions, tenant, (policy, 0), (policy, u32::MAX))
+    }
+
+    /// The policy that an id or a name means, or meant last: of a removed one, its last revision.
+    pub fn policy_id_by_ref(&self, tenant: TenantId, reference: &str) -> Option<PolicyId> {
+        if let Some(policy) = self.policy_by_ref(tenant, reference) {
+            return Some(policy.id);
+        }
+        if let Ok(id) = reference.parse::<PolicyId>() {
+            return self.revisions_of(tenant, id).next().map(|_| id);
+        }
+        let named = self
+            .revisions(tenant)
+            .filter(|revision| revision.policy.name.as_str() == reference);
+        named
+            .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
+            .map(|revision| revision.policy.id)
     }
 
     /// Receipts, holds, retentions and backups.

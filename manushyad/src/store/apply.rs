@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use super::record::{
     DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_gate, encode_identity,
-    encode_memory, encode_plan, encode_policy, encode_tenant, encode_token, gate_kind,
+    encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
+    gate_kind, revision_id,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
@@ -220,6 +221,15 @@ impl Applier<'_, '_> {
             }
             Write::DropGate(tenant, key) => {
                 Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
+            }
+            Write::PutRevision(it) => Prepared::Put(
+                Kind::PolicyRevision,
+                it.policy.tenant,
+                revision_id(it.policy.id, it.policy.revision),
+                encode_policy_revision(it)?,
+            ),
+            Write::DropRevision(tenant, id, revision) => {
+                Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
             }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?

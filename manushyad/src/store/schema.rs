@@ -16,7 +16,7 @@ pub(super) type Fixed<const N: usize> = &'static [u8; N];
 
 /// Facts about the file itself.
 pub(super) const META: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("meta");
-/// tenant | kind | id -> sealed tenant, identity, token, policy or purge plan.
+/// tenant | kind | id -> sealed tenant, identity, token, policy, purge plan or another record.
 pub(super) const DIRECTORY: TableDefinition<'static, Fixed<33>, Bytes> =
     TableDefinition::new("directory");
 /// tenant | memory -> the current version of a memory.
@@ -66,6 +66,7 @@ pub(super) enum Kind {
     Plan = 4,
     Invitation = 7,
     SigningKey = 10,
+    PolicyRevision = 20,
     Hold = 30,
     Receipt = 31,
     Retention = 32,
@@ -82,6 +83,7 @@ impl Kind {
             Self::Plan,
             Self::Invitation,
             Self::SigningKey,
+            Self::PolicyRevision,
             Self::Hold,
             Self::Receipt,
             Self::Retention,
@@ -101,6 +103,7 @@ impl Kind {
             Self::Plan => "plan",
             Self::Invitation => "invitation",
             Self::SigningKey => "signing_key",
+            Self::PolicyRevision => "policy_revision",
             Self::Hold => "hold",
             Self::Receipt => "receipt",
             Self::Retention => "retention",

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 mod refusal;
+pub mod replay;
 pub mod session;
 pub mod tenant;
 pub mod token;

@@ -122,6 +122,7 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutToken(it) => it.tenant,
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
+        Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::PutGate(it) => it.tenant(),
         Write::EraseIdentity(tenant, _)
@@ -129,6 +130,7 @@ fn tenant_of(write: &Write) -> TenantId {
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
+        | Write::DropRevision(tenant, ..)
         | Write::EraseMemory(tenant, _)
         | Write::DropErasure(tenant, _) => *tenant,
         Write::PutErasure(it) => it.tenant(),
