@@ -28,6 +28,7 @@ use manushya_protocol::v1::policy::{
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
@@ -250,5 +251,6 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

@@ -7,6 +7,7 @@
 mod audit;
 mod convert;
 mod doctor;
+mod duplicate;
 mod identity;
 pub mod indexes;
 mod login;
@@ -15,6 +16,8 @@ mod page;
 mod permit;
 mod policy;
 mod purge;
+mod ranking;
+mod recall;
 mod search;
 mod system;
 mod token;
@@ -68,6 +71,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
 }
 
 /// Waits until the daemon shall stop.

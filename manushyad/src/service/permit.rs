@@ -8,7 +8,7 @@ use manushya_core::command::Context;
 use manushya_core::decide::access::Asking;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Kind, Memory, Namespace, PolicyStamp, Resource, Role, Session, Tag,
+    Action, Kind, Memory, Namespace, PolicyStamp, Resource, Role, Session, Tag, Trust,
 };
 use manushya_core::policy::{Filter, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope};
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -72,6 +72,8 @@ impl Choice {
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
         let rule = filter.rule.as_ref().map(Filter::parse).transpose();
+        let min_trust = filter.min_trust.map(Trust::new).transpose();
+        let min_trust = min_trust.map(|trust| trust.map(Trust::percent));
         Ok(Self {
             attributes: AttributeFilter {
                 kinds: kinds.map_err(invalid)?,
@@ -91,6 +93,7 @@ impl Choice {
                     .map_err(invalid)?,
                 since: filter.since,
                 until: filter.until,
+                min_trust: min_trust.map_err(invalid)?,
             },
             rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
             nothing: owner == Some(None),
@@ -113,6 +116,7 @@ impl Choice {
                 .is_none_or(|s| content.session.as_ref() == Some(s))
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
+            && wanted.min_trust.is_none_or(|least| content.trust.percent() >= least)
             && self
                 .rule
                 .as_ref()

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod recall;
 #[cfg(feature = "rpc")]
 pub mod service;
 pub mod system;

@@ -20,6 +20,7 @@ use crate::v1::policy::{
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -132,4 +133,7 @@ pub trait Manushya {
     async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+
+    /// Searches memories and makes a block of text of them for a prompt.
+    async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

@@ -4,6 +4,7 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+mod duplicate;
 pub mod identity;
 pub mod memory;
 pub mod policy;

@@ -9,7 +9,7 @@ mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
-pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
+pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
