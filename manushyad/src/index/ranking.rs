@@ -139,7 +139,10 @@ impl Search<'_> {
                 continue;
             }
             search.choose(&mut round);
-            let hits = round.kept.iter().map(|kept| search.hit(&round, kept, terms));
+            let hits = round
+                .kept
+                .iter()
+                .map(|kept| search.hit(&round, kept, terms));
             let hits: Vec<Hit> = hits.collect();
             let left = terms.map(|_| search.left(pool, &round));
             return SearchOutcome { hits, left };

@@ -297,7 +297,10 @@ impl State {
             Visibility::Current => expired | &self.superseded,
             Visibility::All => expired,
             Visibility::AsOf(at) => {
-                let by_then = self.superseded_at.iter().filter(|&(_, &since)| since <= at.0);
+                let by_then = self
+                    .superseded_at
+                    .iter()
+                    .filter(|&(_, &since)| since <= at.0);
                 let by_then: RoaringBitmap = by_then.map(|(&slot, _)| slot).collect();
                 let made = &self.attributes.created_at;
                 let later = self.live.iter().filter(|&slot| made[slot as usize] > at.0);

@@ -21,7 +21,9 @@ const LOOKED_AT: usize = 64;
 ///
 /// `INVALID_ARGUMENT` for a cosine out of bounds.
 pub fn least(request: &MemoryAdd) -> Result<Option<f32>, WireError> {
-    let least = request.duplicate_cosine.unwrap_or(limits::DUPLICATE_COSINE_DEFAULT);
+    let least = request
+        .duplicate_cosine
+        .unwrap_or(limits::DUPLICATE_COSINE_DEFAULT);
     if !(least > 0.0 && least <= 1.0) {
         let message = "the cosine of duplicates must be above 0, to 1";
         return Err(WireError::new(ErrorCode::InvalidArgument, message));

@@ -98,7 +98,11 @@ impl Service {
             let message = format!("a batch holds at most {} memories", limits::BATCH_ITEMS_MAX);
             return Err(WireError::new(ErrorCode::InvalidArgument, message));
         }
-        if request.items.iter().any(|item| item.on_duplicate != OnDuplicate::Keep) {
+        if request
+            .items
+            .iter()
+            .any(|item| item.on_duplicate != OnDuplicate::Keep)
+        {
             return self.add_each(&context, request.items).await;
         }
         let mut results: Vec<Option<ItemResult>> = Vec::with_capacity(request.items.len());

@@ -116,7 +116,9 @@ impl Choice {
                 .is_none_or(|s| content.session.as_ref() == Some(s))
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
-            && wanted.min_trust.is_none_or(|least| content.trust.percent() >= least)
+            && wanted
+                .min_trust
+                .is_none_or(|least| content.trust.percent() >= least)
             && self
                 .rule
                 .as_ref()

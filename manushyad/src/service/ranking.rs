@@ -22,10 +22,16 @@ pub fn ranking(wanted: &Wanted, around: usize) -> Result<Ranking, WireError> {
     if wanted.half_life_seconds == Some(0) {
         return invalid("the half-life must be at least one second");
     }
-    if wanted.diversify.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+    if wanted
+        .diversify
+        .is_some_and(|share| !(0.0..=1.0).contains(&share))
+    {
         return invalid("diversify must be 0 to 1");
     }
-    if wanted.collapse.is_some_and(|least| !(least > 0.0 && least <= 1.0)) {
+    if wanted
+        .collapse
+        .is_some_and(|least| !(least > 0.0 && least <= 1.0))
+    {
         return invalid("collapse must be above 0, to 1");
     }
     if wanted.collapse.is_some() && wanted.duplicates {

@@ -30,7 +30,12 @@ fn passage(memory: &Memory) -> Passage {
     (memory.owner, session.ok_or(memory.id))
 }
 
-fn within(value: Option<u32>, default: u32, bounds: (u32, u32), what: &str) -> Result<u32, WireError> {
+fn within(
+    value: Option<u32>,
+    default: u32,
+    bounds: (u32, u32),
+    what: &str,
+) -> Result<u32, WireError> {
     let value = value.unwrap_or(default);
     if value < bounds.0 || value > bounds.1 {
         let message = format!("{what} must be {} to {}", bounds.0, bounds.1);

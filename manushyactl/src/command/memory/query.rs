@@ -144,7 +144,9 @@ pub async fn search(arguments: &cli::Search, context: &Context) -> Outcome {
         let alike: u64 = found.items.iter().map(|hit| hit.duplicates).sum();
         if alike > 0 {
             let more = time::things(alike, "more result says", "more results say");
-            context.ui.note(&format!("{more} the same word for word: --duplicates shows them"));
+            context.ui.note(&format!(
+                "{more} the same word for word: --duplicates shows them"
+            ));
         }
         if let Some(left) = &found.left {
             context.ui.note(&left_note(left));
@@ -172,7 +174,10 @@ fn left_note(left: &SearchLeft) -> String {
         left.policy,
     );
     for out in &left.nearest {
-        text.push_str(&format!("\n  {:.3} {} left: {}", out.score, out.id, out.reason));
+        text.push_str(&format!(
+            "\n  {:.3} {} left: {}",
+            out.score, out.id, out.reason
+        ));
         if let Some(of) = out.of {
             text.push_str(&format!(" of {of}"));
         }

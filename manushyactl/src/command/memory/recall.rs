@@ -29,7 +29,9 @@ pub async fn run(arguments: &cli::Recall, context: &Context) -> Outcome {
         // The block itself, and nothing else: it goes into a prompt.
         Format::Table => context.ui.emit(&recalled.text)?,
         Format::Json | Format::Yaml => context.ui.document(&recalled, String::new)?,
-        Format::Csv => context.ui.list(&recalled.items, None, recalled.items.len() as u64)?,
+        Format::Csv => context
+            .ui
+            .list(&recalled.items, None, recalled.items.len() as u64)?,
         format => context.ui.emit(&render::lines(format, &recalled.items)?)?,
     }
     if context.ui.is_table() {

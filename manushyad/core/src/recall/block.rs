@@ -164,7 +164,10 @@ pub fn block(entries: &[Entry], budget: u64, mark: &str) -> Block {
     Block {
         tokens: tokens(&text),
         text,
-        entries: taken.iter().map(|&(number, cut, _)| (number, cut)).collect(),
+        entries: taken
+            .iter()
+            .map(|&(number, cut, _)| (number, cut))
+            .collect(),
     }
 }
 
@@ -202,7 +205,10 @@ fn quoted(text: &str) -> String {
 
 /// Whether some reader takes `c` for the end of a line.
 fn is_break(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// `c`, or a sign in its place if it acts instead of being read: control characters, those that turn

@@ -118,7 +118,9 @@ fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
         && (filter.session.is_none() || filter.session == content.session)
         && filter.since.is_none_or(|since| memory.created_at >= since)
         && filter.until.is_none_or(|until| memory.created_at < until)
-        && filter.min_trust.is_none_or(|least| content.trust.percent() >= least)
+        && filter
+            .min_trust
+            .is_none_or(|least| content.trust.percent() >= least)
 }
 
 fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {

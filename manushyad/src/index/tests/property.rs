@@ -9,8 +9,8 @@ use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 
-use super::model::{Ask, Model, Policy};
 use super::super::{Collapse, Visibility};
+use super::model::{Ask, Model, Policy};
 use super::*;
 
 const DIMS: usize = 16;
@@ -112,9 +112,10 @@ impl Draft {
             at: UnixMillis(at),
         });
         if self.metadata > 0 {
-            content
-                .metadata
-                .insert("importance".to_owned(), (f64::from(self.metadata) / 3.0).into());
+            content.metadata.insert(
+                "importance".to_owned(),
+                (f64::from(self.metadata) / 3.0).into(),
+            );
         }
         memory
     }
@@ -190,22 +191,32 @@ fn filter() -> impl Strategy<Value = AttributeFilter> {
     let time = || proptest::option::weighted(0.2, (0_i64..5_000).prop_map(UnixMillis));
     let kinds = proptest::collection::vec(0_u8..4, 0..3);
     let trust = rare(25);
-    (kinds, rare(3), rare(4), rare(5), rare(3), time(), time(), trust).prop_map(
-        |(kinds, tags, owner, path, episode, since, until, min_trust)| AttributeFilter {
-            kinds: if kinds.len() > 1 {
-                kinds.into_iter().map(kind).collect()
-            } else {
-                vec![]
-            },
-            tags: tags.into_iter().map(tag).collect(),
-            owner: owner.map(owner_id),
-            namespace: path.map(namespace),
-            session: episode.and_then(session),
-            since,
-            until,
-            min_trust,
-        },
+    (
+        kinds,
+        rare(3),
+        rare(4),
+        rare(5),
+        rare(3),
+        time(),
+        time(),
+        trust,
     )
+        .prop_map(
+            |(kinds, tags, owner, path, episode, since, until, min_trust)| AttributeFilter {
+                kinds: if kinds.len() > 1 {
+                    kinds.into_iter().map(kind).collect()
+                } else {
+                    vec![]
+                },
+                tags: tags.into_iter().map(tag).collect(),
+                owner: owner.map(owner_id),
+                namespace: path.map(namespace),
+                session: episode.and_then(session),
+                since,
+                until,
+                min_trust,
+            },
+        )
 }
 
 fn visibility() -> impl Strategy<Value = Visibility> {
@@ -242,7 +253,12 @@ fn question() -> impl Strategy<Value = Question> {
         Just(Mode::Semantic)
     ];
     let vector = proptest::option::weighted(0.8, any::<u64>());
-    let ranking = (visibility(), boost(), proptest::option::of(0.0_f32..=1.0), collapse());
+    let ranking = (
+        visibility(),
+        boost(),
+        proptest::option::of(0.0_f32..=1.0),
+        collapse(),
+    );
     (
         words,
         vector,

@@ -3,6 +3,7 @@
 mod command;
 mod credentials;
 mod directory;
+mod duplicates;
 mod invariant;
 mod make;
 mod matrix;
