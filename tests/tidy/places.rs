@@ -37,6 +37,10 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
+    (
+        "ureq",
+        &["manushyad/src/embed/http.rs", "manushyad/src/embed/http/"],
+    ),
 ];
 
 /// Files that may open a secret, by folder or file.
@@ -45,6 +49,7 @@ const EXPOSE: &[&str] = &[
     "manushyad/src/auth/",
     "manushyad/src/vault/",
     // The one place that shows a new token, and where it is checked that there is one.
+    "manushyactl/src/command/api_key.rs",
     "manushyactl/src/command/identity.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",
@@ -52,6 +57,8 @@ const EXPOSE: &[&str] = &[
     "manushyactl/src/context.rs",
     // An empty token is no token.
     "manushya-tui/src/main.rs",
+    // The header that shows a service its key.
+    "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.
     "tests/src/bin/load/",
 ];

@@ -45,6 +45,8 @@ pub struct Prepared {
     /// Keyed hash of the words in their order, or of the text if it has none.
     pub(super) print: u64,
     pub(super) vector: Option<Unit>,
+    /// Whether what is stored of it is yet to be embedded.
+    pub(super) pending: bool,
 }
 
 impl fmt::Debug for Prepared {
@@ -105,7 +107,16 @@ impl Prepared {
             words,
             print,
             vector,
+            pending: false,
         })
+    }
+
+    /// The same, noted as one whose vector is yet to be made and stored. Until then it has the
+    /// vector it came with, or none.
+    #[must_use]
+    pub fn pending(mut self) -> Self {
+        self.pending = true;
+        self
     }
 }
 

@@ -145,7 +145,11 @@ impl Search<'_> {
                 .map(|kept| search.hit(&round, kept, terms));
             let hits: Vec<Hit> = hits.collect();
             let left = terms.map(|_| search.left(pool, &round));
-            return SearchOutcome { hits, left };
+            return SearchOutcome {
+                hits,
+                left,
+                behind: self.behind(),
+            };
         }
     }
 

@@ -108,6 +108,8 @@ pub struct SearchOutcome {
     pub hits: Vec<Hit>,
     /// What left and why, if the search was to be explained.
     pub left: Option<Left>,
+    /// How many of the memories that are meant, and that the caller may see, have no vector yet.
+    pub behind: u64,
 }
 
 /// Buffers of scores, so that a search of a large index need not ask for memory.
@@ -227,6 +229,15 @@ pub(super) fn search(
 const PROMISING_MIN: usize = 24;
 
 impl Search<'_> {
+    /// How many candidates wait for their vector.
+    pub(super) fn behind(&self) -> u64 {
+        let lacking = &self.state.pending - self.state.rows.present();
+        match self.candidates {
+            Some(slots) => slots.intersection_len(&lacking),
+            None => lacking.len(),
+        }
+    }
+
     /// How many candidates there are.
     pub(super) fn count(&self) -> u64 {
         match self.candidates {

@@ -7,10 +7,14 @@ use std::time::Instant;
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::v1::api_key::{
+    ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
+};
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
+use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -251,6 +255,10 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
+        api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
+        api_key_revoke(request: ApiKeyRef) -> Done;
+        memory_reembed(request: MemoryReembed) -> ReembedView;
         memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

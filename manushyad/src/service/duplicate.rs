@@ -6,11 +6,10 @@ use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
-use manushya_protocol::v1::memory::{MemoryAdd, OnDuplicate};
+use manushya_protocol::v1::memory::{MemoryAdd, MemoryFilter, OnDuplicate};
 
 use super::Service;
 use super::permit::{Choice, Permission};
-use crate::index::AttributeFilter;
 
 /// How many are looked at; those in namespaces below do not count and may be among them.
 const LOOKED_AT: usize = 64;
@@ -38,28 +37,28 @@ impl Service {
     /// # Errors
     ///
     /// `INTERNAL` if the index fails.
-    pub fn alike(
+    pub async fn alike(
         &self,
         context: &Context,
         command: &AddMemory,
         least: f32,
     ) -> Result<Vec<(MemoryId, u32)>, WireError> {
-        let Some(vector) = &command.embedding.vector else {
+        let identity = &context.actor.identity;
+        // Embedded for the index that answers: vectors of two embedders are never compared.
+        let text = &command.content.text;
+        let question = self.question(identity.tenant, text, true).await;
+        let Some(vector) = &question.vector else {
             return Ok(Vec::new());
         };
         let view = self.view()?;
         let permission = Permission::new(view.directory(), context, Action::Read);
-        let identity = &context.actor.identity;
-        let choice = Choice {
-            attributes: AttributeFilter {
-                owner: Some(identity.id),
-                namespace: Some(command.content.namespace.clone()),
-                ..AttributeFilter::default()
-            },
-            rule: None,
-            nothing: false,
+        let filter = MemoryFilter {
+            owner: Some(identity.id.to_string()),
+            namespace: Some(command.content.namespace.as_str().to_owned()),
+            ..MemoryFilter::default()
         };
-        let index = self.indexes.of(identity.tenant);
+        let choice = Choice::of(view.directory(), context, &filter)?;
+        let index = &question.serving.index;
         let found = permission.with_permit(&choice, |permit, _| {
             let filter = &choice.attributes;
             // Vectors are rounded to 8 bits of fraction: the same text may come to a little less than 1.

@@ -5,7 +5,7 @@ use manushya_core::decide;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::memory::Added;
-use manushya_core::model::{Action, EmbedderTag, Embedding, Memory, Resource};
+use manushya_core::model::{Action, Memory, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -22,15 +22,6 @@ use super::view::ReadView;
 use super::{Service, convert, duplicate, page, unreadable};
 
 impl Service {
-    /// The vector of a text, with the embedder it is of.
-    fn embed(&self, text: &str) -> Embedding {
-        let embedder = &self.ports.embedder;
-        Embedding {
-            by: EmbedderTag::of(embedder.name()),
-            vector: embedder.embed(text),
-        }
-    }
-
     fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
         let mut command = convert::add_memory(request, self.new_memory_id(), context.now)
             .map_err(|error| convert::invalid(&error))?;
@@ -56,7 +47,7 @@ impl Service {
             None => None,
         };
         if let Some(least) = least {
-            command.alike = self.alike(&context, &command, least)?;
+            command.alike = self.alike(&context, &command, least).await?;
         }
         let fallback = draft(&context, Action::Create, Resource::Memory);
         let added = self
@@ -330,8 +321,12 @@ impl Service {
                 Ok(versions) => versions,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
             };
+            // An earlier version may lie where the credential does not reach.
+            let versions = versions
+                .into_iter()
+                .filter(|version| context.actor.reaches(version));
             let falling = |memory: &Memory| format!("{:010}", u32::MAX - memory.version);
-            let listed = page::cut(versions.into_iter(), &request.page, falling, |memory| {
+            let listed = page::cut(versions, &request.page, falling, |memory| {
                 convert::memory(directory, memory.clone())
             });
             let count = listed

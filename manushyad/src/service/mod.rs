@@ -4,10 +4,12 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+mod api_key;
 mod audit;
 mod convert;
 mod doctor;
 mod duplicate;
+mod embedding;
 mod identity;
 pub mod indexes;
 mod login;
@@ -21,6 +23,7 @@ mod recall;
 mod search;
 mod system;
 mod token;
+mod usage;
 mod view;
 pub mod writer;
 
@@ -36,7 +39,9 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, T
 use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
+pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
+pub use usage::LastUses;
 use view::ReadView;
 
 use crate::auth::TokenKeys;
@@ -73,6 +78,10 @@ pub struct Service {
     pub operator_uids: Vec<u32>,
     /// Held while a memory is added that must not repeat what is there.
     pub duplicates: tokio::sync::Mutex<()>,
+    /// When API keys and sessions were last noted as used.
+    pub last_uses: LastUses,
+    /// What goes wrong with embedding.
+    pub trouble: Trouble,
 }
 
 /// Waits until the daemon shall stop.

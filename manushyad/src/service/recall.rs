@@ -11,9 +11,9 @@ use manushya_protocol::id::{IdentityId, MemoryId};
 use manushya_protocol::limits;
 use manushya_protocol::v1::recall::{MemoryRecall, Recalled, RecalledMemory};
 
-use super::search::{Question, Searching, check};
+use super::search::{Asked, Searching, check, find};
 use super::{Service, convert, page, ranking};
-use crate::index::Neighbour;
+use crate::index::{Neighbour, Visibility};
 
 /// A memory that may have a part in the block.
 struct Candidate {
@@ -60,16 +60,21 @@ impl Service {
         let budget = within(request.budget, default, tokens, "budget")?;
         let most = limits::RECALL_AROUND_MAX;
         let around = within(request.around, most, (0, most), "around")?;
-        let question = Question {
+        let limit = check(&request.query, request.limit, request.min_score)?;
+        let ranking = ranking::ranking(&request.ranking, around as usize)?;
+        let (question, mode) = self.ask(&context, &request.query, request.mode).await?;
+        let asked = Asked {
             query: &request.query,
-            mode: request.mode,
-            limit: check(&request.query, request.limit, request.min_score)?,
+            mode,
+            question: &question,
+            limit,
             min_score: request.min_score,
             explain: false,
-            ranking: ranking::ranking(&request.ranking, around as usize)?,
+            ranking,
         };
         self.searching(&context, &request.filter, |searching| {
-            let found = self.find(&searching, &question)?;
+            let found = find(&searching, &asked)?;
+            let semantic = question.completeness(mode, found.behind);
             let mut all: Vec<Candidate> = Vec::new();
             let mut beside = Vec::new();
             for (hit, memory) in found.items {
@@ -80,46 +85,14 @@ impl Service {
                     duplicates: u64::from(hit.duplicates),
                 });
             }
-            let all = self.with_neighbours(&searching, &question, all, &beside)?;
-            self.block(&searching, all, u64::from(budget))
+            let all = with_neighbours(&searching, ranking.visibility, all, &beside)?;
+            let recalled = self.block(&searching, all, u64::from(budget))?;
+            Ok(Recalled {
+                semantic,
+                ..recalled
+            })
         })
         .await
-    }
-
-    /// The candidates in the order in which they get room: each that was found, and then those next
-    /// to it; at the end those one further away.
-    fn with_neighbours(
-        &self,
-        searching: &Searching<'_>,
-        question: &Question<'_>,
-        found: Vec<Candidate>,
-        beside: &[Vec<Neighbour>],
-    ) -> Result<Vec<Candidate>, WireError> {
-        let mut seen: HashSet<MemoryId> = found.iter().map(|one| one.memory.id).collect();
-        let mut all = Vec::with_capacity(found.len());
-        let mut take = |all: &mut Vec<Candidate>, neighbours: &[Neighbour], distance: u8| {
-            for near in neighbours {
-                if near.offset.unsigned_abs() != distance || !seen.insert(near.id) {
-                    continue;
-                }
-                let visibility = question.ranking.visibility;
-                let memory = searching.read(near.id, near.version, visibility)?;
-                all.extend(memory.map(|memory| Candidate {
-                    memory,
-                    score: None,
-                    duplicates: 0,
-                }));
-            }
-            Ok(())
-        };
-        for (one, neighbours) in found.into_iter().zip(beside) {
-            all.push(one);
-            take(&mut all, neighbours, 1)?;
-        }
-        for neighbours in beside {
-            take(&mut all, neighbours, 2)?;
-        }
-        Ok(all)
     }
 
     fn block(
@@ -177,6 +150,40 @@ impl Service {
         }
         Ok(recalled)
     }
+}
+
+/// The candidates in the order in which they get room: each that was found, and then those next
+/// to it; at the end those one further away.
+fn with_neighbours(
+    searching: &Searching<'_>,
+    visibility: Visibility,
+    found: Vec<Candidate>,
+    beside: &[Vec<Neighbour>],
+) -> Result<Vec<Candidate>, WireError> {
+    let mut seen: HashSet<MemoryId> = found.iter().map(|one| one.memory.id).collect();
+    let mut all = Vec::with_capacity(found.len());
+    let mut take = |all: &mut Vec<Candidate>, neighbours: &[Neighbour], distance: u8| {
+        for near in neighbours {
+            if near.offset.unsigned_abs() != distance || !seen.insert(near.id) {
+                continue;
+            }
+            let memory = searching.read(near.id, near.version, visibility)?;
+            all.extend(memory.map(|memory| Candidate {
+                memory,
+                score: None,
+                duplicates: 0,
+            }));
+        }
+        Ok(())
+    };
+    for (one, neighbours) in found.into_iter().zip(beside) {
+        all.push(one);
+        take(&mut all, neighbours, 1)?;
+    }
+    for neighbours in beside {
+        take(&mut all, neighbours, 2)?;
+    }
+    Ok(all)
 }
 
 /// Where each candidate stands in the block: passages by their best memory, and within a passage the

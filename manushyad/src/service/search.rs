@@ -15,6 +15,7 @@ use manushya_protocol::v1::memory::{
     MemoryFilter, MemorySearch, SearchHit, SearchMode, SearchResults,
 };
 
+use super::embedding::Question;
 use super::permit::{Choice, Permission};
 use super::view::ReadView;
 use super::{Service, convert, page, ranking, unreadable};
@@ -34,9 +35,10 @@ fn mode(mode: SearchMode) -> Mode {
 }
 
 /// A question and what shall count.
-pub(super) struct Question<'a> {
+pub(super) struct Asked<'a> {
     pub query: &'a str,
-    pub mode: SearchMode,
+    pub mode: Mode,
+    pub question: &'a Question,
     pub limit: usize,
     pub min_score: Option<f32>,
     pub explain: bool,
@@ -48,6 +50,8 @@ pub(super) struct Question<'a> {
 pub(super) struct Found {
     pub items: Vec<(Hit, Memory)>,
     pub left: Option<Left>,
+    /// How many of the memories it could be found among have no vector yet.
+    pub behind: u64,
 }
 
 /// One search under way: what it reads and what it may find.
@@ -95,26 +99,70 @@ impl Service {
         context: Context,
         request: MemorySearch,
     ) -> Result<SearchResults, WireError> {
-        let question = Question {
+        let limit = check(&request.query, request.limit, request.min_score)?;
+        let ranking = ranking::ranking(&request.ranking, 0)?;
+        let (question, mode) = self.ask(&context, &request.query, request.mode).await?;
+        let asked = Asked {
             query: &request.query,
-            mode: request.mode,
-            limit: check(&request.query, request.limit, request.min_score)?,
+            mode,
+            question: &question,
+            limit,
             min_score: request.min_score,
             explain: request.explain,
-            ranking: ranking::ranking(&request.ranking, 0)?,
+            ranking,
         };
         self.searching(&context, &request.filter, |searching| {
-            let found = self.find(&searching, &question)?;
+            let found = find(&searching, &asked)?;
             let items = show(searching.view.directory(), found.items)?;
             Ok(SearchResults {
                 total: items.len() as u64,
                 items,
                 next: None,
-                semantic: "complete".to_owned(),
+                semantic: question.completeness(mode, found.behind),
                 left: found.left.map(ranking::left),
             })
         })
         .await
+    }
+
+    /// Embeds a question, if vectors count, and says what counts: words alone if it has no vector.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said, if the question would be sent elsewhere to be embedded.
+    pub(super) async fn ask(
+        &self,
+        context: &Context,
+        query: &str,
+        wanted: SearchMode,
+    ) -> Result<(Question, Mode), WireError> {
+        let mode = mode(wanted);
+        let tenant = context.actor.identity.tenant;
+        if mode.uses_vectors() && self.indexes.asks_others(tenant) {
+            // What may not be searched for is not sent anywhere either.
+            self.may_search(context).await?;
+        }
+        // No snapshot is held meanwhile.
+        let question = self.question(tenant, query, mode.uses_vectors()).await;
+        let mode = if question.lexical_only {
+            Mode::Lexical
+        } else {
+            mode
+        };
+        Ok((question, mode))
+    }
+
+    /// Checks that the caller may search at all.
+    async fn may_search(&self, context: &Context) -> Result<(), WireError> {
+        let refusal = {
+            let view = self.view()?;
+            match Access::begin(view.directory(), context, Action::Search, Resource::Memory) {
+                Ok(_) => return Ok(()),
+                Err(refusal) => refusal,
+            }
+        };
+        self.audit_durably(*refusal.audit).await?;
+        Err(refusal.error)
     }
 
     /// Decides whether the caller may search at all, sends the audit entry on its way, and runs
@@ -167,60 +215,50 @@ impl Service {
         }
         results
     }
+}
 
-    /// Asks the index, and reads what it found.
-    pub(super) fn find(
-        &self,
-        searching: &Searching<'_>,
-        question: &Question<'_>,
-    ) -> Result<Found, WireError> {
-        let terms = tokens::terms(question.query);
-        let mode = mode(question.mode);
-        let vector = if mode.uses_vectors() {
-            self.ports.embedder.embed(question.query)
-        } else {
-            None
-        };
-        let Searching {
-            context, choice, ..
-        } = searching;
-        let index = self.indexes.of(context.actor.identity.tenant);
-        let found = searching.permission.with_permit(choice, |permit, rule| {
-            index.search(SearchRequest {
-                terms: &terms,
-                vector: vector.as_deref(),
-                mode,
-                limit: question.limit + SPARE_HITS,
-                filter: &choice.attributes,
-                permit,
-                rule,
-                now: context.now,
-                min_score: question.min_score,
-                explain: question.explain,
-                ranking: question.ranking,
-            })
-        });
-        let outcome = found.transpose().map_err(|error| {
-            WireError::new(ErrorCode::Internal, "the index failed").reason(error.to_string())
-        })?;
-        let Some(outcome) = outcome else {
-            return Ok(Found::default());
-        };
-        let mut found = Found {
-            items: Vec::with_capacity(outcome.hits.len()),
-            left: outcome.left,
-        };
-        for hit in outcome.hits {
-            if found.items.len() == question.limit {
-                break;
-            }
-            let visibility = question.ranking.visibility;
-            if let Some(memory) = searching.read(hit.id, hit.version, visibility)? {
-                found.items.push((hit, memory));
-            }
+/// Asks the index, and reads what it found.
+pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found, WireError> {
+    let terms = tokens::terms(asked.query);
+    let Searching {
+        context, choice, ..
+    } = searching;
+    let found = searching.permission.with_permit(choice, |permit, rule| {
+        asked.question.serving.index.search(SearchRequest {
+            terms: &terms,
+            vector: asked.question.vector.as_deref(),
+            mode: asked.mode,
+            limit: asked.limit + SPARE_HITS,
+            filter: &choice.attributes,
+            permit,
+            rule,
+            now: context.now,
+            min_score: asked.min_score,
+            explain: asked.explain,
+            ranking: asked.ranking,
+        })
+    });
+    let outcome = found.transpose().map_err(|error| {
+        WireError::new(ErrorCode::Internal, "the index failed").reason(error.to_string())
+    })?;
+    let Some(outcome) = outcome else {
+        return Ok(Found::default());
+    };
+    let mut found = Found {
+        items: Vec::with_capacity(outcome.hits.len()),
+        left: outcome.left,
+        behind: outcome.behind,
+    };
+    for hit in outcome.hits {
+        if found.items.len() == asked.limit {
+            break;
         }
-        Ok(found)
+        let visibility = asked.ranking.visibility;
+        if let Some(memory) = searching.read(hit.id, hit.version, visibility)? {
+            found.items.push((hit, memory));
+        }
     }
+    Ok(found)
 }
 
 impl Searching<'_> {

@@ -1,7 +1,9 @@
 //! Version 1 of the messages, one file a noun. Append-only.
 
+pub mod api_key;
 pub mod audit;
 pub mod common;
+pub mod embedding;
 pub mod hello;
 pub mod identity;
 pub mod memory;

@@ -1,10 +1,12 @@
 //! The tarpc service. Methods are added at the end, none is renamed or removed.
 
 use crate::error::WireError;
+use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
+use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -134,6 +136,14 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Makes an API key.
+    async fn api_key_create(call: Call, request: ApiKeyCreate) -> Reply<ApiKeyCreated>;
+    /// Lists API keys.
+    async fn api_key_list(call: Call, request: ApiKeyList) -> Reply<Listed<ApiKeyView>>;
+    /// Revokes an API key.
+    async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
+    /// Says how far the embedding of memories is, and tries again what failed.
+    async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{IdentityId, TokenId};
 use crate::unit::UnixMillis;
+use crate::v1::embedding::EmbedderView;
 
 /// Who the caller is, how that is known, and what for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct WhoAmI {
     pub role: String,
     /// Name of its tenant.
     pub tenant: String,
-    /// `peer uid` or `token`.
+    /// `peer uid`, `token`, `api-key` or `session`.
     pub via: String,
     /// User id of the peer process.
     pub peer_uid: u32,
@@ -28,6 +29,9 @@ pub struct WhoAmI {
     pub scopes: Vec<String>,
     /// When the credential ends.
     pub expires_at: Option<UnixMillis>,
+    /// On whose authority the caller acts, and those in between; empty if it is its own.
+    #[serde(default)]
+    pub acts_for: Vec<String>,
 }
 
 /// How the daemon is. Callers who are nobody here learn only the first three fields.
@@ -79,6 +83,9 @@ pub struct HostStatus {
     pub indexes: Vec<IndexStatus>,
     /// How reads are audited: `durable` or `deferred`.
     pub audit_reads: String,
+    /// Why nothing can be embedded for now.
+    #[serde(default)]
+    pub embedder_down: Option<String>,
 }
 
 /// The state of one tenant's index.
@@ -94,6 +101,22 @@ pub struct IndexStatus {
     pub graph: u64,
     /// Vectors that are searched exactly until the graph has them.
     pub tail: u64,
+    /// What made the vectors that questions are compared with; absent if there are none.
+    #[serde(default)]
+    pub embedder: Option<EmbedderView>,
+    /// Whether questions are answered by vectors of all memories: `complete`, `behind by N` or
+    /// `lexical only`.
+    #[serde(default)]
+    pub semantic: String,
+    /// What the memories are being embedded by, to take the place of `embedder`.
+    #[serde(default)]
+    pub next: Option<EmbedderView>,
+    /// Memories that are yet to be embedded by what the configuration says, failed ones included.
+    #[serde(default)]
+    pub pending: u64,
+    /// Those of them that failed again and again.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// What `doctor` found on the daemon's side.

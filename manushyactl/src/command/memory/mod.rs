@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod query;
 mod recall;
+mod reembed;
 
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
@@ -35,6 +36,7 @@ pub async fn run(verb: Memory, context: &Context) -> Outcome {
         Memory::Export(arguments) => export::run(&arguments, context).await,
         Memory::Stats(arguments) => query::stats(&arguments.filter, context).await,
         Memory::Recall(arguments) => recall::run(&arguments, context).await,
+        Memory::Reembed(arguments) => reembed::run(&arguments, context).await,
     }
 }
 

@@ -4,7 +4,10 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod chain;
+pub mod delegate;
 mod duplicate;
+pub mod embedding;
 pub mod identity;
 pub mod memory;
 pub mod policy;

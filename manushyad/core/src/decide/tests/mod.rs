@@ -2,8 +2,10 @@
 
 mod command;
 mod credentials;
+mod delegation;
 mod directory;
 mod duplicates;
+mod embeddings;
 mod invariant;
 mod make;
 mod matrix;
