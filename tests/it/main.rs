@@ -21,6 +21,7 @@ mod outputs;
 mod policy;
 mod purge;
 mod recall;
+mod receipt;
 mod scripts;
 mod search;
 mod supersede;

@@ -306,9 +306,22 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl audit verify",
             "manushyactl audit verify --key auditor.pub -o json",
+            "manushyactl audit verify --offline proof.json --key auditor.pub",
         ],
     ),
     ("audit head", &["manushyactl audit head"]),
+    ("audit key", &["manushyactl audit key > auditor.pub"]),
+    (
+        "audit prove",
+        &["manushyactl audit prove 42 -o json > proof.json"],
+    ),
+    (
+        "audit consistency",
+        &[
+            "manushyactl audit consistency 1000 2000 -o json > growth.json",
+            "manushyactl audit consistency old.note > growth.json",
+        ],
+    ),
     (
         "purge plan",
         &[
@@ -322,6 +335,29 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     ("purge list", &["manushyactl purge list"]),
     ("purge run", &["manushyactl purge run"]),
+    (
+        "purge receipt",
+        &[
+            "manushyactl purge receipt prg_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl purge receipt prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --out receipt.json",
+        ],
+    ),
+    (
+        "purge verify",
+        &[
+            "manushyactl purge verify prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --old /mnt/old/data",
+            "manushyactl purge verify receipt.json --offline --key auditor.pub",
+        ],
+    ),
+    (
+        "purge hold add",
+        &["manushyactl purge hold add --subject agent-a --reason 'case 2026-114'"],
+    ),
+    ("purge hold list", &["manushyactl purge hold list"]),
+    (
+        "purge hold release",
+        &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (

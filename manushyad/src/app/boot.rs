@@ -28,6 +28,7 @@ use crate::os::{OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
+use crate::service::ledger;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
 use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
@@ -159,6 +160,15 @@ fn unusable_embedder(reason: String) -> WireError {
     .hint("docs/search.md says what each embedder needs")
 }
 
+#[cfg(feature = "candle")]
+fn model(folder: &Path) -> Result<AnyEmbedder, WireError> {
+    let opened = crate::embed::ModelEmbedder::open(folder);
+    Ok(AnyEmbedder::Slow(Arc::new(
+        opened.map_err(unusable_embedder)?,
+    )))
+}
+
+#[cfg(not(feature = "candle"))]
 fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     Err(unusable_embedder(
         "this build runs no models; build it with the feature `candle`".to_owned(),
@@ -191,14 +201,17 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         cipher: vault.clone(),
         embedder,
     };
+    let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
+    let (ledger, published) =
+        ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
     let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
@@ -214,6 +227,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         ports,
         vault,
         store,
+        home_id,
         indexes,
         writer,
         tokens,
@@ -223,6 +237,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
+        proofs: Default::default(),
     });
     Ok((
         Booted {

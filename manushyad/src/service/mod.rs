@@ -10,8 +10,10 @@ mod convert;
 mod doctor;
 mod duplicate;
 mod embedding;
+mod hold;
 mod identity;
 pub mod indexes;
+pub mod ledger;
 mod login;
 mod memory;
 mod page;
@@ -20,7 +22,9 @@ mod policy;
 mod purge;
 mod ranking;
 mod recall;
+mod receipt;
 mod search;
+mod survivors;
 mod system;
 mod token;
 mod usage;
@@ -37,6 +41,7 @@ use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 pub use embedding::{Step, Trouble};
@@ -62,6 +67,8 @@ pub struct Service {
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
     pub store: Store,
+    /// Names this home for its whole life.
+    pub home_id: [u8; 16],
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.
@@ -82,6 +89,8 @@ pub struct Service {
     pub last_uses: LastUses,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
+    /// What proofs about the audit log need of it.
+    pub proofs: Mutex<manushya_core::audit::Tree>,
 }
 
 /// Waits until the daemon shall stop.

@@ -3,10 +3,14 @@
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
+use crate::v1::erasure::{
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -136,6 +140,16 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Shows the signed receipt of an applied plan.
+    async fn purge_receipt(call: Call, request: ReceiptRef) -> Reply<ReceiptView>;
+    /// Looks for survivors of an applied plan.
+    async fn purge_verify(call: Call, request: PurgeVerify) -> Reply<PurgeVerified>;
+    /// Sets a hold.
+    async fn hold_add(call: Call, request: HoldAdd) -> Reply<HoldView>;
+    /// Lists holds.
+    async fn hold_list(call: Call) -> Reply<Listed<HoldView>>;
+    /// Releases a hold.
+    async fn hold_release(call: Call, request: HoldRef) -> Reply<Done>;
     /// Makes an API key.
     async fn api_key_create(call: Call, request: ApiKeyCreate) -> Reply<ApiKeyCreated>;
     /// Lists API keys.
@@ -144,6 +158,10 @@ pub trait Manushya {
     async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
     /// Says how far the embedding of memories is, and tries again what failed.
     async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
+    /// Proves that an audit entry is in the log.
+    async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
+    /// Proves that the audit log only grew.
+    async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod delegate;
 mod duplicate;
 pub mod embedding;
+pub mod hold;
 pub mod identity;
 pub mod memory;
 pub mod policy;
