@@ -19,6 +19,7 @@ mod lifecycle;
 mod memory;
 mod outputs;
 mod policy;
+mod policy_review;
 mod purge;
 mod recall;
 mod receipt;

@@ -286,6 +286,41 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "policy who-can",
+        &["manushyactl policy who-can read memory -o json | jq '.items[] | {identity, answer}'"],
+    ),
+    ("policy what-can", &["manushyactl policy what-can agent-a"]),
+    (
+        "policy history",
+        &[
+            "manushyactl policy history",
+            "manushyactl policy history night-freeze -o json",
+        ],
+    ),
+    (
+        "policy diff",
+        &[
+            "manushyactl policy diff night-freeze",
+            "manushyactl policy diff night-freeze 1 3",
+            "manushyactl policy diff night-freeze --file policies/night-freeze.json",
+        ],
+    ),
+    (
+        "policy rollback",
+        &["manushyactl policy rollback night-freeze 1"],
+    ),
+    (
+        "policy lint",
+        &[
+            "manushyactl policy lint",
+            "manushyactl policy lint draft.json --strict",
+        ],
+    ),
+    (
+        "policy simulate",
+        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+    ),
+    (
         "audit list",
         &[
             "manushyactl audit list --decision deny --since 1h",

@@ -9,6 +9,7 @@ use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
 use manushya_protocol::v1::recall::RecalledMemory;
+use manushya_protocol::v1::review::{LintView, PermissionView, RevisionView};
 use manushya_protocol::v1::system::{Check, WhoAmI};
 use manushya_protocol::v1::token::TokenView;
 use serde::Serialize;
@@ -136,6 +137,22 @@ rows! {
     Check: name "id",
         columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
         fields ["id" "verdict" "evidence" "fix"];
+    PermissionView: name "identity",
+        columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
+            "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,
+            "CONDITION" "condition" Text],
+        fields ["identity" "identity_id" "role" "action" "resource" "answer" "policy" "revision"
+            "depends_on" "condition" "reason"];
+    RevisionView: name "policy",
+        columns ["POLICY" "policy" Text, "REV" "revision" Count, "CHANGE" "change" Text,
+            "AGE" "at" Age, "BY" "by" Text, "RULE" "content.rule" Text],
+        fields ["policy" "revision" "change" "rolled_back_to" "at" "by" "by_id" "content.id"
+            "content.role" "content.effect" "content.priority" "content.is_active"
+            "content.description" "content.rule"];
+    LintView: name "kind",
+        columns ["LEVEL" "level" State, "KIND" "kind" Text, "POLICY" "policy" Text,
+            "REASON" "reason" Text],
+        fields ["level" "kind" "policy" "reason"];
     ApiKeyView: name "id",
         columns ["ID" "id" Text, "NAME" "name" Text, "IDENTITY" "identity" Text,
             "STATE" "state" State, "CREATED" "created_at" Age, "EXPIRES" "expires_at" Age,

@@ -224,6 +224,17 @@ pub struct ApplyPurge {
     pub matched: Vec<(MemoryId, u32)>,
 }
 
+/// Gives a policy the content of an earlier revision again, as a new revision.
+#[derive(Clone, Debug)]
+pub struct RollBackPolicy {
+    /// Its id or name, also of one that was removed.
+    pub policy: String,
+    /// The earlier revision.
+    pub revision: u32,
+    /// Go on even if the caller locks itself out.
+    pub force: bool,
+}
+
 /// Stores vectors that were made beside the memories they are of.
 #[derive(Clone, Debug)]
 pub struct StoreEmbeddings {

@@ -19,6 +19,8 @@ mod memory;
 mod page;
 mod permit;
 mod policy;
+mod policy_review;
+mod policy_simulate;
 mod purge;
 mod ranking;
 mod recall;

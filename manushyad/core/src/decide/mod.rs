@@ -14,6 +14,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 mod refusal;
+pub mod replay;
 pub mod tenant;
 pub mod token;
 
