@@ -251,7 +251,9 @@ pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found
     };
     for hit in outcome.hits {
         if found.items.len() == asked.limit {
-            break;
+            // One of the spare ones, that were not needed.
+            found.left.iter_mut().for_each(|left| left.limit += 1);
+            continue;
         }
         let visibility = asked.ranking.visibility;
         if let Some(memory) = searching.read(hit.id, hit.version, visibility)? {

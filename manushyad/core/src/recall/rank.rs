@@ -63,7 +63,8 @@ impl Boost {
 
 /// `share` between [`LEAST`] and 1; what is no number counts as the least.
 fn bounded(share: f64) -> f32 {
-    (share as f32).max(LEAST).min(1.0)
+    let share = if share.is_finite() { share } else { 0.0 };
+    (share as f32).clamp(LEAST, 1.0)
 }
 
 impl Factors {
