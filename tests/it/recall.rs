@@ -63,7 +63,7 @@ fn block_has_the_best_with_their_neighbours_in_order_and_is_audited() {
 fn no_budget_is_passed_and_nothing_forbidden_comes_along() {
     let daemon = daemon();
     let (a, b) = (agent(&daemon, "a"), agent(&daemon, "b"));
-    for number in 0..30 {
+    for number in 0..30_usize {
         let text = format!(
             "deploy note {number}: {}",
             "the harbour crane is slow ".repeat(number)
@@ -75,7 +75,7 @@ fn no_budget_is_passed_and_nothing_forbidden_comes_along() {
                 "--session",
                 "s",
                 "--trust",
-                if number % 2 == 0 { "90" } else { "10" },
+                if number.is_multiple_of(2) { "90" } else { "10" },
             ],
         );
         add_with(

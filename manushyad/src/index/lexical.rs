@@ -39,6 +39,9 @@ pub(super) struct Question<'a> {
     places: Places,
     /// What they tell together, however rare they are.
     asked: f32,
+    /// Whether some are not its own. Those come in the order of their hashes, which no two processes
+    /// share, so that their sum must not depend on the order: it is taken in double precision.
+    has_lent: bool,
 }
 
 /// From which place on terms are not the question's own.
@@ -139,12 +142,14 @@ impl<'a> Question<'a> {
     fn of(state: &'a State, scorer: Scorer, mut terms: Vec<QueryTerm>, asked: f32) -> Self {
         terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.place.cmp(&b.place)));
         let places = Places::new(terms.iter().map(|term| term.term));
+        let has_lent = terms.iter().any(|term| term.place >= LENT);
         Self {
             state,
             scorer,
             terms,
             places,
             asked,
+            has_lent,
         }
     }
 
@@ -206,8 +211,12 @@ impl<'a> Question<'a> {
 
     /// The score of the memory in `slot`.
     pub fn score(&self, slot: u32) -> f32 {
+        if self.has_lent {
+            let parts = self.parts(slot);
+            return parts.iter().map(|&(_, part)| f64::from(part)).sum::<f64>() as f32;
+        }
         let words = f32::from(self.state.words[slot as usize]);
-        let mut parts = [0.0_f32; 48];
+        let mut parts = [0.0_f32; 16];
         if self.terms.len() <= parts.len() {
             self.matches(slot, |at, weight, count| {
                 parts[at] = weight * self.scorer.weight(count, words);
@@ -236,9 +245,11 @@ impl<'a> Question<'a> {
     pub fn weigh(&self, counts: &[f32], words: f32) -> f32 {
         let terms = self.terms.iter().zip(counts);
         let standing = terms.filter(|&(_, &count)| count > 0.0);
-        standing
-            .map(|(term, &count)| term.weight * self.scorer.weight(count, words))
-            .sum()
+        let parts = standing.map(|(term, &count)| term.weight * self.scorer.weight(count, words));
+        if self.has_lent {
+            return parts.map(f64::from).sum::<f64>() as f32;
+        }
+        parts.sum()
     }
 
     /// What each term of the question adds, with its place there, the most telling first.

@@ -320,20 +320,21 @@ impl Search<'_> {
         let at = round.pool.slots.binary_search(&slot).ok();
         let turn = at.map_or_else(Turn::default, |at| round.pool.turns[at]);
         let mut parts: Vec<TermPart> = Vec::new();
-        let mut lent = 0.0;
+        let mut lent = 0.0_f64;
         for (place, score) in self.question.parts(slot) {
             match terms.counts.get(place) {
                 Some(term) if place < LENT => parts.push(TermPart {
                     term: term.term.clone(),
                     score,
                 }),
-                _ => lent += score,
+                _ => lent += f64::from(score),
             }
         }
         if lent > 0.0 {
             // The index has no words: what the best answers share is known by its hashes only.
             let term = FEEDBACK.to_owned();
-            parts.push(TermPart { term, score: lent });
+            let score = lent as f32;
+            parts.push(TermPart { term, score });
         }
         Parts {
             turn,

@@ -9,7 +9,7 @@ fn entry(text: &str, place: usize, found: bool) -> Entry {
         id: format!("0197a5c0-0000-7000-8000-00000000000{}", place % 10),
         time: "2026-01-02T03:04:05Z".into(),
         author: "alice".into(),
-        session: (place % 2 == 0).then(|| "chat".to_owned()),
+        session: place.is_multiple_of(2).then(|| "chat".to_owned()),
         trust: 50,
         text: text.to_owned(),
         place: (place, 0),
