@@ -129,10 +129,10 @@ fn as_of_a_moment_what_was_known_then_is_found() {
     let before = daemon_time(&agent, &old);
     std::thread::sleep(std::time::Duration::from_millis(5));
     let new = word(&again(&agent, "we deploy on Tuesdays", "supersede", &[])["id"]);
-    assert_eq!(found(&agent, "deploy", &[]), [new.clone()]);
+    assert_eq!(found(&agent, "deploy", &[]), [new.as_str()]);
     assert_eq!(
         found(&agent, "deploy", &["--as-of", &before]),
-        [old.clone()]
+        [old.as_str()]
     );
     assert_eq!(
         found(&agent, "deploy", &["--as-of", "2025-01-01"]),
@@ -149,7 +149,7 @@ fn as_of_a_moment_what_was_known_then_is_found() {
         "{answer}"
     );
     // What is gone by now is not found, whenever it was known.
-    agent.run(&["memory", "delete", &old, "-y"]).ok();
+    let _ = agent.run(&["memory", "delete", &old, "-y"]).ok();
     assert_eq!(
         found(&agent, "deploy", &["--as-of", &before]),
         Vec::<String>::new()
