@@ -194,6 +194,7 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
             "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl \
              30d",
+            "manushyactl memory add \"We deploy on Mondays\" --on-duplicate supersede",
             "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
              rev-parse HEAD)\"",
         ],
@@ -226,8 +227,18 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory search \"which theme does the user like\"",
             "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 \
              --explain",
+            "manushyactl memory search \"where do we live\" --recency 30d --by-trust --diversify",
+            "manushyactl memory search \"where do we live\" --as-of 2026-01-01",
             "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < \
              question.txt",
+        ],
+    ),
+    (
+        "memory recall",
+        &[
+            "manushyactl memory recall \"what does the user like\" --budget 2000 -q >> prompt.txt",
+            "manushyactl memory recall \"when do we deploy\" --budget 800 --min-trust 60 -o json \
+             | jq -r .text",
         ],
     ),
     (

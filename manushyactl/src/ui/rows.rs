@@ -10,6 +10,7 @@ use manushya_protocol::v1::key::KeyView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
+use manushya_protocol::v1::recall::RecalledMemory;
 use manushya_protocol::v1::review::{LintView, PermissionView, RevisionView};
 use manushya_protocol::v1::session::SessionView;
 use manushya_protocol::v1::system::{Check, WhoAmI};
@@ -54,18 +55,26 @@ rows! {
         columns ["ID" "id" Text, "OWNER" "owner" Text, "AGE" "created_at" Age, "TYPE" "type" Text,
             "TEXT" "text" Text],
         fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
-            "version" "created_at" "updated_at" "expires_at" "deleted_at" "metadata" "text"];
+            "version" "created_at" "updated_at" "expires_at" "deleted_at"
+            "superseded_by" "superseded_at" "supersedes" "metadata" "text"];
     SearchHit: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
         fields ["score" "memory.id" "memory.owner" "memory.owner_id" "memory.key" "memory.type"
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
+            "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
             "memory.metadata" "memory.text" "explain"];
+    RecalledMemory: name "memory.id",
+        columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
+            "AGE" "memory.created_at" Age, "TEXT" "memory.text" Text],
+        fields ["score" "memory.id" "memory.owner" "memory.owner_id" "memory.type"
+            "memory.namespace" "memory.session" "memory.trust" "memory.created_at" "cut"
+            "duplicates" "memory.text"];
     MemoryAdded: name "id",
         columns ["ID" "id" Text, "VERSION" "version" Count, "OUTCOME" "outcome" State,
             "CREATED" "created_at" Age],
-        fields ["id" "version" "created_at" "outcome"];
+        fields ["id" "version" "created_at" "outcome" "supersedes"];
     PolicyView: name "name",
         columns ["NAME" "name" Text, "ROLE" "role" Text, "EFFECT" "effect" State,
             "PRIORITY" "priority" Text, "ACTIVE" "is_active" Flag, "REV" "revision" Count,

@@ -40,6 +40,7 @@ use manushya_protocol::v1::policy::{
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
@@ -341,5 +342,6 @@ impl Manushya for Session {
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

@@ -8,6 +8,7 @@ mod api_key;
 mod audit;
 mod convert;
 mod doctor;
+mod duplicate;
 mod embedding;
 mod hold;
 mod identity;
@@ -23,6 +24,8 @@ mod policy;
 mod policy_review;
 mod policy_simulate;
 mod purge;
+mod ranking;
+mod recall;
 mod receipt;
 mod search;
 mod session;
@@ -88,6 +91,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
     /// What goes wrong with embedding.

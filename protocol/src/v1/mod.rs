@@ -12,6 +12,7 @@ pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod recall;
 pub mod review;
 #[cfg(feature = "rpc")]
 pub mod service;

@@ -30,6 +30,7 @@ use crate::v1::policy::{
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
@@ -214,4 +215,6 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+    /// Searches memories and makes a block of text of them for a prompt.
+    async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod chain;
 pub mod delegate;
+mod duplicate;
 pub mod embedding;
 pub mod hold;
 pub mod identity;

@@ -300,6 +300,8 @@ impl World {
             created_at: self.now,
             updated_at: self.now,
             deleted_at: None,
+            superseded: None,
+            supersedes: Vec::new(),
         };
         self.model.put_memory(memory, None);
         id
