@@ -215,7 +215,7 @@ fn refresh_tokens_are_nowhere_in_the_store_or_log() {
     let home = daemon.stop();
     // The random part of it, as text and as bytes.
     let bytes = data_encoding::BASE64URL_NOPAD
-        .decode(token[3..].as_bytes())
+        .decode(&token.as_bytes()[3..])
         .unwrap();
     let needles = [
         Needle::new("the text", &token.as_bytes()[60..100]),
