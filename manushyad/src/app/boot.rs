@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
+use crate::jobs;
 use crate::os::{OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
@@ -40,6 +41,8 @@ pub struct Booted {
     pub service: Arc<Service>,
     /// The writer's threads.
     pub threads: WriterThreads,
+    /// The machine's clock, to be looked at for jumps.
+    pub clock: Arc<SystemClock>,
     /// The home's lock, held as long as the daemon lives.
     pub lock: File,
 }
@@ -194,9 +197,11 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     if !opened.was_clean && !opened.created {
         tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
     }
+    let (clock, jump) = SystemClock::starting(opened.latest);
+    let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: clock.clone(),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
         embedder,
@@ -221,6 +226,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
+    if let Some(jump) = jump {
+        drop(writer.observe(jobs::clock::alert(&ports, jump))?);
+    }
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,
@@ -244,6 +252,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
             service,
             threads,
             lock,
+            clock,
         },
         listener,
     ))
