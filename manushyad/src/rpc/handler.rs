@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::limits;
 use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
@@ -32,6 +33,9 @@ use manushya_protocol::v1::memory::{
 use manushya_protocol::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
+};
+use manushya_protocol::v1::provenance::{
+    MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList,
 };
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
@@ -62,6 +66,8 @@ const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dr
 pub struct Session {
     service: Arc<Service>,
     peer: PeerCred,
+    /// The connection is one of those kept for who administers the daemon.
+    reserved: bool,
     /// Set once, by the hello.
     caller: Arc<OnceLock<Caller>>,
     greeted: Arc<Notify>,
@@ -69,12 +75,27 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred) -> Self {
+    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
         Self {
             service,
             peer,
+            reserved,
             caller: Arc::default(),
             greeted: Arc::default(),
+        }
+    }
+
+    /// User id of the peer process.
+    pub fn peer_uid(&self) -> u32 {
+        self.peer.uid
+    }
+
+    /// How long the connection may take to say hello.
+    pub fn patience(&self) -> Duration {
+        if self.reserved {
+            Duration::from_millis(limits::RESERVE_HELLO_MS_MAX)
+        } else {
+            Duration::from_secs(limits::HELLO_SECONDS_MAX)
         }
     }
 
@@ -145,6 +166,17 @@ impl Session {
     }
 }
 
+/// What is said to those for whom no connection is left.
+fn crowded(uid: u32) -> WireError {
+    let ordinary = limits::CONNECTIONS_PER_UID_MAX - limits::CONNECTIONS_ADMIN_RESERVED;
+    let message = format!("user {uid} has too many connections");
+    WireError::new(ErrorCode::ResourceExhausted, message)
+        .reason(format!(
+            "{ordinary} are open; further ones are kept for who administers the daemon"
+        ))
+        .hint("close some, or try again in 1000 ms")
+}
+
 fn named(error: WireError, request_id: RequestId) -> WireError {
     if error.request_id.is_some() {
         error
@@ -174,6 +206,10 @@ impl Manushya for Session {
         let shows_token = matches!(caller.credential, Credential::Token(_));
         // Without a token a peer may be nobody here; such a one may ask for the status only.
         let known = self.service.resolve_quietly(&caller, request_id);
+        let administers = |context| self.service.administers(context);
+        if self.reserved && !known.as_ref().is_ok_and(administers) {
+            return Err(named(crowded(self.peer.uid), request_id));
+        }
         let identity = match known {
             Ok(context) => Some(self.service.whoami(&context)),
             Err(_) if !shows_token => None,
@@ -280,6 +316,10 @@ impl Manushya for Session {
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_review_list(request: MemoryReviewList) -> Listed<MemoryView>;
+        memory_review(request: MemoryReview) -> MemoryView;
+        memory_canary(request: MemoryCanary) -> MemoryView;
+        memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
     }
 }
