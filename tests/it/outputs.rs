@@ -63,6 +63,20 @@ fn every_list_and_show_parses_in_every_format() {
         &["--tag", "x,y", "--metadata", "k=a,b", "--session", "null"],
     );
     add(&a, "of another");
+    let new = [
+        "identity",
+        "create",
+        "--external-id",
+        "new",
+        "--role",
+        "agent",
+        "--quarantine",
+    ];
+    add(
+        &ctl.token(&word(&ctl.json(&new)["access_token"])),
+        "held back",
+    );
+    crate::add_with(&ctl, "a trap", &["--canary"]);
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
     ctl.json(&[
@@ -84,6 +98,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &["memory", "review", "list"],
+        &["memory", "canary", "list"],
         &[
             "memory",
             "search",

@@ -240,6 +240,42 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "memory review list",
+        &[
+            "manushyactl memory review list",
+            "manushyactl memory review list --all -o jsonl | jq -r '[.id,.owner,.text]|@tsv'",
+        ],
+    ),
+    (
+        "memory review approve",
+        &[
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --if-version 2",
+        ],
+    ),
+    (
+        "memory review reject",
+        &[
+            "manushyactl memory review reject mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
+            "manushyactl memory review list --all -o name | manushyactl memory review reject - -y",
+        ],
+    ),
+    (
+        "memory canary set",
+        &[
+            "manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
+        ],
+    ),
+    (
+        "memory canary clear",
+        &["manushyactl memory canary clear mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary list",
+        &["manushyactl memory canary list -o json"],
+    ),
+    (
         "policy apply",
         &[
             "manushyactl policy apply rule.json",
@@ -362,6 +398,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl purge plan --subject agent-a",
             "manushyactl purge plan --session scratch --until 30d -o json | jq .memories",
+            "manushyactl purge plan --writer agent-a --since 2h",
         ],
     ),
     (

@@ -9,6 +9,7 @@ pub mod markdown;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod review;
 pub mod system;
 pub mod topics;
 

@@ -40,7 +40,7 @@ rows! {
         columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "created_at" "updated_at"];
+            "quarantine" "created_at" "updated_at"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -53,7 +53,10 @@ rows! {
             "TEXT" "text" Text],
         fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
             "version" "created_at" "updated_at" "expires_at" "deleted_at"
-            "superseded_by" "superseded_at" "supersedes" "metadata" "text"];
+            "superseded_by" "superseded_at" "supersedes" "provenance.writer"
+            "provenance.writer_id" "provenance.token" "provenance.delegation"
+            "provenance.peer_uid" "provenance.source" "provenance.request_id"
+            "provenance.written_at" "quarantined" "metadata" "text"];
     SearchHit: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
@@ -61,7 +64,8 @@ rows! {
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
             "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
-            "memory.metadata" "memory.text" "explain"];
+            "memory.provenance.writer" "memory.provenance.source" "memory.metadata" "memory.text"
+            "explain"];
     RecalledMemory: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TEXT" "memory.text" Text],

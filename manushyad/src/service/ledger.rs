@@ -47,7 +47,7 @@ fn head(home: [u8; 16]) -> Vec<u8> {
 
 impl LedgerFile {
     /// Makes a new, empty copy.
-    fn create(path: &Path, home: [u8; 16]) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, home: [u8; 16]) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }

@@ -25,7 +25,11 @@ mod purge;
 mod ranking;
 mod recall;
 mod receipt;
+mod review;
+pub mod room;
 mod search;
+#[cfg(test)]
+mod sim;
 mod survivors;
 mod system;
 mod token;

@@ -15,8 +15,9 @@ use super::record::{
     encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token, revision_id,
 };
 use super::schema::{
-    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
-    SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed, tag_key,
+    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS,
+    SegmentId, SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed,
+    tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
@@ -32,6 +33,7 @@ pub(super) struct Tables<'t> {
     owners: Option<Table<'t, Fixed<48>, Fixed<4>>>,
     due: Option<Table<'t, Fixed<40>, ()>>,
     deleted: Option<Table<'t, Fixed<32>, ()>>,
+    held: Option<Table<'t, Fixed<32>, ()>>,
 }
 
 fn lazy<'a, 't, K: Key, V: Value>(
@@ -64,6 +66,7 @@ impl<'t> Tables<'t> {
             owners: None,
             due: None,
             deleted: None,
+            held: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl<'t> Tables<'t> {
         owners: OWNERS, Fixed<48>, Fixed<4>;
         due: DUE, Fixed<40>, ();
         deleted: DELETED, Fixed<32>, ();
+        held: HELD, Fixed<32>, ();
     }
 
     /// The header of the current version of a memory.
@@ -282,6 +286,7 @@ impl Applier<'_, '_> {
             due,
             tag: memory.key.as_ref().map(|key| blind(key.as_str())),
             deleted: memory.deleted_at.is_some(),
+            held: memory.quarantined,
         };
         let plaintext = encode_memory(memory, &header)?;
         Ok(Prepared::Memory(at, known, header, plaintext))
@@ -430,6 +435,11 @@ impl Applier<'_, '_> {
             (true, false) => drop(self.tables.deleted()?.remove(&key)?),
             _ => {}
         }
+        match (old.is_some_and(|old| old.held), header.held) {
+            (false, true) => drop(self.tables.held()?.insert(&key, ())?),
+            (true, false) => drop(self.tables.held()?.remove(&key)?),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -471,6 +481,9 @@ impl Applier<'_, '_> {
         if header.deleted {
             self.tables.deleted()?.remove(&key)?;
         }
+        if header.held {
+            self.tables.held()?.remove(&key)?;
+        }
         Ok(())
     }
 
@@ -484,7 +497,8 @@ impl Applier<'_, '_> {
         clear(self.tables.keys()?, prefix)?;
         clear(self.tables.owners()?, prefix)?;
         clear(self.tables.due()?, prefix)?;
-        clear(self.tables.deleted()?, prefix)
+        clear(self.tables.deleted()?, prefix)?;
+        clear(self.tables.held()?, prefix)
     }
 }
 

@@ -6,6 +6,8 @@
 //! the [`Cipher`] before they meet a page. The layout stands in `docs/formats/store.md`.
 
 mod apply;
+#[cfg(test)]
+pub(crate) mod danger;
 mod erase;
 mod error;
 mod ledger;
@@ -27,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use manushya_core::directory::Directory;
 use manushya_core::model::DataKeyId;
+use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use redb::{Database, Durability, WriteTransaction};
 
@@ -53,6 +56,8 @@ pub struct Opened {
     pub audit_head: Option<Vec<u8>>,
     /// How many entries the audit log has; the next is one further.
     pub audit_len: u64,
+    /// The latest time that [`Txn::set_clock`] or [`Store::note_time`] was given.
+    pub latest: Option<UnixMillis>,
     /// Whether the last run ended with [`Store::close`].
     pub was_clean: bool,
     /// Whether the database was made by this call.
@@ -165,6 +170,15 @@ impl Store {
         Ok(metadata.len())
     }
 
+    /// Remembers that it is `now`, if that is the latest so far. Waits while there is a transaction.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; then the store has to be opened anew.
+    pub fn note_time(&self, now: UnixMillis) -> Result<(), StoreError> {
+        open::note_time(self.inner.db()?, now)
+    }
+
     /// Ends the run cleanly: the next start need not check a large file. Other clones of the store
     /// can begin nothing any more.
     ///
@@ -182,4 +196,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,6 +9,7 @@ pub mod hello;
 pub mod identity;
 pub mod memory;
 pub mod policy;
+pub mod provenance;
 pub mod purge;
 pub mod recall;
 pub mod review;

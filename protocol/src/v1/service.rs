@@ -25,6 +25,7 @@ use crate::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
+use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList};
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
@@ -178,6 +179,17 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+
+    /// Lists memories that are held back.
+    async fn memory_review_list(call: Call, request: MemoryReviewList)
+    -> Reply<Listed<MemoryView>>;
+    /// Approves a memory that is held back, or deletes it.
+    async fn memory_review(call: Call, request: MemoryReview) -> Reply<MemoryView>;
+    /// Makes a memory a canary, or none.
+    async fn memory_canary(call: Call, request: MemoryCanary) -> Reply<MemoryView>;
+    /// Lists canaries.
+    async fn memory_canary_list(call: Call, request: MemoryCanaryList)
+    -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

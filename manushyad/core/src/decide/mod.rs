@@ -15,6 +15,7 @@ pub mod policy;
 pub mod purge;
 mod refusal;
 pub mod replay;
+pub mod review;
 pub mod tenant;
 pub mod token;
 

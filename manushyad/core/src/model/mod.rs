@@ -7,6 +7,7 @@ mod extension;
 mod identity;
 mod memory;
 mod policy;
+mod provenance;
 mod purge;
 mod text;
 
@@ -23,10 +24,11 @@ pub use extension::{
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
+pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
-    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Tag, TenantName,
-    check_claims, check_description, check_metadata, check_text,
+    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Source, Tag,
+    TenantName, check_claims, check_description, check_metadata, check_text,
 };
 
 use std::fmt;

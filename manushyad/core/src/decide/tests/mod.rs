@@ -12,5 +12,6 @@ mod matrix;
 mod memories;
 mod policies;
 mod purges;
+mod reviews;
 mod sequence;
 mod world;
