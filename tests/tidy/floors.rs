@@ -60,10 +60,12 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tui",
         &[
-            &["effect", "connect"],
+            &["text", "connect"],
+            &["effect"],
             &["msg"],
+            &["keymap"],
             &["model"],
-            &["keymap", "update", "view"],
+            &["update", "view"],
             &["runtime"],
             &["lib"],
             &["main"],

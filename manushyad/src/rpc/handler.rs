@@ -16,6 +16,7 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -42,7 +43,7 @@ use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
-const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run"];
+const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run", "events"];
 
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
@@ -94,6 +95,7 @@ impl Session {
         .instrument(span.clone())
         .await;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.service.writer.tally().took(method, elapsed_us);
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
@@ -250,5 +252,6 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        events(request: Events) -> EventsSeen;
     }
 }

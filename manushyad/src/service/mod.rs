@@ -7,6 +7,7 @@
 mod audit;
 mod convert;
 mod doctor;
+mod events;
 mod identity;
 pub mod indexes;
 mod login;
@@ -17,6 +18,7 @@ mod policy;
 mod purge;
 mod search;
 mod system;
+pub mod tally;
 mod token;
 mod view;
 pub mod writer;

@@ -22,6 +22,7 @@ use manushya_protocol::unit::AuditSeq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
+use super::tally::Tally;
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -72,6 +73,7 @@ pub struct Writer {
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -134,7 +136,9 @@ impl Writer {
             audit_size,
             failed: Arc::default(),
             commits: Arc::default(),
+            tally: Arc::default(),
         };
+        let tally = writer.tally.clone();
         let state = Thread {
             store,
             published,
@@ -143,6 +147,7 @@ impl Writer {
             size,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            tally: writer.tally.clone(),
         };
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
@@ -153,6 +158,7 @@ impl Writer {
                 .spawn(move || {
                     for batch in applies {
                         indexes.apply(&batch.writes);
+                        tally.applied();
                         batch.answer();
                     }
                 })?,
@@ -178,6 +184,11 @@ impl Writer {
     /// How many transactions were committed.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// What was done since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
@@ -357,6 +368,7 @@ struct Thread {
     size: watch::Sender<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 impl Thread {
@@ -383,7 +395,7 @@ impl Thread {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
-            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
+            match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
                 Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
                     batch.answers.push((done, AuditSeq(0)));
@@ -460,6 +472,7 @@ fn take_in(
     head: &mut Head,
     step: Step,
     writes: &mut Vec<Write>,
+    tally: &Tally,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step {
         writes: own,
@@ -485,6 +498,7 @@ fn take_in(
     } else {
         writes.extend(own);
     }
+    tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
         Ok(()) => Ok((done, entry.seq)),

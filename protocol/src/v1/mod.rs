@@ -4,6 +4,7 @@ pub mod audit;
 pub mod common;
 pub mod hello;
 pub mod identity;
+pub mod live;
 pub mod memory;
 pub mod policy;
 pub mod purge;

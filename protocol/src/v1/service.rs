@@ -10,6 +10,7 @@ use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -132,4 +133,7 @@ pub trait Manushya {
     async fn purge_list(call: Call, request: PurgeList) -> Reply<Listed<PlanView>>;
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
+
+    /// Waits for what happens next; the newest entries win where the caller is late.
+    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 }

@@ -79,6 +79,9 @@ pub struct HostStatus {
     pub indexes: Vec<IndexStatus>,
     /// How reads are audited: `durable` or `deferred`.
     pub audit_reads: String,
+    /// What was done since the start.
+    #[serde(default)]
+    pub activity: crate::v1::live::Activity,
 }
 
 /// The state of one tenant's index.
