@@ -14,7 +14,9 @@ use manushya_protocol::v1::token::{TokenIssue, TokenList, TokenRevoke};
 use serde::{Deserialize, Serialize};
 
 /// Tells an answer which question it is for. Never reused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Tag(pub u64);
 
 /// One question to the daemon.

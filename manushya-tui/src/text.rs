@@ -62,7 +62,11 @@ pub fn clean(text: &str) -> String {
         out.push(first);
         if first.width().unwrap_or(0) == 1 {
             // Marks stay on letters, but not towers of them.
-            out.extend(chars.filter(|c| c.width() == Some(0) && !is_hidden(*c)).take(2));
+            out.extend(
+                chars
+                    .filter(|c| c.width() == Some(0) && !is_hidden(*c))
+                    .take(2),
+            );
         }
     }
     out
@@ -76,7 +80,9 @@ fn is_hidden(c: char) -> bool {
 }
 
 fn flag_letter(c: char) -> Option<char> {
-    let place = u32::from(c).checked_sub(0x1f1e6).filter(|place| *place < 26)?;
+    let place = u32::from(c)
+        .checked_sub(0x1f1e6)
+        .filter(|place| *place < 26)?;
     char::from_u32(u32::from('A') + place)
 }
 
@@ -229,7 +235,10 @@ pub fn until(now: UnixMillis, then: UnixMillis) -> String {
 /// The time of day of a moment.
 pub fn clock(moment: UnixMillis, zone: &TimeZone) -> String {
     match Timestamp::from_millisecond(moment.0) {
-        Ok(timestamp) => timestamp.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
+        Ok(timestamp) => timestamp
+            .to_zoned(zone.clone())
+            .strftime("%H:%M:%S")
+            .to_string(),
         Err(_) => "--:--:--".to_owned(),
     }
 }
@@ -247,7 +256,11 @@ pub fn date(moment: UnixMillis, zone: &TimeZone) -> String {
 
 /// A bar of at most so many cells: full, partial and empty ones are told apart by length alone.
 pub fn bar(part: f64, cells: usize, full: &str, empty: &str) -> String {
-    let part = if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 };
+    let part = if part.is_finite() {
+        part.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     let filled = (part * cells as f64).round() as usize;
     full.repeat(filled) + &empty.repeat(cells.saturating_sub(filled))
 }
@@ -255,13 +268,26 @@ pub fn bar(part: f64, cells: usize, full: &str, empty: &str) -> String {
 /// How well a query fits a text as its letters in order, higher is better; none if it does not.
 pub fn fuzzy(query: &str, text: &str) -> Option<i32> {
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    let mut score = 0;
+    // The words as they stand are better than letters here and there.
+    let whole = text
+        .iter()
+        .collect::<String>()
+        .find(&query.trim().to_lowercase());
+    let mut score = whole.map_or(0, |at| 60 - i32::try_from(at).unwrap_or(60).min(60) / 4);
     let mut at = 0;
     let mut last = None;
-    for wanted in query.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase) {
+    for wanted in query
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+    {
         let found = (at..text.len()).find(|place| text[*place] == wanted)?;
         let starts = found == 0 || !text[found - 1].is_alphanumeric();
-        score += if last == Some(found.wrapping_sub(1)) { 8 } else { 0 };
+        score += if last == Some(found.wrapping_sub(1)) {
+            8
+        } else {
+            0
+        };
         score += if starts { 6 } else { 0 };
         score -= i32::try_from(found - at).unwrap_or(0).min(4);
         last = Some(found);
@@ -303,7 +329,10 @@ mod tests {
 
     #[test]
     fn emoji_flags_and_directions_are_flattened() {
-        assert_eq!(clean("a\u{202e}b\u{1f468}\u{200d}\u{1f469}c"), "ab\u{1f468}c");
+        assert_eq!(
+            clean("a\u{202e}b\u{1f468}\u{200d}\u{1f469}c"),
+            "ab\u{1f468}c"
+        );
         assert_eq!(clean("\u{1f1ee}\u{1f1f3} x\ny\x1b[31m"), "IN x y [31m");
         assert_eq!(width(&pad(&clean("日本語テキスト"), 9)), 9);
     }
@@ -312,8 +341,14 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(bytes(43_200_000), "41.2 MiB");
-        assert_eq!((micros(83), micros(4_100)), ("83 us".into(), "4.1 ms".into()));
-        assert_eq!((span(59), span(3_599), span(200_000)), ("59s".into(), "59m".into(), "2d".into()));
+        assert_eq!(
+            (micros(83), micros(4_100)),
+            ("83 us".into(), "4.1 ms".into())
+        );
+        assert_eq!(
+            (span(59), span(3_599), span(200_000)),
+            ("59s".into(), "59m".into(), "2d".into())
+        );
         assert_eq!(bar(0.5, 4, "#", "."), "##..");
     }
 

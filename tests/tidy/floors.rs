@@ -67,6 +67,7 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
             &["model"],
             &["update", "view"],
             &["runtime"],
+            &["tests"],
             &["lib"],
             &["main"],
         ],

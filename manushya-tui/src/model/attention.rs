@@ -62,28 +62,61 @@ fn findings(model: &Model, found: &mut Vec<Attention>) {
             Verdict::Warning => Role::Warn,
             Verdict::Failure => Role::Bad,
         };
-        let text = format!("{} {}: {}", verdict(check.verdict), check.id, check.evidence);
+        let text = format!(
+            "{} {}: {}",
+            verdict(check.verdict),
+            check.id,
+            check.evidence
+        );
         found.push(item(role, text, Screen::System, String::new()));
     }
     if let Some(Err(error)) = &model.audit.verified {
-        found.push(item(Role::Bad, format!("audit log: {}", error.message), Screen::Audit, String::new()));
+        found.push(item(
+            Role::Bad,
+            format!("audit log: {}", error.message),
+            Screen::Audit,
+            String::new(),
+        ));
     }
 }
 
 fn host(model: &Model, found: &mut Vec<Attention>) {
     let Some(status) = &model.status else { return };
     if status.state != "serving" {
-        found.push(item(Role::Bad, format!("the daemon is {}", status.state), Screen::System, String::new()));
+        found.push(item(
+            Role::Bad,
+            format!("the daemon is {}", status.state),
+            Screen::System,
+            String::new(),
+        ));
     }
     let Some(host) = &status.host else { return };
-    if let Some(free) = host.activity.disk_free_bytes.filter(|free| *free < DISK_BYTES_MIN) {
-        found.push(item(Role::Bad, format!("{} of disk left", bytes(free)), Screen::System, String::new()));
+    if let Some(free) = host
+        .activity
+        .disk_free_bytes
+        .filter(|free| *free < DISK_BYTES_MIN)
+    {
+        found.push(item(
+            Role::Bad,
+            format!("{} of disk left", bytes(free)),
+            Screen::System,
+            String::new(),
+        ));
     }
     if host.queue > QUEUE_MAX {
-        found.push(item(Role::Warn, format!("{} commands wait for the writer", count(host.queue)), Screen::System, String::new()));
+        found.push(item(
+            Role::Warn,
+            format!("{} commands wait for the writer", count(host.queue)),
+            Screen::System,
+            String::new(),
+        ));
     }
     for index in host.indexes.iter().filter(|index| index.tail > TAIL_MAX) {
-        let text = format!("{} vectors of {} wait for the graph", count(index.tail), index.tenant);
+        let text = format!(
+            "{} vectors of {} wait for the graph",
+            count(index.tail),
+            index.tenant
+        );
         found.push(item(Role::Warn, text, Screen::System, String::new()));
     }
 }
@@ -112,9 +145,14 @@ fn denials(model: &Model, found: &mut Vec<Attention>) {
 fn endings(model: &Model, found: &mut Vec<Attention>) {
     let soon = model.now.plus_millis(ENDING_MILLIS);
     for token in &model.tokens.list.items {
-        let ends = token.state == "active" && token.expires_at > model.now && token.expires_at < soon;
+        let ends =
+            token.state == "active" && token.expires_at > model.now && token.expires_at < soon;
         if ends {
-            let text = format!("a token of {} ends in {}", token.identity, until(model.now, token.expires_at));
+            let text = format!(
+                "a token of {} ends in {}",
+                token.identity,
+                until(model.now, token.expires_at)
+            );
             found.push(item(Role::Warn, text, Screen::Tokens, token.id()));
         }
     }

@@ -5,14 +5,15 @@ use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::audit::AuditView;
 use manushya_protocol::v1::identity::IdentityView;
 use manushya_protocol::v1::memory::{Count, MemoryStats, MemoryView, ScoreParts};
-use manushya_protocol::v1::policy::{Explanation, PolicyView, TraceNode};
+use manushya_protocol::v1::policy::PolicyView;
 use manushya_protocol::v1::purge::PlanView;
 use manushya_protocol::v1::system::{Check, Verdict};
 use manushya_protocol::v1::token::TokenView;
 use serde_json::Value;
 
-use super::items::{effect, verdict};
 use super::Model;
+use super::items::{effect, verdict};
+pub use super::rule::{decided, explanation, json};
 use crate::msg::Permission;
 use crate::text::{Role, Spans, age, bar, clean, count, date, line, until};
 
@@ -33,136 +34,18 @@ fn blank() -> Spans {
     Vec::new()
 }
 
-/// JSON over lines, each piece with its role.
-pub fn json(value: &Value) -> Vec<Spans> {
-    let mut lines = vec![Vec::new()];
-    write_json(value, 0, &mut lines);
-    lines
-}
-
-fn put(lines: &mut [Spans], role: Role, text: impl Into<String>) {
-    if let Some(last) = lines.last_mut() {
-        last.push((role, text.into()));
-    }
-}
-
-/// A value that fits on a line stays on it.
-const INLINE_CHARS: usize = 44;
-
-fn write_json(value: &Value, depth: usize, lines: &mut Vec<Spans>) {
-    let is_short = value.to_string().chars().count() <= INLINE_CHARS;
-    let indent = |by: usize| "  ".repeat(depth + by);
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            put(lines, Role::Dim, "[");
-            for (place, item) in items.iter().enumerate() {
-                if is_short {
-                    put(lines, Role::Plain, if place > 0 { " " } else { "" });
-                } else {
-                    lines.push(vec![(Role::Plain, indent(1))]);
-                }
-                write_json(item, depth + 1, lines);
-                put(lines, Role::Dim, if place + 1 < items.len() { "," } else { "" });
-            }
-            if !is_short {
-                lines.push(vec![(Role::Plain, indent(0))]);
-            }
-            put(lines, Role::Dim, "]");
-        }
-        Value::Object(map) if !map.is_empty() => {
-            put(lines, Role::Dim, "{");
-            for (place, (name, item)) in map.iter().enumerate() {
-                if !is_short {
-                    lines.push(vec![(Role::Plain, indent(1))]);
-                }
-                put(lines, Role::Accent, clean(&Value::from(name.as_str()).to_string()));
-                put(lines, Role::Dim, ": ");
-                write_json(item, depth + 1, lines);
-                put(lines, Role::Dim, if place + 1 < map.len() { ", " } else { "" });
-            }
-            if !is_short {
-                lines.push(vec![(Role::Plain, indent(0))]);
-            }
-            put(lines, Role::Dim, "}");
-        }
-        Value::String(text) => put(lines, Role::Quoted, clean(&Value::from(text.as_str()).to_string())),
-        Value::Number(_) | Value::Bool(_) | Value::Null => put(lines, Role::Number, value.to_string()),
-        Value::Array(_) | Value::Object(_) => put(lines, Role::Dim, value.to_string()),
-    }
-}
-
-/// A decision with the rules that were read, each as a tree of its values.
-pub fn explanation(explanation: &Explanation, ascii: bool) -> Vec<Spans> {
-    let decision = &explanation.decision;
-    let (role, word) = decided(decision.allowed, ascii);
-    let by = match (&decision.policy, decision.revision) {
-        (Some(policy), Some(revision)) => format!(" by {policy}@r{revision}"),
-        (Some(policy), None) => format!(" by {policy}"),
-        (None, _) => " since nothing matched".to_owned(),
-    };
-    let mut lines = vec![
-        vec![(role, word.to_owned()), (Role::Plain, clean(&by))],
-        line(Role::Plain, clean(&decision.reason)),
-        blank(),
-    ];
-    for step in &explanation.steps {
-        let mark = if step.decided { "=> " } else { "   " };
-        let result = if step.read { step.result.as_str() } else { "not read" };
-        lines.push(vec![
-            (Role::Accent, format!("{mark}{}", clean(&step.policy))),
-            (Role::Dim, format!(" r{} {} at {}: ", step.revision, effect(step.effect), step.priority)),
-            (if result == "matched" { Role::Ok } else { Role::Dim }, clean(result)),
-        ]);
-        if let Some(trace) = &step.trace {
-            tree(trace, "   ", true, ascii, &mut lines);
-        }
-    }
-    lines.push(blank());
-    lines.push(title("facts"));
-    lines.extend(json(&explanation.facts));
-    lines
-}
-
-/// Allow or deny as role, mark and word.
-pub fn decided(allowed: bool, ascii: bool) -> (Role, &'static str) {
-    match (allowed, ascii) {
-        (true, false) => (Role::Ok, "✓ ALLOW"),
-        (true, true) => (Role::Ok, "ok ALLOW"),
-        (false, false) => (Role::Bad, "✗ DENY"),
-        (false, true) => (Role::Bad, "x DENY"),
-    }
-}
-
-fn tree(node: &TraceNode, prefix: &str, is_last: bool, ascii: bool, lines: &mut Vec<Spans>) {
-    let (corner, side) = match (is_last, ascii) {
-        (true, false) => ("└─ ", "   "),
-        (false, false) => ("├─ ", "│  "),
-        (true, true) => ("`- ", "   "),
-        (false, true) => ("|- ", "|  "),
-    };
-    let role = match node.value.as_str() {
-        "true" => Role::Ok,
-        "false" | "missing" => Role::Bad,
-        _ => Role::Number,
-    };
-    lines.push(vec![
-        (Role::Dim, format!("{prefix}{corner}")),
-        (Role::Plain, clean(&node.expression)),
-        (Role::Dim, " = ".to_owned()),
-        (role, clean(&node.value)),
-    ]);
-    let prefix = format!("{prefix}{side}");
-    for (place, child) in node.children.iter().enumerate() {
-        tree(child, &prefix, place + 1 == node.children.len(), ascii, lines);
-    }
-}
-
 /// An error in its three parts.
 pub fn error(error: &WireError) -> Vec<Spans> {
-    let mut lines = vec![vec![(Role::Bad, format!("error: {}", clean(&error.message)))]];
+    let mut lines = vec![vec![(
+        Role::Bad,
+        format!("error: {}", clean(&error.message)),
+    )]];
     for (label, text) in [("why", &error.reason), ("fix", &error.hint)] {
         if let Some(text) = text {
-            lines.push(vec![(Role::Dim, format!("  {label}: ")), (Role::Plain, clean(text))]);
+            lines.push(vec![
+                (Role::Dim, format!("  {label}: ")),
+                (Role::Plain, clean(text)),
+            ]);
         }
     }
     if let Some(request) = error.request_id {
@@ -181,16 +64,38 @@ pub fn entry(entry: &AuditView, model: &Model) -> Vec<Spans> {
     let mut lines = vec![
         vec![
             (role, word.to_owned()),
-            (Role::Plain, format!(" {}.{} by {}", entry.resource, entry.action, clean(&entry.actor))),
+            (
+                Role::Plain,
+                format!(
+                    " {}.{} by {}",
+                    entry.resource,
+                    entry.action,
+                    clean(&entry.actor)
+                ),
+            ),
         ],
         blank(),
         pair("rule", policy),
-        pair("outcome", format!("{} ({})", entry.outcome, count(entry.count))),
+        pair(
+            "outcome",
+            format!("{} ({})", entry.outcome, count(entry.count)),
+        ),
         pair("target", entry.resource_id.as_deref().unwrap_or("-")),
         pair("time", date(entry.time, &model.settings.zone)),
-        pair("actor id", entry.actor_id.map_or("-".to_owned(), |id| id.to_string())),
-        pair("token", entry.token.map_or("none: by user id".to_owned(), |id| id.to_string())),
-        pair("peer uid", entry.peer_uid.map_or("-".to_owned(), |uid| uid.to_string())),
+        pair(
+            "actor id",
+            entry.actor_id.map_or("-".to_owned(), |id| id.to_string()),
+        ),
+        pair(
+            "token",
+            entry
+                .token
+                .map_or("none: by user id".to_owned(), |id| id.to_string()),
+        ),
+        pair(
+            "peer uid",
+            entry.peer_uid.map_or("-".to_owned(), |uid| uid.to_string()),
+        ),
         pair("request", entry.request_id.to_string()),
         blank(),
         title("chain"),
@@ -205,31 +110,53 @@ pub fn entry(entry: &AuditView, model: &Model) -> Vec<Spans> {
 }
 
 fn chain_before(entry: &AuditView, model: &Model) -> Option<(String, Role)> {
-    let before = model.audit.feed.items.iter().find_map(|event| match event {
-        super::items::Event::Entry(other) if other.seq.0 + 1 == entry.seq.0 => Some(other),
-        _ => None,
-    })?;
+    let before = model
+        .audit
+        .feed
+        .items
+        .iter()
+        .find_map(|event| match event {
+            super::items::Event::Entry(other) if other.seq.0 + 1 == entry.seq.0 => Some(other),
+            _ => None,
+        })?;
     Some(if before.hash == entry.prev_hash {
         (format!("fits entry {}", count(before.seq.0)), Role::Ok)
     } else {
-        (format!("DOES NOT FIT entry {}", count(before.seq.0)), Role::Bad)
+        (
+            format!("DOES NOT FIT entry {}", count(before.seq.0)),
+            Role::Bad,
+        )
     })
 }
 
 /// What is known of an identity.
 pub fn identity(identity: &IdentityView, model: &Model) -> Vec<Spans> {
-    let (role, state) = if identity.is_active { (Role::Ok, "active") } else { (Role::Bad, "disabled") };
-    let seen = model.last_seen(identity).map_or("not seen lately".to_owned(), |then| format!("{} ago", age(model.now, then)));
+    let (role, state) = if identity.is_active {
+        (Role::Ok, "active")
+    } else {
+        (Role::Bad, "disabled")
+    };
+    let seen = model
+        .last_seen(identity)
+        .map_or("not seen lately".to_owned(), |then| {
+            format!("{} ago", age(model.now, then))
+        });
     let mut lines = vec![
         title(clean(&identity.external_id)),
-        vec![(Role::Dim, format!("{:<13}", "state")), (role, state.to_owned())],
+        vec![
+            (Role::Dim, format!("{:<13}", "state")),
+            (role, state.to_owned()),
+        ],
         pair("role", &identity.role),
         pair("seen", seen),
         pair("created", date(identity.created_at, &model.settings.zone)),
         pair("changed", date(identity.updated_at, &model.settings.zone)),
         pair("id", identity.id.to_string()),
     ];
-    for (name, value) in [("name", &identity.name), ("description", &identity.description)] {
+    for (name, value) in [
+        ("name", &identity.name),
+        ("description", &identity.description),
+    ] {
         if let Some(value) = value {
             lines.push(pair(name, value));
         }
@@ -238,8 +165,18 @@ pub fn identity(identity: &IdentityView, model: &Model) -> Vec<Spans> {
         lines.push(title("claims"));
         lines.extend(json(&Value::Object(identity.claims.clone())));
     }
-    let held = model.identities.detail.as_ref().filter(|held| held.identity.id == identity.id);
-    match held {
+    held(identity, model, &mut lines);
+    lines
+}
+
+/// What was asked for about an identity: tokens, counts, and what it may do.
+fn held(identity: &IdentityView, model: &Model, lines: &mut Vec<Spans>) {
+    let export = model
+        .identities
+        .detail
+        .as_ref()
+        .filter(|held| held.identity.id == identity.id);
+    match export {
         None => lines.push(line(Role::Dim, "enter: tokens and counts")),
         Some(held) => {
             lines.push(pair("memories", count(held.memories)));
@@ -247,25 +184,31 @@ pub fn identity(identity: &IdentityView, model: &Model) -> Vec<Spans> {
             for token in &held.tokens {
                 lines.push(vec![
                     (Role::Dim, format!("  {} ", token.id)),
-                    (Role::Plain, format!("{} {}", token.state, until(model.now, token.expires_at))),
+                    (
+                        Role::Plain,
+                        format!("{} {}", token.state, until(model.now, token.expires_at)),
+                    ),
                 ]);
             }
         }
     }
-    if let Some((_, permissions)) = model.identities.permissions.as_ref().filter(|(id, _)| *id == identity.id.to_string()) {
-        lines.push(title("may"));
-        lines.extend(permissions.iter().map(|it| permission(it, model.settings.ascii)));
-    }
-    lines
 }
 
-fn permission(it: &Permission, ascii: bool) -> Spans {
-    let (role, word) = decided(it.allowed, ascii);
-    vec![
-        (role, format!("{word:<8}")),
-        (Role::Plain, format!("{:<18}", format!("{}.{}", it.resource, it.action))),
-        (Role::Dim, clean(it.policy.as_deref().unwrap_or("nothing matched"))),
-    ]
+/// What one may do, and by which policy.
+pub fn permissions(found: &[Permission], ascii: bool) -> Vec<Spans> {
+    let row = |it: &Permission| {
+        let (role, word) = decided(it.allowed, ascii);
+        let what = format!("{}.{}", it.resource, it.action);
+        vec![
+            (role, crate::text::pad(word, 10)),
+            (Role::Plain, crate::text::pad(&what, 18)),
+            (
+                Role::Dim,
+                clean(it.policy.as_deref().unwrap_or("nothing matched")),
+            ),
+        ]
+    };
+    found.iter().map(row).collect()
 }
 
 /// What is known of a memory, without its text.
@@ -286,11 +229,19 @@ pub fn memory_facts(memory: &MemoryView, model: &Model) -> Vec<Spans> {
             lines.push(pair(name, value));
         }
     };
-    optional("expires", memory.expires_at.map(|then| format!("{} ({})", date(then, zone), until(model.now, then))));
+    optional(
+        "expires",
+        memory
+            .expires_at
+            .map(|then| format!("{} ({})", date(then, zone), until(model.now, then))),
+    );
     optional("deleted", memory.deleted_at.map(|then| date(then, zone)));
     optional("session", memory.session.clone());
     optional("key", memory.key.clone());
-    optional("tags", Some(memory.tags.join(", ")).filter(|tags| !tags.is_empty()));
+    optional(
+        "tags",
+        Some(memory.tags.join(", ")).filter(|tags| !tags.is_empty()),
+    );
     if !memory.metadata.is_empty() {
         lines.push(title("metadata"));
         lines.extend(json(&Value::Object(memory.metadata.clone())));
@@ -300,7 +251,11 @@ pub fn memory_facts(memory: &MemoryView, model: &Model) -> Vec<Spans> {
 
 /// A memory's text and facts.
 pub fn memory(memory: &MemoryView, model: &Model) -> Vec<Spans> {
-    let mut lines: Vec<Spans> = memory.text.split('\n').map(|text| line(Role::Plain, clean(text))).collect();
+    let mut lines: Vec<Spans> = memory
+        .text
+        .split('\n')
+        .map(|text| line(Role::Plain, clean(text)))
+        .collect();
     lines.push(blank());
     lines.extend(memory_facts(memory, model));
     lines
@@ -310,8 +265,17 @@ pub fn memory(memory: &MemoryView, model: &Model) -> Vec<Spans> {
 pub fn history(versions: &[MemoryView], model: &Model) -> Vec<Spans> {
     let mut lines = Vec::new();
     for version in versions {
-        lines.push(title(format!("version {}   {}", version.version, date(version.updated_at, &model.settings.zone))));
-        lines.extend(version.text.split('\n').map(|text| line(Role::Plain, clean(text))));
+        lines.push(title(format!(
+            "version {}   {}",
+            version.version,
+            date(version.updated_at, &model.settings.zone)
+        )));
+        lines.extend(
+            version
+                .text
+                .split('\n')
+                .map(|text| line(Role::Plain, clean(text))),
+        );
         lines.push(blank());
     }
     lines
@@ -322,21 +286,33 @@ pub fn score(score: f32, parts: &ScoreParts) -> Vec<Spans> {
     let share = |name: &str, value: f32, weight: f32| {
         vec![
             (Role::Dim, format!("{name:<13}")),
-            (Role::Number, format!("{value:.3} x {weight:.2} = {:.3} ", value * weight)),
+            (
+                Role::Number,
+                format!("{value:.3} x {weight:.2} = {:.3} ", value * weight),
+            ),
             (Role::Ok, bar(f64::from(value * weight), 20, "#", ".")),
         ]
     };
     let mut lines = vec![
-        vec![(Role::Title, format!("score {score:.3} ")), (Role::Ok, bar(f64::from(score), 20, "#", "."))],
+        vec![
+            (Role::Title, format!("score {score:.3} ")),
+            (Role::Ok, bar(f64::from(score), 20, "#", ".")),
+        ],
         blank(),
         share("lexical", parts.lexical, parts.lexical_weight),
         pair("  bm25", format!("{:.3}", parts.bm25)),
     ];
     for term in &parts.terms {
-        lines.push(pair("  word", format!("{:<16} {:.3}", clean(&term.term), term.score)));
+        lines.push(pair(
+            "  word",
+            format!("{:<16} {:.3}", clean(&term.term), term.score),
+        ));
     }
     for (place, window) in parts.windows.iter().enumerate() {
-        lines.push(pair("  window", format!("{} turns a side: {window:.3}", place + 1)));
+        lines.push(pair(
+            "  window",
+            format!("{} turns a side: {window:.3}", place + 1),
+        ));
     }
     lines.push(share("semantic", parts.semantic, parts.semantic_weight));
     lines.push(pair("  cosine", format!("{:.3}", parts.cosine)));
@@ -348,7 +324,10 @@ pub fn score(score: f32, parts: &ScoreParts) -> Vec<Spans> {
 pub fn stats(stats: &MemoryStats, now: UnixMillis) -> Vec<Spans> {
     let mut lines = vec![pair("memories", count(stats.memories))];
     if let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) {
-        lines.push(pair("age", format!("oldest {}, newest {}", age(now, oldest), age(now, newest))));
+        lines.push(pair(
+            "age",
+            format!("oldest {}, newest {}", age(now, oldest), age(now, newest)),
+        ));
     }
     for (name, counts) in [
         ("by type", &stats.by_type),
@@ -376,14 +355,21 @@ pub fn bars(counts: &[Count], rows: usize) -> Vec<Spans> {
     };
     let mut lines: Vec<Spans> = counts.iter().take(rows).map(row).collect();
     if counts.len() > rows {
-        lines.push(line(Role::Dim, format!("and {} more", count((counts.len() - rows) as u64))));
+        lines.push(line(
+            Role::Dim,
+            format!("and {} more", count((counts.len() - rows) as u64)),
+        ));
     }
     lines
 }
 
 /// A policy and its rule.
 pub fn policy(policy: &PolicyView, model: &Model) -> Vec<Spans> {
-    let (role, state) = if policy.is_active { (Role::Ok, "active") } else { (Role::Bad, "disabled") };
+    let (role, state) = if policy.is_active {
+        (Role::Ok, "active")
+    } else {
+        (Role::Bad, "disabled")
+    };
     let mut lines = vec![
         vec![
             (Role::Title, clean(&policy.name)),
@@ -396,7 +382,10 @@ pub fn policy(policy: &PolicyView, model: &Model) -> Vec<Spans> {
         pair("changed", date(policy.updated_at, &model.settings.zone)),
     ];
     if let Some(hits) = model.hits(&policy.name) {
-        lines.push(pair("decided", format!("{} times since the start", count(hits))));
+        lines.push(pair(
+            "decided",
+            format!("{} times since the start", count(hits)),
+        ));
     }
     if let Some(description) = &policy.description {
         lines.push(pair("for", description));
@@ -416,7 +405,14 @@ pub fn token(token: &TokenView, model: &Model) -> Vec<Spans> {
         pair("label", token.label.as_deref().unwrap_or("-")),
         pair("scopes", token.scopes.join(", ")),
         pair("issued", date(token.issued_at, zone)),
-        pair("ends", format!("{} ({})", date(token.expires_at, zone), until(model.now, token.expires_at))),
+        pair(
+            "ends",
+            format!(
+                "{} ({})",
+                date(token.expires_at, zone),
+                until(model.now, token.expires_at)
+            ),
+        ),
     ];
     if let Some(revoked) = token.revoked_at {
         lines.push(pair("revoked", date(revoked, zone)));
@@ -432,7 +428,10 @@ pub fn check(check: &Check) -> Vec<Spans> {
         Verdict::Failure => Role::Bad,
     };
     vec![
-        vec![(role, verdict(check.verdict).to_owned()), (Role::Title, format!("  {}", clean(&check.id)))],
+        vec![
+            (role, verdict(check.verdict).to_owned()),
+            (Role::Title, format!("  {}", clean(&check.id))),
+        ],
         pair("seen", &check.evidence),
         pair("fix", check.fix.as_deref().unwrap_or("nothing to do")),
     ]

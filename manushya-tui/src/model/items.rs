@@ -119,7 +119,10 @@ impl Item for IdentityView {
         vec![
             ("name", self.external_id.clone()),
             ("role", self.role.clone()),
-            ("state", if self.is_active { "active" } else { "disabled" }.to_owned()),
+            (
+                "state",
+                if self.is_active { "active" } else { "disabled" }.to_owned(),
+            ),
             ("display", self.name.clone().unwrap_or_default()),
             ("description", self.description.clone().unwrap_or_default()),
             ("id", self.id.to_string()),
@@ -157,7 +160,10 @@ impl Item for PolicyView {
             ("name", self.name.clone()),
             ("role", self.role.clone()),
             ("effect", effect(self.effect).to_owned()),
-            ("state", if self.is_active { "active" } else { "disabled" }.to_owned()),
+            (
+                "state",
+                if self.is_active { "active" } else { "disabled" }.to_owned(),
+            ),
             ("description", self.description.clone().unwrap_or_default()),
             ("rule", self.rule.to_string()),
         ]

@@ -63,7 +63,9 @@ impl Filter {
                 }
                 _ => {
                     let value = term.to_lowercase();
-                    fields.iter().any(|(_, text)| text.to_lowercase().contains(&value))
+                    fields
+                        .iter()
+                        .any(|(_, text)| text.to_lowercase().contains(&value))
                 }
             };
             has != inverted
@@ -144,10 +146,8 @@ impl<T: Item> List<T> {
         self.refilter();
         let ids: BTreeSet<String> = self.items.iter().map(Item::id).collect();
         self.marks.retain(|id| ids.contains(id));
-        if let Some(id) = selected
-            && let Some(place) = self.rows().position(|item| item.id() == id)
-        {
-            self.selected = place;
+        if let Some(id) = selected {
+            self.select(&id);
         }
     }
 
@@ -186,9 +186,8 @@ impl<T: Item> List<T> {
 
     /// Selects the row with this id, if it is shown.
     pub fn select(&mut self, id: &str) {
-        if let Some(place) = self.rows().position(|item| item.id() == id) {
-            self.selected = place;
-        }
+        let place = self.rows().position(|item| item.id() == id);
+        self.selected = place.unwrap_or(self.selected);
     }
 
     fn refilter(&mut self) {
@@ -225,7 +224,10 @@ impl<T: Item> List<T> {
         if self.marks.is_empty() {
             return self.current().into_iter().collect();
         }
-        self.items.iter().filter(|item| self.marks.contains(&item.id())).collect()
+        self.items
+            .iter()
+            .filter(|item| self.marks.contains(&item.id()))
+            .collect()
     }
 
     /// Moves the selection by so many rows; returns whether another page is wanted.
@@ -297,7 +299,18 @@ mod tests {
             self.0.to_string()
         }
         fn fields(&self) -> Vec<(&'static str, String)> {
-            vec![("number", self.0.to_string()), ("parity", if self.0.is_multiple_of(2) { "Even" } else { "Odd" }.into())]
+            vec![
+                ("number", self.0.to_string()),
+                (
+                    "parity",
+                    if self.0.is_multiple_of(2) {
+                        "Even"
+                    } else {
+                        "Odd"
+                    }
+                    .into(),
+                ),
+            ]
         }
         fn json(&self) -> String {
             self.0.to_string()

@@ -5,6 +5,8 @@ pub mod document;
 pub mod items;
 pub mod list;
 pub mod overlay;
+mod reasons;
+mod rule;
 pub mod traffic;
 
 use std::collections::BTreeSet;
@@ -22,7 +24,7 @@ use manushya_protocol::v1::token::TokenView;
 
 use crate::effect::{Subject, Tag};
 use crate::keymap::{self, Action, Screen};
-use crate::msg::{Permission, Verified};
+use crate::msg::Verified;
 use crate::text::Role;
 
 use items::{Event, Hit};
@@ -106,7 +108,10 @@ impl Theme {
 
     /// The one after it.
     pub fn next(self) -> Self {
-        let place = Self::ALL.iter().position(|(_, theme)| *theme == self).unwrap_or(0);
+        let place = Self::ALL
+            .iter()
+            .position(|(_, theme)| *theme == self)
+            .unwrap_or(0);
         Self::ALL[(place + 1) % Self::ALL.len()].1
     }
 }
@@ -126,7 +131,7 @@ pub struct Settings {
     pub zone: TimeZone,
     /// Nothing is sent to the terminal's clipboard.
     pub no_osc52: bool,
-    /// Whether this is a replay, which asks nobody.
+    /// Whether this is a replay, which asks nobody: what is wished for is not done.
     pub is_replay: bool,
 }
 
@@ -175,8 +180,6 @@ pub struct Identities {
     pub list: List<IdentityView>,
     /// What is held about one.
     pub detail: Option<IdentityExport>,
-    /// What one may do, by id.
-    pub permissions: Option<(String, Vec<Permission>)>,
     /// What is awaited for the detail.
     pub awaited: Option<Tag>,
 }
@@ -311,6 +314,8 @@ pub struct Model {
     pub toasts: Vec<Toast>,
     /// Changes under way.
     pub work: Vec<Work>,
+    /// A text that is awaited, with its title.
+    pub reading: Option<(Tag, String)>,
     /// What is open in the editor.
     pub editing: Option<Subject>,
     /// What needs attention, as drawn.
@@ -358,6 +363,7 @@ impl Model {
             querying: false,
             toasts: Vec::new(),
             work: Vec::new(),
+            reading: None,
             editing: None,
             attention: 0,
             identities: Identities::default(),
@@ -413,7 +419,9 @@ impl Model {
         self.toasts.push(Toast {
             role,
             text: text.into(),
-            until: self.now.plus_seconds(if role == Role::Bad { 12 } else { 6 }),
+            until: self
+                .now
+                .plus_seconds(if role == Role::Bad { 12 } else { 6 }),
         });
         if self.toasts.len() > 3 {
             self.toasts.remove(0);
@@ -445,9 +453,6 @@ impl Model {
     pub fn why_not(&self, action: Action) -> Option<String> {
         let binding = keymap::of(self.screen, action)?;
         if binding.writes {
-            if self.settings.is_replay {
-                return Some("this is a replay".to_owned());
-            }
             if self.settings.read_only {
                 return Some("started with --read-only".to_owned());
             }
@@ -458,30 +463,7 @@ impl Model {
                 return Some("the daemon does not answer".to_owned());
             }
         }
-        self.lacks(action).map(str::to_owned)
-    }
-
-    fn lacks(&self, action: Action) -> Option<&'static str> {
-        use Action as A;
-        let identity = self.identities.list.current();
-        let hit = self.memories.list.current();
-        match action {
-            A::IdentityEnable if identity.is_some_and(|it| it.is_active) && self.identities.list.marks.is_empty() => Some("it is active"),
-            A::IdentityDisable if identity.is_some_and(|it| !it.is_active) && self.identities.list.marks.is_empty() => Some("it is disabled"),
-            A::IdentityEnable | A::IdentityDisable | A::IdentityDelete | A::IdentityPermissions | A::IdentityTokens | A::IdentityAudit if identity.is_none() => Some("no identity is selected"),
-            A::MemoryExplain if hit.is_none_or(|hit| hit.parts.is_none()) => Some("no result of a search is selected: s"),
-            A::MemoryRestore if !self.memories.deleted => Some("only deleted ones can be restored: d"),
-            A::MemoryEdit | A::MemoryDelete | A::MemoryHistory if self.memories.deleted => Some("it is deleted"),
-            A::MemoryHistory | A::MemoryEdit | A::MemoryRestore | A::MemoryDelete | A::MemoryErase if hit.is_none() => Some("no memory is selected"),
-            A::PolicyEnable | A::PolicyDisable | A::PolicyEdit | A::PolicyDelete if self.policies.list.is_empty() => Some("no policy is selected"),
-            A::PolicyEnable if self.policies.list.current().is_some_and(|it| it.is_active) => Some("it is active"),
-            A::PolicyDisable if self.policies.list.current().is_some_and(|it| !it.is_active) => Some("it is disabled"),
-            A::TokenRevoke if self.tokens.list.is_empty() => Some("no token is selected"),
-            A::TokenRevoke if self.tokens.list.marks.is_empty() && self.tokens.list.current().is_some_and(|it| it.state == "revoked") => Some("it is revoked"),
-            A::SystemPurge if self.system.plans.current().is_none_or(|plan| plan.state != "planned") => Some("no open plan is selected: n makes one"),
-            A::SystemDoctor | A::AuditVerify if self.who.as_ref().is_some_and(|who| !who.operator) => Some("only for the operator of the host"),
-            _ => None,
-        }
+        reasons::lacks(self, action).map(str::to_owned)
     }
 
     /// The command that does the same as an action, for what is selected.
@@ -495,34 +477,57 @@ impl Model {
         if !binding.command.contains("{}") {
             return binding.command.to_owned();
         }
-        let of_plan = |plan: &PlanView| binding.command.replace("{}", &plan.id.to_string()).replace("NAME", &plan.confirm);
+        let of_plan = |plan: &PlanView| {
+            binding
+                .command
+                .replace("{}", &plan.id.to_string())
+                .replace("NAME", &plan.confirm)
+        };
         if action == Action::SystemPurge {
-            return self.system.plans.current().map_or_else(|| binding.command.replace("{}", "PLAN"), of_plan);
+            return self
+                .system
+                .plans
+                .current()
+                .map_or_else(|| binding.command.replace("{}", "PLAN"), of_plan);
         }
-        let name = self.selected().map_or_else(|| "ID".to_owned(), |(_, name)| name);
+        let name = self
+            .selected()
+            .map_or_else(|| "ID".to_owned(), |(_, name)| name);
         binding.command.replace("{}", &quoted(&name))
     }
 
     /// Who did it, when, last, as far as it was seen.
     pub fn last_seen(&self, identity: &IdentityView) -> Option<UnixMillis> {
-        self.audit.feed.items.iter().rev().find_map(|event| match event {
-            Event::Entry(entry) if entry.actor_id == Some(identity.id) => Some(entry.time),
-            _ => None,
-        })
+        self.audit
+            .feed
+            .items
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Entry(entry) if entry.actor_id == Some(identity.id) => Some(entry.time),
+                _ => None,
+            })
     }
 
     /// How often a policy of the caller's tenant decided since the daemon started.
     pub fn hits(&self, policy: &str) -> Option<u64> {
         let activity = &self.status.as_ref()?.host.as_ref()?.activity;
         let tenant = self.tenant();
-        let found = activity.policies.iter().find(|busy| busy.name == policy && busy.tenant == tenant);
+        let found = activity
+            .policies
+            .iter()
+            .find(|busy| busy.name == policy && busy.tenant == tenant);
         Some(found.map_or(0, |busy| busy.count))
     }
 
     /// The tenant we work in.
     pub fn tenant(&self) -> String {
         let own = self.who.as_ref().map(|who| who.tenant.clone());
-        self.settings.tenant.clone().or(own).unwrap_or_else(|| "-".to_owned())
+        self.settings
+            .tenant
+            .clone()
+            .or(own)
+            .unwrap_or_else(|| "-".to_owned())
     }
 }
 

@@ -93,7 +93,9 @@ impl Form {
     /// The text of a field.
     pub fn value(&self, label: &str) -> String {
         let field = self.fields.iter().find(|field| field.label == label);
-        field.map(|field| field.input.text.trim().to_owned()).unwrap_or_default()
+        field
+            .map(|field| field.input.text.trim().to_owned())
+            .unwrap_or_default()
     }
 
     /// The same, if there is one.
@@ -130,7 +132,9 @@ pub struct Dialog {
 impl Dialog {
     /// Whether what has to be typed was typed.
     pub fn is_confirmed(&self) -> bool {
-        self.confirm.as_ref().is_none_or(|(wanted, input)| input.text == *wanted)
+        self.confirm
+            .as_ref()
+            .is_none_or(|(wanted, input)| input.text == *wanted)
     }
 }
 
@@ -157,7 +161,12 @@ impl Pane {
 
     /// The whole text.
     pub fn text(&self) -> String {
-        let line = |spans: &Spans| spans.iter().map(|(_, text)| text.as_str()).collect::<String>();
+        let line = |spans: &Spans| {
+            spans
+                .iter()
+                .map(|(_, text)| text.as_str())
+                .collect::<String>()
+        };
         self.lines.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }

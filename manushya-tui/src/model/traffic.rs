@@ -41,7 +41,10 @@ impl Traffic {
             return;
         }
         let p99 = |kind: &str| {
-            let found = activity.latencies.iter().find(|latency| latency.kind == kind);
+            let found = activity
+                .latencies
+                .iter()
+                .find(|latency| latency.kind == kind);
             found.map_or(0, |latency| latency.p99_us)
         };
         self.rates.push_back(Rate {
@@ -89,7 +92,10 @@ mod tests {
         };
         traffic.take(UnixMillis(0), &totals(100, 5));
         traffic.take(UnixMillis(2000), &totals(120, 6));
-        assert_eq!((traffic.now().operations, traffic.now().denied), (10.0, 0.5));
+        assert_eq!(
+            (traffic.now().operations, traffic.now().denied),
+            (10.0, 0.5)
+        );
         traffic.take(UnixMillis(4000), &totals(3, 0));
         assert_eq!(traffic.now().operations, 0.0);
         traffic.interrupt();
