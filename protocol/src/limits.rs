@@ -72,6 +72,17 @@ pub const TOKEN_TTL_SECONDS_MAX: u64 = 90 * 86_400;
 /// The life of an access token that does not say, in seconds (24 hours).
 pub const TOKEN_TTL_SECONDS_DEFAULT: u64 = 86_400;
 
+/// Types that one token may be limited to.
+pub const TOKEN_TYPES_MAX: usize = 16;
+/// How often one token can be used, if that is counted.
+pub const TOKEN_USES_MAX: u32 = 1_000_000;
+/// How many credentials may be made one with the other.
+pub const DELEGATION_DEPTH_MAX: usize = 5;
+/// The longest life of an API key, in seconds (366 days).
+pub const API_KEY_TTL_SECONDS_MAX: u64 = 366 * 86_400;
+/// The life of an API key that does not say, in seconds (90 days).
+pub const API_KEY_TTL_SECONDS_DEFAULT: u64 = 90 * 86_400;
+
 /// How long a deleted memory can be restored unless configured otherwise, in seconds (30 days).
 pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;
 /// How long a purge plan can be applied, in seconds.

@@ -2,9 +2,11 @@
 // A test that cannot go on says so by panicking, in its helpers as well.
 #![allow(clippy::unwrap_used)]
 
+mod api_key;
 mod audit;
 mod canary;
 mod crash;
+mod delegation;
 mod documents;
 mod embedder;
 mod evaluation;

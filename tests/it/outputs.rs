@@ -67,6 +67,7 @@ fn every_list_and_show_parses_in_every_format() {
     ctl.json(&["purge", "plan", "--subject", "a"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
+    ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -79,6 +80,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["doctor"],
+        &["api-key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -90,6 +92,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["whoami"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
+        &["token", "issue", "a", "--dry-run"],
+        &["api-key", "create", "--identity", "a", "--dry-run"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

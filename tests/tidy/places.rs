@@ -45,6 +45,7 @@ const EXPOSE: &[&str] = &[
     "manushyad/src/auth/",
     "manushyad/src/vault/",
     // The one place that shows a new token, and where it is checked that there is one.
+    "manushyactl/src/command/api_key.rs",
     "manushyactl/src/command/identity.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",

@@ -98,6 +98,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl token issue agent-a --ttl 1h --scope memory:read,memory:search",
             "manushyactl token issue agent-a --label ci --out /run/secrets/agent-a",
+            "manushyactl token issue --for helper --scope memory:read --namespace /project --ttl 10m \
+             --uses 20 --purpose summary",
         ],
     ),
     (
@@ -121,6 +123,21 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl token revoke --identity agent-a",
             "manushyactl token list --identity agent-a -o name | manushyactl token revoke -",
         ],
+    ),
+    (
+        "api-key create",
+        &[
+            "manushyactl api-key create --identity agent-a --scope memory:read --name ci",
+            "manushyactl api-key create --identity agent-a --ttl 30d --out /run/secrets/ci.key",
+        ],
+    ),
+    (
+        "api-key list",
+        &["manushyactl api-key list --identity agent-a"],
+    ),
+    (
+        "api-key revoke",
+        &["manushyactl api-key revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "memory add",

@@ -166,15 +166,30 @@ pub enum Token {
 
 /// Arguments of `token issue`.
 #[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("whose").required(true).args(["identity", "delegate_to"])))]
 pub struct TokenIssue {
-    /// For whom: id or external id
-    pub identity: String,
-    /// Its life [default: 24h]
+    /// For whom: id or external id. It may do what this identity may; takes the right to manage
+    /// tokens
+    pub identity: Option<String>,
+    /// To whom to hand on a part of what your own credential may do: id or external id. The token
+    /// ends with your credential; takes no right
+    #[arg(long = "for", value_name = "IDENTITY")]
+    pub delegate_to: Option<String>,
+    /// Its life, at most that of your own credential with --for [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
     pub ttl: Option<u64>,
     /// What it may be used for, such as memory:read or memory:*; repeat for more
     #[arg(long = "scope", value_name = "RESOURCE:ACTION", value_delimiter = ',')]
     pub scopes: Vec<String>,
+    /// Only memories in this namespace and below
+    #[arg(long, value_name = "PATH")]
+    pub namespace: Option<String>,
+    /// Only memories of these types; repeat for more
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// How many calls it is good for
+    #[arg(long, value_name = "N")]
+    pub uses: Option<u32>,
     /// A note that tells it from others
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,

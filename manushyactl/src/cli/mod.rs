@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod audit;
+pub mod credential;
 pub mod examples;
 pub mod identity;
 pub mod markdown;
@@ -110,6 +111,9 @@ pub enum Command {
     /// Issue, inspect and revoke access tokens
     #[command(subcommand)]
     Token(identity::Token),
+    /// Make, list and revoke API keys for scripts
+    #[command(subcommand)]
+    ApiKey(credential::ApiKey),
     /// Add, search and manage memories
     #[command(subcommand, visible_alias = "mem")]
     Memory(memory::Memory),

@@ -1,5 +1,6 @@
 //! What the commands do: translate, call the daemon, show the answer.
 
+pub mod api_key;
 pub mod audit;
 pub mod config;
 pub mod help;
@@ -40,6 +41,7 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Tenant(verb) => tenant::run(verb, context).await,
         Command::Identity(verb) => identity::run(verb, context).await,
         Command::Token(verb) => token::run(verb, context).await,
+        Command::ApiKey(verb) => api_key::run(verb, context).await,
         Command::Memory(verb) => memory::run(verb, context).await,
         Command::Policy(verb) => policy::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,

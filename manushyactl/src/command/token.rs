@@ -59,6 +59,7 @@ impl Row for Issued<'_> {
         "access_token",
         "token_type",
         "expires_at",
+        "id",
         "token.id",
         "token.identity",
         "token.identity_id",
@@ -68,16 +69,29 @@ impl Row for Issued<'_> {
         "token.expires_at",
         "token.revoked_at",
         "token.state",
+        "token.parent",
+        "token.chain",
+        "token.namespace",
+        "token.types",
+        "token.uses",
+        "token.uses_left",
+        "token.purpose",
     ];
-    const NAME: &'static str = "token.id";
+    const NAME: &'static str = "id";
 }
 
 async fn issue(arguments: cli::TokenIssue, client: &Client, context: &Context) -> Outcome {
+    let delegate = arguments.delegate_to.is_some();
+    let identity = arguments.delegate_to.or(arguments.identity);
     let request = TokenIssue {
-        identity: arguments.identity,
+        identity: identity.unwrap_or_default(),
         ttl_seconds: arguments.ttl,
         scopes: arguments.scopes,
         label: arguments.label,
+        delegate,
+        namespace: arguments.namespace,
+        types: arguments.types,
+        uses: arguments.uses,
     };
     let mut issued = call!(client, token_issue, request).await?;
     context.note_dry_run();

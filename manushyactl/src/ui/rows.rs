@@ -1,5 +1,6 @@
 //! The columns and fields of everything the daemon answers with.
 
+use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{AuditHeadView, AuditView};
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
@@ -42,7 +43,8 @@ rows! {
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
             "LABEL" "label" Text],
         fields ["id" "identity" "identity_id" "scopes" "label" "issued_at" "expires_at"
-            "revoked_at" "state"];
+            "revoked_at" "state" "kind" "parent" "chain" "namespace" "types" "uses" "uses_left"
+            "purpose"];
     MemoryView: name "id",
         columns ["ID" "id" Text, "OWNER" "owner" Text, "AGE" "created_at" Age, "TYPE" "type" Text,
             "TEXT" "text" Text],
@@ -80,7 +82,8 @@ rows! {
             "OUTCOME" "outcome" Text, "POLICY" "policy" Text, "TARGET" "resource_id" Text],
         fields ["seq" "time" "tenant" "actor" "actor_id" "peer_uid" "token" "action" "resource"
             "resource_id" "decision" "policy" "policy_revision" "request_id" "outcome" "count"
-            "hash" "prev_hash"];
+            "hash" "prev_hash" "delegation" "shadow" "alert" "api_key" "session" "key_epoch"
+            "next_audit_key" "extensions"];
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
         fields ["size" "root" "last_hash" "public_key" "checkpoint"];
@@ -102,10 +105,16 @@ rows! {
         columns ["EXTERNAL ID" "external_id" Text, "ROLE" "role" Text, "TENANT" "tenant" Text,
             "VIA" "via" Text],
         fields ["external_id" "id" "role" "tenant" "via" "peer_uid" "operator" "token" "scopes"
-            "expires_at"];
+            "expires_at" "acts_for"];
     Check: name "id",
         columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
         fields ["id" "verdict" "evidence" "fix"];
+    ApiKeyView: name "id",
+        columns ["ID" "id" Text, "NAME" "name" Text, "IDENTITY" "identity" Text,
+            "STATE" "state" State, "CREATED" "created_at" Age, "EXPIRES" "expires_at" Age,
+            "LAST USED" "last_used_at" Age, "SCOPES" "scopes" Text],
+        fields ["id" "name" "identity" "identity_id" "scopes" "namespace" "types" "created_at"
+            "expires_at" "last_used_at" "revoked_at" "state"];
 }
 
 /// A search result whose score is explained in the table.

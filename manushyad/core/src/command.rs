@@ -8,8 +8,8 @@ use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Actor, Embedding, ExternalId, Kind, MemoryContent, MemoryKey, Namespace, PurgeScope, Role,
-    Scope, Session, Tag, TenantName, Trust,
+    Actor, Embedding, ExternalId, Kind, Limits, MemoryContent, MemoryKey, Namespace, PurgeScope,
+    Role, Scope, Session, Tag, TenantName, TokenKind, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.
@@ -96,6 +96,14 @@ pub struct IssueToken {
     pub scopes: Vec<Scope>,
     /// A note.
     pub label: Option<String>,
+    /// Which memories it reaches.
+    pub limits: Limits,
+    /// How often it can be used.
+    pub uses: Option<u32>,
+    /// Hand on what the caller's own credential may do, instead of what its identity may.
+    pub delegate: bool,
+    /// What its bearer will show.
+    pub kind: TokenKind,
 }
 
 /// Which tokens to revoke.

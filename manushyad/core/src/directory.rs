@@ -9,7 +9,7 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token,
+    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
@@ -22,6 +22,7 @@ pub struct Directory {
     identities: OrdMap<(TenantId, IdentityId), Arc<Identity>>,
     external_ids: HashMap<(TenantId, ExternalId), IdentityId>,
     tokens: OrdMap<(TenantId, TokenId), Arc<Token>>,
+    api_keys: HashMap<[u8; 16], (TenantId, TokenId)>,
     policies: OrdMap<(TenantId, PolicyId), Arc<Policy>>,
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
@@ -95,11 +96,13 @@ impl Directory {
                         .remove(&(*tenant, identity.external_id.clone()));
                 }
             }
-            Write::PutToken(token) => {
-                self.tokens.insert((token.tenant, token.id), token.clone());
-            }
+            Write::PutToken(token) => self.put_token(token),
             Write::DropToken(tenant, id) => {
-                self.tokens.remove(&(*tenant, *id));
+                if let Some(old) = self.tokens.remove(&(*tenant, *id))
+                    && let TokenKind::ApiKey(key) = &old.kind
+                {
+                    self.api_keys.remove(&key.tag);
+                }
             }
             Write::PutPolicy(policy) => {
                 let at = (policy.tenant, policy.id);
@@ -125,6 +128,18 @@ impl Directory {
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
         }
         None
+    }
+
+    fn put_token(&mut self, token: &Arc<Token>) {
+        let at = (token.tenant, token.id);
+        if let Some(old) = self.tokens.insert(at, token.clone())
+            && let TokenKind::ApiKey(key) = &old.kind
+        {
+            self.api_keys.remove(&key.tag);
+        }
+        if let TokenKind::ApiKey(key) = &token.kind {
+            self.api_keys.insert(key.tag, at);
+        }
     }
 
     /// All tenants, oldest first.
@@ -180,6 +195,12 @@ impl Directory {
     /// A token by its id.
     pub fn token(&self, tenant: TenantId, id: TokenId) -> Option<&Arc<Token>> {
         self.tokens.get(&(tenant, id))
+    }
+
+    /// The record of an API key, by the keyed hash of the key.
+    pub fn api_key(&self, tag: &[u8; 16]) -> Option<&Arc<Token>> {
+        let (tenant, id) = self.api_keys.get(tag)?;
+        self.token(*tenant, *id)
     }
 
     /// The policies of a tenant, oldest first.

@@ -12,7 +12,7 @@ use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, AuditActor, AuditDraft, Decision, Outcome, Resource, TenantName,
+    Action, AuditActor, AuditDraft, Decision, Extensions, Outcome, Resource, TenantName,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
@@ -27,9 +27,9 @@ use crate::embed::{HashEmbedder, StaticEmbedder};
 use crate::os::{OsEntropy, SystemClock};
 use crate::port::{Embedder, Ports};
 use crate::rpc;
-use crate::service::Service;
 use crate::service::indexes::Indexes;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
+use crate::service::{LastUses, Service};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
 
@@ -195,6 +195,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        last_uses: LastUses::default(),
     });
     Ok((
         Booted {
@@ -273,6 +274,7 @@ fn found_default(
         request_id: RequestId::from_parts(now, entropy(ports)),
         outcome: Outcome::Ok,
         count: 1,
+        extensions: Extensions::default(),
     };
     let (entry, bytes) = head.append(draft);
     let unwritable = |error| failed("the first tenant cannot be written", &error);

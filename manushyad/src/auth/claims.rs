@@ -19,7 +19,7 @@ const AHEAD_MS_MAX: i64 = 5_000;
 /// 9999-12-31T23:59:59Z; no honest time is behind it.
 const SECONDS_MAX: i64 = 253_402_300_799;
 
-/// The claims as they are signed (RFC 7519, RFC 9068): these, and no others.
+/// The claims as they are signed (RFC 7519, RFC 9068, RFC 8693): these, and no others.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Claims {
@@ -33,15 +33,42 @@ pub(super) struct Claims {
     pub(super) nbf: i64,
     pub(super) exp: i64,
     pub(super) jti: String,
+    /// Who acts, where that is not `sub` (RFC 8693 section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<Box<Act>>,
+    /// The session it belongs to (OpenID Connect Front-Channel Logout 1.0 section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sid: Option<String>,
+}
+
+/// An actor, and behind it the one that acted before.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Act {
+    pub(super) sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<Box<Act>>,
+}
+
+impl Act {
+    /// The actors of a chain, whose first is the subject and no actor.
+    pub(super) fn of(chain: &[IdentityId]) -> Option<Box<Self>> {
+        chain.iter().skip(1).fold(None, |before, identity| {
+            Some(Box::new(Self {
+                sub: identity.to_string(),
+                act: before,
+            }))
+        })
+    }
 }
 
 /// What a verified token says of its bearer, as of when it was issued.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedClaims {
-    /// The token's own id (`jti`), to look up whether it was revoked.
+    /// The id of its record (`sid`, or else `jti`), to look up whether it was revoked.
     pub token: TokenId,
-    /// Whose it is (`sub`).
-    pub identity: IdentityId,
+    /// On whose authority it is (`sub`), and after it those who act on it, its bearer last.
+    pub chain: Vec<IdentityId>,
     /// The name of the tenant.
     pub tenant: TenantName,
     /// The role at the time of issue; the identity's present one decides.
@@ -72,9 +99,11 @@ impl Claims {
         if (self.exp - self.iat).unsigned_abs() > limits::TOKEN_TTL_SECONDS_MAX {
             return Err(TokenError::Claim("it lives longer than any token may"));
         }
+        let jti: TokenId = self.jti.parse().map_err(|_| TokenError::Claim("jti"))?;
+        let sid = self.sid.map(|sid| sid.parse()).transpose();
         Ok(VerifiedClaims {
-            token: self.jti.parse().map_err(|_| TokenError::Claim("jti"))?,
-            identity: self.sub.parse().map_err(|_| TokenError::Claim("sub"))?,
+            token: sid.map_err(|_| TokenError::Claim("sid"))?.unwrap_or(jti),
+            chain: read_chain(&self.sub, self.act)?,
             tenant: TenantName::new(self.tenant).map_err(|_| TokenError::Claim("tenant"))?,
             role: Role::new(self.role).map_err(|_| TokenError::Claim("role"))?,
             scopes: read_scopes(&self.scope)?,
@@ -83,6 +112,21 @@ impl Claims {
             expires_at: UnixMillis(self.exp * 1000),
         })
     }
+}
+
+fn read_chain(sub: &str, act: Option<Box<Act>>) -> Result<Vec<IdentityId>, TokenError> {
+    let mut actors = Vec::new();
+    let mut next = act;
+    while let Some(act) = next {
+        if actors.len() == limits::DELEGATION_DEPTH_MAX {
+            return Err(TokenError::Claim("act"));
+        }
+        actors.push(act.sub.parse().map_err(|_| TokenError::Claim("act"))?);
+        next = act.act;
+    }
+    actors.push(sub.parse().map_err(|_| TokenError::Claim("sub"))?);
+    actors.reverse();
+    Ok(actors)
 }
 
 fn read_scopes(text: &str) -> Result<Vec<Scope>, TokenError> {

@@ -6,6 +6,7 @@
 mod cache;
 mod claims;
 mod error;
+pub mod opaque;
 mod peer;
 mod token;
 

@@ -10,13 +10,14 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use manushya_core::model::{Role, Scope, TenantName, Token};
+use manushya_protocol::id::{IdentityId, TokenId};
 use manushya_protocol::limits;
 use manushya_protocol::secret::BearerToken;
 use manushya_protocol::unit::UnixMillis;
 use serde::Deserialize;
 
 use super::cache::Cache;
-use super::claims::{AUDIENCE, Claims, ISSUER, VerifiedClaims};
+use super::claims::{AUDIENCE, Act, Claims, ISSUER, VerifiedClaims};
 use super::error::TokenError;
 
 /// The type of an access token (RFC 9068 section 2.1).
@@ -27,8 +28,12 @@ const TYPE: &str = "at+jwt";
 pub struct TokenFacts<'a> {
     /// The name of the token's tenant.
     pub tenant: &'a TenantName,
-    /// The role of its identity.
+    /// The role of the identity on whose authority it is.
     pub role: &'a Role,
+    /// That identity, and after it those who act on it, the token's bearer last. Never empty.
+    pub chain: &'a [IdentityId],
+    /// The session it is for, if it is one of those that a session renews.
+    pub session: Option<TokenId>,
 }
 
 /// Issues and verifies access tokens.
@@ -103,7 +108,7 @@ impl TokenKeys {
         let claims = || Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: token.identity.to_string(),
+            sub: facts.chain.first().unwrap_or(&token.identity).to_string(),
             tenant: facts.tenant.to_string(),
             role: facts.role.to_string(),
             scope: scopes.join(" "),
@@ -111,6 +116,8 @@ impl TokenKeys {
             nbf: token.issued_at.as_seconds(),
             exp: token.expires_at.as_seconds(),
             jti: token.id.to_string(),
+            act: Act::of(facts.chain),
+            sid: facts.session.map(|id| id.to_string()),
         };
         claims().read()?;
         let (kid, key) = &self.signing;

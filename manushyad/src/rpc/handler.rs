@@ -7,6 +7,9 @@ use std::time::Instant;
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::v1::api_key::{
+    ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
+};
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
@@ -252,6 +255,9 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
+        api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
+        api_key_revoke(request: ApiKeyRef) -> Done;
         events(request: Events) -> EventsSeen;
     }
 }

@@ -9,7 +9,7 @@ use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
-use manushya_core::model::{Action, AuditActor, AuditEntry, Decision, Outcome, Resource};
+use manushya_core::model::{Action, AuditActor, AuditEntry, Outcome, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
@@ -22,6 +22,8 @@ use manushya_protocol::v1::common::Listed;
 
 use super::view::ReadView;
 use super::{Service, page, unreadable};
+
+mod extension;
 
 /// Who signs the log: the name in its checkpoints.
 pub const ORIGIN: &str = "manushya/audit";
@@ -392,21 +394,11 @@ pub(super) fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> A
     let (actor, actor_id) = match draft.actor {
         AuditActor::Anonymous => ("anonymous".to_owned(), None),
         AuditActor::Daemon => ("daemon".to_owned(), None),
-        AuditActor::Identity(id) => {
-            let identity = draft
-                .tenant
-                .and_then(|tenant| directory.identity(tenant, id));
-            let name =
-                identity.map_or_else(|| id.to_string(), |found| found.external_id.to_string());
-            (name, Some(id))
-        }
+        AuditActor::Identity(id) => (identity_name(directory, draft.tenant, id), Some(id)),
     };
-    let policy = draft.policy.map(|stamp| {
-        let policy = draft
-            .tenant
-            .and_then(|tenant| directory.policy(tenant, stamp.id));
-        policy.map_or_else(|| stamp.id.to_string(), |found| found.name.to_string())
-    });
+    let policy = draft
+        .policy
+        .map(|stamp| policy_name(directory, draft.tenant, stamp.id));
     AuditView {
         seq: entry.seq,
         time: draft.time,
@@ -420,10 +412,7 @@ pub(super) fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> A
         resource_id: draft
             .resource_id
             .map(|bytes| resource_id(directory, entry, bytes)),
-        decision: match draft.decision {
-            Decision::Allow => "allow".to_owned(),
-            Decision::Deny => "deny".to_owned(),
-        },
+        decision: draft.decision.as_str().to_owned(),
         policy,
         policy_revision: draft.policy.map(|stamp| stamp.revision),
         request_id: draft.request_id,
@@ -434,7 +423,20 @@ pub(super) fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> A
         count: draft.count,
         hash: chain::entry_hash(bytes).to_string(),
         prev_hash: entry.prev_hash.to_string(),
+        more: extension::show(directory, entry),
     }
+}
+
+/// The external id of an identity; its id where that is gone.
+fn identity_name(directory: &Directory, tenant: Option<TenantId>, id: IdentityId) -> String {
+    let identity = tenant.and_then(|tenant| directory.identity(tenant, id));
+    identity.map_or_else(|| id.to_string(), |found| found.external_id.to_string())
+}
+
+/// The name of a policy; its id where that is gone.
+fn policy_name(directory: &Directory, tenant: Option<TenantId>, id: PolicyId) -> String {
+    let policy = tenant.and_then(|tenant| directory.policy(tenant, id));
+    policy.map_or_else(|| id.to_string(), |found| found.name.to_string())
 }
 
 /// The id in the form of its noun. An entry names the resource; where the bytes are those of another

@@ -1,13 +1,14 @@
 //! From what the store holds to what is shown, and from what is asked to what is decided.
 
 use manushya_core::command::{AddMemory, UpdateMemory};
+use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
-    Policy, PurgePlan, Session, Tag, Tenant, Token, Trust,
+    Policy, PurgePlan, Session, Tag, Tenant, Token, TokenState, Trust,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdd, MemoryUpdate, MemoryView};
@@ -53,8 +54,35 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
     }
 }
 
+/// The name of an identity as shown: its external id, or its id where it is gone.
+pub fn name_of(directory: &Directory, tenant: TenantId, id: IdentityId) -> String {
+    directory.identity(tenant, id).map_or_else(
+        || id.to_string(),
+        |identity| identity.external_id.to_string(),
+    )
+}
+
+/// The state of a token, as shown.
+pub fn token_state(directory: &Directory, token: &Token, now: UnixMillis) -> TokenState {
+    match chain::state(directory, token, now) {
+        TokenState::Active if token.is_spent() => TokenState::Spent,
+        state => state,
+    }
+}
+
 /// A token, as shown: never its secret.
-pub fn token(identity: &Identity, token: &Token, now: UnixMillis) -> TokenView {
+pub fn token(
+    directory: &Directory,
+    identity: &Identity,
+    token: &Token,
+    now: UnixMillis,
+) -> TokenView {
+    let links = chain::links(directory, token.tenant, token.id).unwrap_or_default();
+    let mut chain = chain::identities(&links);
+    // A token whose chain is its own says nothing of it.
+    if chain.len() < 2 {
+        chain.clear();
+    }
     TokenView {
         id: token.id,
         identity: identity.external_id.to_string(),
@@ -64,7 +92,27 @@ pub fn token(identity: &Identity, token: &Token, now: UnixMillis) -> TokenView {
         issued_at: token.issued_at,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
-        state: token.state(identity, now).as_str().to_owned(),
+        state: token_state(directory, token, now).as_str().to_owned(),
+        kind: token.kind.as_str().to_owned(),
+        parent: token.parent,
+        chain: chain
+            .into_iter()
+            .map(|id| name_of(directory, token.tenant, id))
+            .collect(),
+        namespace: token
+            .limits
+            .namespace
+            .as_ref()
+            .map(|namespace| namespace.as_str().to_owned()),
+        types: token
+            .limits
+            .kinds
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect(),
+        uses: token.uses.map(|uses| uses.max),
+        uses_left: token.uses.map(|uses| uses.left),
+        purpose: token.purpose.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use manushya_core::command::{Context, CreateIdentity, CreateTenant, UpdateIdentity};
 use manushya_core::decide;
-use manushya_core::decide::access::{Access, Asking, draft};
+use manushya_core::decide::access::{About, Access, Asking, draft};
 use manushya_core::model::{Action, ExternalId, Identity, Resource, Role, TenantName, Token};
 use manushya_core::policy::TargetFacts;
 use manushya_core::view::View;
@@ -306,7 +306,7 @@ impl Service {
             let tokens = directory
                 .tokens(identity.tenant)
                 .filter(|token| token.identity == identity.id)
-                .map(|token| convert::token(&identity, token, context.now))
+                .map(|token| convert::token(directory, &identity, token, context.now))
                 .collect();
             let identity = convert::identity(directory, &identity);
             Ok(access.plan(
@@ -331,15 +331,12 @@ pub(super) fn readable<'a>(
     resource: Resource,
 ) -> impl Fn(&Identity) -> bool + use<'a> {
     let directory = view.directory();
-    let actor = &context.actor.identity;
-    let set = directory.policy_set(actor.tenant);
+    let set = directory.policy_set(context.actor.identity.tenant);
     let asking = Asking::of(directory, context);
     move |identity| {
         asking.as_ref().is_some_and(|asking| {
-            let facts = asking
-                .to(Action::Read, resource)
-                .with_target(TargetFacts::new(identity));
-            set.decide(&actor.role, &facts).allowed
+            let about = About::Target(TargetFacts::new(identity));
+            asking.decide(&set, Action::Read, resource, &about).allowed
         })
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use manushya_core::command::Context;
 use manushya_core::decide::access::check_credential;
+use manushya_core::decide::chain;
 use manushya_core::decide::tenant::DEFAULT_TENANT;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Outcome, Resource, Scope, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
+    Scope, Token, TokenKind, Via,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
@@ -15,6 +17,7 @@ use manushya_protocol::secret::BearerToken;
 use manushya_protocol::v1::common::Call;
 
 use super::Service;
+use super::api_key::is_api_key;
 use crate::auth::PeerCred;
 
 /// What a caller showed when it came.
@@ -37,6 +40,13 @@ pub struct Caller {
     pub transport: &'static str,
 }
 
+/// The error for a credential that is not good.
+pub(super) fn not_good(reason: String) -> WireError {
+    WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
+        .reason(reason)
+        .hint("ask for a new one: manushyactl token issue")
+}
+
 impl Service {
     /// Finds out who acts, and in which tenant. A failure is audited as a failed login.
     ///
@@ -50,8 +60,18 @@ impl Service {
         call: &Call,
         request_id: RequestId,
     ) -> Result<Context, WireError> {
-        match self.resolve(caller, call, request_id) {
-            Ok(context) => Ok(context),
+        let known = match self.resolve(caller, call, request_id) {
+            Ok(context) => match self.spend(&context).await {
+                Ok(()) => Ok(context),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match known {
+            Ok(context) => {
+                self.note_use(&context);
+                Ok(context)
+            }
             Err(error) => {
                 self.audit_durably(self.failed_login(caller, request_id, &error))
                     .await?;
@@ -93,6 +113,7 @@ impl Service {
             request_id,
             outcome: Outcome::Error(error.code),
             count: 0,
+            extensions: Extensions::default(),
         }
     }
 
@@ -105,6 +126,9 @@ impl Service {
         let published = self.writer.published();
         let now = self.ports.clock.now();
         let mut actor = match &caller.credential {
+            Credential::Token(token) if is_api_key(token) => {
+                self.by_api_key(&published.directory, token)?
+            }
             Credential::Token(token) => self.by_token(&published.directory, token)?,
             Credential::Peer => self.by_peer(&published.directory, caller, call)?,
         };
@@ -123,15 +147,20 @@ impl Service {
                     .hint("leave --tenant out, or use a token of that tenant"),
             );
         }
+        // What a credential is for is not for its bearer to say.
+        let bound = actor.links.iter().rev();
+        let bound = bound
+            .filter_map(|link| link.token.purpose.as_ref())
+            .next()
+            .cloned();
+        let said = call.purpose.as_ref();
+        let purpose = bound.or_else(|| said.map(|text| text.chars().take(256).collect()));
         let context = Context {
             whole_host: actor.operator && call.tenant.is_none(),
             actor,
             now,
             request_id,
-            purpose: call
-                .purpose
-                .clone()
-                .map(|text| text.chars().take(256).collect()),
+            purpose,
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
         };
@@ -140,33 +169,47 @@ impl Service {
     }
 
     fn by_token(&self, directory: &Directory, token: &BearerToken) -> Result<Actor, WireError> {
-        let refuse = |reason: String| {
-            WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
-                .reason(reason)
-                .hint("ask for a new one: manushyactl token issue")
-        };
         let claims = self
             .tokens
             .verify(token, self.ports.clock.now())
-            .map_err(|error| refuse(error.to_string()))?;
-        let unknown = || refuse("the daemon does not know it".to_owned());
+            .map_err(|error| not_good(error.to_string()))?;
+        let unknown = || not_good("the daemon does not know it".to_owned());
         let tenant = directory
             .tenant_by_name(claims.tenant.as_str())
             .ok_or_else(unknown)?;
         let record = directory
             .token(tenant.id, claims.token)
             .ok_or_else(unknown)?;
-        let identity = directory
-            .identity(tenant.id, claims.identity)
-            .ok_or_else(unknown)?;
-        if record.identity != identity.id {
+        // A record of another kind is shown in another way.
+        if matches!(record.kind, TokenKind::ApiKey(_)) {
             return Err(unknown());
         }
+        let actor = self.actor_of(directory, record)?;
+        if chain::identities(&actor.links) != claims.chain {
+            return Err(unknown());
+        }
+        Ok(actor)
+    }
+
+    /// Who acts with a credential whose record is found.
+    pub(super) fn actor_of(
+        &self,
+        directory: &Directory,
+        record: &Token,
+    ) -> Result<Actor, WireError> {
+        let now = self.ports.clock.now();
+        let links = chain::check(directory, record.tenant, record.id, now)?;
+        if links.iter().any(|link| link.token.is_spent()) {
+            return Err(not_good("it was used as often as it could be".to_owned()));
+        }
+        let principal = links.last().map(|link| link.identity.clone());
+        let identity = principal.ok_or_else(|| not_good("it is nobody's".to_owned()))?;
         Ok(Actor {
-            identity: identity.clone(),
+            identity,
             via: Via::Token(record.id),
             peer_uid: None,
             scopes: record.scopes.clone().into(),
+            links: links.into(),
             operator: false,
             transport: "",
         })
@@ -199,6 +242,7 @@ impl Service {
             via: Via::PeerUid,
             peer_uid: None,
             scopes: Arc::new([Scope::ALL]),
+            links: Arc::new([]),
             operator: true,
             transport: "",
         })
@@ -212,6 +256,7 @@ impl Service {
                 via: Via::Daemon,
                 peer_uid: None,
                 scopes: Arc::new([Scope::ALL]),
+                links: Arc::new([]),
                 operator: true,
                 transport: "daemon",
             },

@@ -296,8 +296,12 @@ impl Service {
                 Ok(versions) => versions,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
             };
+            // An earlier version may lie where the credential does not reach.
+            let versions = versions
+                .into_iter()
+                .filter(|version| context.actor.reaches(version));
             let falling = |memory: &Memory| format!("{:010}", u32::MAX - memory.version);
-            let listed = page::cut(versions.into_iter(), &request.page, falling, |memory| {
+            let listed = page::cut(versions, &request.page, falling, |memory| {
                 convert::memory(directory, memory.clone())
             });
             let count = listed

@@ -4,6 +4,7 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+mod api_key;
 mod audit;
 mod convert;
 mod doctor;
@@ -20,6 +21,7 @@ mod search;
 mod system;
 pub mod tally;
 mod token;
+mod usage;
 mod view;
 pub mod writer;
 
@@ -36,6 +38,7 @@ use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
 pub use login::{Caller, Credential};
+pub use usage::LastUses;
 use view::ReadView;
 
 use crate::auth::TokenKeys;
@@ -70,6 +73,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// When API keys and sessions were last noted as used.
+    pub last_uses: LastUses,
 }
 
 /// Waits until the daemon shall stop.

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use manushya_core::command::Context;
-use manushya_core::decide::access::Asking;
+use manushya_core::decide::access::{About, Asking};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Kind, Memory, Namespace, PolicyStamp, Resource, Role, Session, Tag,
+    Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag,
 };
-use manushya_core::policy::{Filter, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope};
+use manushya_core::policy::{
+    Candidates, Filter, Forbidden, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope,
+};
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
@@ -24,7 +26,7 @@ use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts};
 pub struct Permission {
     set: Arc<PolicySet>,
     asking: Option<Asking>,
-    role: Role,
+    links: Arc<[Link]>,
     action: Action,
 }
 
@@ -72,7 +74,7 @@ impl Choice {
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
         let rule = filter.rule.as_ref().map(Filter::parse).transpose();
-        Ok(Self {
+        let mut choice = Self {
             attributes: AttributeFilter {
                 kinds: kinds.map_err(invalid)?,
                 tags: tags.map_err(invalid)?,
@@ -94,7 +96,34 @@ impl Choice {
             },
             rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
             nothing: owner == Some(None),
-        })
+        };
+        for link in context.actor.links.iter() {
+            choice.narrow(&link.token.limits);
+        }
+        Ok(choice)
+    }
+
+    /// Leaves out what a credential does not reach: by attributes, so that the index counts with it.
+    fn narrow(&mut self, limits: &Limits) {
+        let wanted = &mut self.attributes;
+        if let Some(limit) = &limits.namespace {
+            match &wanted.namespace {
+                Some(namespace) if namespace.path().contains(&limit.as_str()) => {}
+                Some(namespace) if !limit.path().contains(&namespace.as_str()) => {
+                    self.nothing = true;
+                }
+                _ => wanted.namespace = Some(limit.clone()),
+            }
+        }
+        if limits.kinds.is_empty() {
+            return;
+        }
+        if wanted.kinds.is_empty() {
+            wanted.kinds.clone_from(&limits.kinds);
+            return;
+        }
+        wanted.kinds.retain(|kind| limits.kinds.contains(kind));
+        self.nothing |= wanted.kinds.is_empty();
     }
 
     /// Whether it selects a memory that is at hand.
@@ -157,12 +186,10 @@ fn lent<'a>(slot: &SlotFacts<'a>) -> MemoryFacts<'a> {
 impl Permission {
     /// What the caller may do with `action` to memories.
     pub fn new(directory: &Directory, context: &Context, action: Action) -> Self {
-        let identity = &context.actor.identity;
-        let current = directory.identity(identity.tenant, identity.id);
         Self {
-            set: directory.policy_set(identity.tenant),
+            set: directory.policy_set(context.actor.identity.tenant),
             asking: Asking::of(directory, context),
-            role: current.map_or_else(|| identity.role.clone(), |current| current.role.clone()),
+            links: context.actor.links.clone(),
             action,
         }
     }
@@ -172,13 +199,11 @@ impl Permission {
         let Some(asking) = &self.asking else {
             return false;
         };
-        let facts = asking.to(self.action, Resource::Memory);
-        self.set
-            .decide(
-                &self.role,
-                &facts.with_memory(MemoryFacts::new(memory, now)),
-            )
-            .allowed
+        let about = About::Memory(MemoryFacts::new(memory, now));
+        self.links.iter().all(|link| link.reaches(memory))
+            && asking
+                .decide(&self.set, self.action, Resource::Memory, &about)
+                .allowed
     }
 
     /// The policy that decides for all memories alike, if one does.
@@ -186,7 +211,7 @@ impl Permission {
         let asking = self.asking.as_ref()?;
         match self
             .set
-            .scope(&self.role, &asking.to(self.action, Resource::Memory))
+            .scope(asking.role(), &asking.to(self.action, Resource::Memory))
         {
             SearchScope::All(verdict) | SearchScope::Nothing(verdict) => verdict.stamp(),
             SearchScope::PerMemory(_) => None,
@@ -211,19 +236,49 @@ impl Permission {
             reads: *reads,
             decide,
         });
-        match self.set.scope(&self.role, &facts) {
+        let forbidden = self.forbidden(asking)?;
+        let is_forbidden = |slot: &SlotFacts<'_>| {
+            let memory = lent(slot);
+            forbidden.iter().any(|those| those.forbids(&memory))
+        };
+        let also = forbidden
+            .iter()
+            .fold(Facts::NONE, |all, those| all | reads(those.reads()));
+        match self.set.scope(asking.role(), &facts) {
             SearchScope::Nothing(_) => None,
-            SearchScope::All(_) => Some(ask(Permit::All, rule)),
-            SearchScope::PerMemory(candidates) => {
-                let mut decide = |slot: &SlotFacts<'_>| candidates.decide(&lent(slot)).allowed;
-                let reads = reads(candidates.reads());
+            SearchScope::All(_) if forbidden.is_empty() => Some(ask(Permit::All, rule)),
+            SearchScope::All(_) => {
+                let mut decide = |slot: &SlotFacts<'_>| !is_forbidden(slot);
                 let permit = Permit::PerFacts(Rule {
-                    reads,
+                    reads: also,
+                    decide: &mut decide,
+                });
+                Some(ask(permit, rule))
+            }
+            SearchScope::PerMemory(candidates) => {
+                let mut decide = |slot: &SlotFacts<'_>| {
+                    candidates.decide(&lent(slot)).allowed && !is_forbidden(slot)
+                };
+                let permit = Permit::PerFacts(Rule {
+                    reads: reads(candidates.reads()) | also,
                     decide: &mut decide,
                 });
                 Some(ask(permit, rule))
             }
         }
+    }
+
+    /// What policies forbid those who act for another; `None` if that is everything.
+    fn forbidden<'a>(&'a self, asking: &'a Asking) -> Option<Vec<Box<Candidates<'a>>>> {
+        let mut forbidden = Vec::new();
+        for (role, facts) in asking.delegates(self.action, Resource::Memory) {
+            match self.set.forbidden(role, &facts) {
+                Forbidden::Nothing => {}
+                Forbidden::All => return None,
+                Forbidden::PerMemory(candidates) => forbidden.push(candidates),
+            }
+        }
+        Some(forbidden)
     }
 
     /// Lists the live memories the caller may act on and means, by id, from the first after `after`.

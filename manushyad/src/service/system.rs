@@ -5,18 +5,19 @@ use std::sync::atomic::Ordering;
 use manushya_core::command::Context;
 use manushya_core::decide;
 use manushya_core::decide::access::draft;
+use manushya_core::decide::chain;
 use manushya_core::model::{Action, Decision, Resource, TokenState, Via};
 use manushya_protocol::error::WireError;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::system::{HostStatus, Status, WhoAmI};
 
-use super::Service;
+use super::{Service, convert};
 
 impl Service {
     /// Says who the caller is. A caller may always know this, so it is not audited.
     pub fn whoami(&self, context: &Context) -> WhoAmI {
         let actor = &context.actor;
-        let identity = &actor.identity;
+        let identity = actor.bearer();
         let directory = &self.writer.published().directory;
         let tenant = directory.tenant(identity.tenant);
         let token = match actor.via {
@@ -29,12 +30,19 @@ impl Service {
             external_id: identity.external_id.to_string(),
             role: identity.role.to_string(),
             tenant: tenant.map_or_else(String::new, |tenant| tenant.name.to_string()),
-            via: if token.is_some() { "token" } else { "peer uid" }.to_owned(),
+            via: record
+                .map_or("peer uid", |record| record.kind.as_str())
+                .to_owned(),
             peer_uid: actor.peer_uid.unwrap_or_default(),
             operator: actor.operator,
             token,
             scopes: actor.scopes.iter().map(ToString::to_string).collect(),
             expires_at: record.map(|token| token.expires_at),
+            acts_for: chain::identities(&actor.links)
+                .into_iter()
+                .filter(|id| *id != identity.id)
+                .map(|id| convert::name_of(directory, identity.tenant, id))
+                .collect(),
         }
     }
 

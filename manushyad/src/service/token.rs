@@ -3,8 +3,12 @@
 use manushya_core::command::{Context, IssueToken, RevokeToken};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, draft};
+use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
-use manushya_core::model::{Action, Identity, Resource, Scope, Token};
+use manushya_core::model::{
+    Action, Identity, Invalid, Kind, Limits, Namespace, Resource, Scope, Token, TokenKind,
+    TokenState, Via,
+};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::limits;
@@ -17,6 +21,33 @@ use manushya_protocol::v1::token::{
 use super::identity::{listed_plan, readable};
 use super::{Service, convert, page};
 use crate::auth::TokenFacts;
+
+/// Reads scopes as they are written.
+pub(super) fn scopes_of(texts: &[String]) -> Result<Vec<Scope>, WireError> {
+    texts
+        .iter()
+        .take(limits::SCOPES_MAX + 1)
+        .map(|text| text.parse().map_err(|error| convert::invalid(&error)))
+        .collect()
+}
+
+/// Reads limits as they are written.
+pub(super) fn limits_of(
+    namespace: Option<String>,
+    types: Vec<String>,
+) -> Result<Limits, WireError> {
+    let read = || {
+        Ok(Limits {
+            namespace: namespace.map(Namespace::new).transpose()?,
+            kinds: types
+                .into_iter()
+                .take(limits::TOKEN_TYPES_MAX + 1)
+                .map(Kind::new)
+                .collect::<Result<_, _>>()?,
+        })
+    };
+    read().map_err(|error: Invalid| convert::invalid(&error))
+}
 
 impl Service {
     /// The secret of a token that is on record.
@@ -32,9 +63,13 @@ impl Service {
         let Some(tenant) = directory.tenant(token.tenant) else {
             return Err(unsigned("its tenant is gone".to_owned()));
         };
+        let links = chain::links(directory, token.tenant, token.id).unwrap_or_default();
+        let principal = links.last().map_or(identity, |link| &*link.identity);
         let facts = TokenFacts {
             tenant: &tenant.name,
-            role: &identity.role,
+            role: &principal.role,
+            chain: &chain::identities(&links),
+            session: None,
         };
         self.tokens
             .issue(token, &facts)
@@ -51,20 +86,20 @@ impl Service {
         context: Context,
         request: TokenIssue,
     ) -> Result<TokenIssued, WireError> {
-        let scopes: Result<Vec<Scope>, _> = request
-            .scopes
-            .iter()
-            .take(limits::SCOPES_MAX + 1)
-            .map(|text| text.parse())
-            .collect();
+        // The operator of the host shows no credential that it could hand on.
+        let delegate = request.delegate && context.actor.via != Via::PeerUid;
         let command = IssueToken {
             id: self.new_token_id(),
             identity: request.identity,
             ttl_seconds: request
                 .ttl_seconds
                 .unwrap_or(limits::TOKEN_TTL_SECONDS_DEFAULT),
-            scopes: scopes.map_err(|error| convert::invalid(&error))?,
+            scopes: scopes_of(&request.scopes)?,
             label: request.label,
+            limits: limits_of(request.namespace, request.types)?,
+            uses: request.uses,
+            delegate,
+            kind: TokenKind::Access,
         };
         let fallback = draft(&context, Action::Create, Resource::Token);
         let (dry_run, now) = (context.dry_run, context.now);
@@ -83,7 +118,12 @@ impl Service {
             access_token,
             token_type: "bearer".to_owned(),
             expires_at: token.expires_at,
-            token: convert::token(&identity, &token, now),
+            id: token.id,
+            token: TokenView {
+                // A dry run left no record, so that its state is not to be looked up.
+                state: TokenState::Active.as_str().to_owned(),
+                ..convert::token(directory, &identity, &token, now)
+            },
         })
     }
 
@@ -112,8 +152,10 @@ impl Service {
                 .tokens(tenant)
                 .filter(|token| wanted.is_none_or(|wanted| wanted == Some(token.identity)))
                 .filter_map(|token| Some((directory.identity(tenant, token.identity)?, token)))
-                .filter(|(identity, _)| readable(identity))
-                .map(|(identity, token)| convert::token(identity, token, context.now))
+                .filter(|(identity, token)| {
+                    readable(identity) || chain::is_below(directory, &context.actor, token)
+                })
+                .map(|(identity, token)| convert::token(directory, identity, token, context.now))
                 .filter(|token| request.all_states || token.state == "active");
             let listed = page::cut(
                 chosen,
@@ -156,7 +198,7 @@ impl Service {
                 return Err(access.missing("token", &id, "it was issued long ago, or elsewhere"));
             };
             access.audit.decision = manushya_core::model::Decision::Allow;
-            let shown = convert::token(identity, token, context.now);
+            let shown = convert::token(directory, identity, token, context.now);
             Ok(access.plan(Vec::new(), 1, shown))
         })
         .await

@@ -34,7 +34,8 @@ const EXIT_DISK: i32 = 75;
 /// What a decided command hands to the writer.
 struct Step {
     writes: Vec<Write>,
-    audit: AuditDraft,
+    /// Its entry; none for bookkeeping about a call that has one of its own.
+    audit: Option<AuditDraft>,
     done: Done,
     broken: bool,
 }
@@ -282,10 +283,59 @@ impl Writer {
         })
     }
 
+    /// Carries out bookkeeping and waits until it is on disk. It makes no audit entry: it is part of a
+    /// call that has one.
+    ///
+    /// # Errors
+    ///
+    /// What `decide` says, or as [`Self::submit`].
+    pub async fn keep_books<F>(&self, decide: F) -> Result<(), WireError>
+    where
+        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let command = books(decide, move |fate| drop(sender.send(fate)));
+        self.queue.send(command).await.map_err(|_| stopping())?;
+        receiver.await.map_err(|_| stopping())?
+    }
+
+    /// The same without waiting, and given up if there is too much to do.
+    pub fn keep_books_later<F>(&self, decide: F)
+    where
+        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
+    {
+        let _ = self.queue.try_send(books(decide, drop));
+    }
+
     /// Whether the disk has failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
+}
+
+/// Packs bookkeeping and the way to answer it.
+fn books(
+    decide: impl FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
+    answer: impl FnOnce(Result<(), WireError>) + Send + 'static,
+) -> Decide {
+    Box::new(move |txn| {
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(txn))).unwrap_or_else(|_| {
+            Err(WireError::new(
+                ErrorCode::Internal,
+                "the daemon failed to count this call",
+            ))
+        });
+        let (writes, refused) = match decided {
+            Ok(writes) => (writes, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        Step {
+            writes,
+            audit: None,
+            broken: false,
+            done: Box::new(move |fate| answer(fate.and(refused))),
+        }
+    })
 }
 
 /// Packs a decision and the way to answer it.
@@ -301,7 +351,7 @@ where
         match decided {
             Ok(plan) => Step {
                 writes: plan.writes,
-                audit: plan.audit,
+                audit: Some(plan.audit),
                 broken: false,
                 done: Box::new(move |fate| {
                     // A caller that left is no reason not to have done it.
@@ -319,7 +369,7 @@ where
                 } = refusal;
                 Step {
                     writes: Vec::new(),
-                    audit: *audit,
+                    audit: Some(*audit),
                     broken: broken.is_some(),
                     done: Box::new(move |fate| {
                         let _ = sender.send(fate.and(Err(error)));
@@ -491,13 +541,18 @@ fn take_in(
         }
         let refused = WireError::new(ErrorCode::InvalidArgument, "the store does not take this")
             .reason(error.to_string());
-        audit.outcome = Outcome::Error(refused.code);
-        audit.count = 0;
+        if let Some(audit) = &mut audit {
+            audit.outcome = Outcome::Error(refused.code);
+            audit.count = 0;
+        }
         let answer = done;
         done = Box::new(move |fate| answer(fate.and(Err(refused))));
     } else {
         writes.extend(own);
     }
+    let Some(audit) = audit else {
+        return Ok((done, AuditSeq(head.size())));
+    };
     tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {

@@ -45,6 +45,79 @@ pub struct AuditView {
     pub hash: String,
     /// The hash of the entry before.
     pub prev_hash: String,
+    /// What else the entry tells; nothing for most.
+    #[serde(flatten)]
+    pub more: AuditMore,
+}
+
+/// What an entry tells beside its fixed fields. Each field is left out where there is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditMore {
+    /// The credentials the token was made with, from the one issued first to the one it was made
+    /// with itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegation: Vec<DelegationView>,
+    /// What drafts of policies would have decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<ShadowView>,
+    /// Why it deserves attention, as `canary_read`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Id of the API key that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// Id of the session that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The key that was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_epoch: Option<KeyEpochView>,
+    /// The key that signs the log from here on, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_audit_key: Option<String>,
+    /// What this daemon does not know how to read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<ExtensionView>,
+}
+
+/// One step of a chain of delegation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelegationView {
+    /// The token.
+    pub token: TokenId,
+    /// External id of who held it; its id where that is gone.
+    pub identity: String,
+    /// Id of who held it.
+    pub identity_id: IdentityId,
+}
+
+/// What the draft of a policy would have decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowView {
+    /// The policy, by name; its id where that is gone.
+    pub policy: String,
+    /// The revision of the draft.
+    pub revision: u32,
+    /// `allow` or `deny`.
+    pub decision: String,
+}
+
+/// A key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEpochView {
+    /// Which: `root`, `data`, `audit` or `token`.
+    pub key: String,
+    /// The epoch that begins.
+    pub epoch: u64,
+}
+
+/// An extension as it stands in the entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtensionView {
+    /// What it is.
+    pub tag: u8,
+    /// Its bytes, in hex.
+    pub bytes: String,
 }
 
 /// Lists audit entries, oldest first.

@@ -1,6 +1,7 @@
 //! The tarpc service. Methods are added at the end, none is renamed or removed.
 
 use crate::error::WireError;
+use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
@@ -134,6 +135,12 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Makes an API key.
+    async fn api_key_create(call: Call, request: ApiKeyCreate) -> Reply<ApiKeyCreated>;
+    /// Lists API keys.
+    async fn api_key_list(call: Call, request: ApiKeyList) -> Reply<Listed<ApiKeyView>>;
+    /// Revokes an API key.
+    async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
     /// Waits for what happens next; the newest entries win where the caller is late.
     async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 }

@@ -16,7 +16,7 @@ pub struct WhoAmI {
     pub role: String,
     /// Name of its tenant.
     pub tenant: String,
-    /// `peer uid` or `token`.
+    /// `peer uid`, `token`, `api-key` or `session`.
     pub via: String,
     /// User id of the peer process.
     pub peer_uid: u32,
@@ -28,6 +28,9 @@ pub struct WhoAmI {
     pub scopes: Vec<String>,
     /// When the credential ends.
     pub expires_at: Option<UnixMillis>,
+    /// On whose authority the caller acts, and those in between; empty if it is its own.
+    #[serde(default)]
+    pub acts_for: Vec<String>,
 }
 
 /// How the daemon is. Callers who are nobody here learn only the first three fields.

@@ -22,6 +22,19 @@ pub struct TokenIssue {
     /// A note that tells it from others.
     #[serde(default)]
     pub label: Option<String>,
+    /// Hand on what the caller's own credential may do, instead of what the identity may. It takes
+    /// no right to manage tokens; what is handed on ends with the caller's credential.
+    #[serde(default)]
+    pub delegate: bool,
+    /// Only memories in this namespace and below.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Only memories of these types.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// How many calls it is good for.
+    #[serde(default)]
+    pub uses: Option<u32>,
 }
 
 /// Answers [`TokenIssue`]; the secret is shown only here.
@@ -33,6 +46,8 @@ pub struct TokenIssued {
     pub token_type: String,
     /// When it ends.
     pub expires_at: UnixMillis,
+    /// Its id, the claim `jti`.
+    pub id: TokenId,
     /// What is known of it.
     pub token: TokenView,
 }
@@ -56,8 +71,34 @@ pub struct TokenView {
     pub expires_at: UnixMillis,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
-    /// `active`, `expired`, `revoked` or `disabled` (its identity is).
+    /// `active`, `expired`, `revoked`, `disabled` (its identity is) or `used up`. It is no better
+    /// than that of any credential it was made with.
     pub state: String,
+    /// `token`, `api-key` or `session`.
+    #[serde(default)]
+    pub kind: String,
+    /// The credential it was made with, if it ends with that one.
+    #[serde(default)]
+    pub parent: Option<TokenId>,
+    /// On whose authority it is, and after it those who act on it, its bearer last; empty if it is
+    /// the bearer's own.
+    #[serde(default)]
+    pub chain: Vec<String>,
+    /// Only memories in this namespace and below.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Only memories of these types.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// How many calls it was made for.
+    #[serde(default)]
+    pub uses: Option<u32>,
+    /// How many of them are left.
+    #[serde(default)]
+    pub uses_left: Option<u32>,
+    /// The fact `request.purpose` of every call it is used for.
+    #[serde(default)]
+    pub purpose: Option<String>,
 }
 
 /// Lists tokens.

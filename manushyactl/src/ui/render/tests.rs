@@ -1,6 +1,6 @@
 use manushya_protocol::id::{IdentityId, MemoryId, PolicyId, RequestId};
 use manushya_protocol::unit::AuditSeq;
-use manushya_protocol::v1::audit::AuditView;
+use manushya_protocol::v1::audit::{AuditMore, AuditView};
 use manushya_protocol::v1::identity::IdentityView;
 use manushya_protocol::v1::memory::{MemoryView, ScoreParts, SearchHit, TermScore};
 use manushya_protocol::v1::policy::{Effect, PolicyView};
@@ -189,6 +189,10 @@ fn audit_entries_read_back_in_every_format() {
         count: 0,
         hash: "ab".into(),
         prev_hash: "cd".into(),
+        more: AuditMore {
+            alert: Some("canary_read".into()),
+            ..AuditMore::default()
+        },
     }]);
 }
 

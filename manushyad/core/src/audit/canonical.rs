@@ -1,23 +1,27 @@
-//! The one byte form of an audit entry, version 1. `docs/formats/audit.md` lists it byte by byte.
+//! The one byte form of an audit entry. `docs/formats/audit.md` lists it byte by byte.
 //!
 //! Every value of [`AuditEntry`] has exactly one encoding and every accepted byte string is the
 //! encoding of exactly one value, so that equal hashes mean equal entries and nothing can be hidden
-//! in spare bits.
+//! in spare bits. Version 1 has no extensions; version 2 is version 1 with one or more behind it.
 
 use manushya_protocol::error::ErrorCode;
 use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
 use crate::model::{
-    Action, AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome, PolicyStamp, Resource,
+    Action, AuditActor, AuditDraft, AuditEntry, Decision, Extension, ExtensionError, Extensions,
+    Hash, Outcome, PolicyStamp, Resource,
 };
 
-/// The version of the form, which is an entry's first byte.
-pub const VERSION: u8 = 1;
+/// The form without extensions. The version is an entry's first byte.
+pub const VERSION_1: u8 = 1;
+
+/// The form with extensions.
+pub const VERSION_2: u8 = 2;
 
 /// The longest encoding of any version, in bytes; longer input is refused unread. Version 1 uses 79
-/// to 167 bytes.
-pub const ENTRY_BYTES_MAX: usize = 512;
+/// to 167 bytes, version 2 up to 936.
+pub const ENTRY_BYTES_MAX: usize = 1024;
 
 /// The longest encoding of version 1, in bytes.
 const VERSION_1_BYTES_MAX: usize = 167;
@@ -32,9 +36,6 @@ const FLAGS_KNOWN: u8 = HAS_TENANT | HAS_PEER_UID | HAS_TOKEN | HAS_RESOURCE_ID 
 const ACTOR_ANONYMOUS: u8 = 0;
 const ACTOR_IDENTITY: u8 = 1;
 const ACTOR_DAEMON: u8 = 2;
-
-const DECISION_ALLOW: u8 = 1;
-const DECISION_DENY: u8 = 2;
 
 const OUTCOME_OK: u8 = 0;
 
@@ -60,7 +61,7 @@ pub enum DecodeError {
         extra: usize,
     },
     /// A version this build cannot read.
-    #[error("an audit entry has format version {0}; this build reads version {VERSION}")]
+    #[error("an audit entry has format version {0}; this build reads {VERSION_1} and {VERSION_2}")]
     Version(u8),
     /// A flag without a meaning is set.
     #[error("an audit entry has unknown flags: {0:#010b}")]
@@ -80,6 +81,12 @@ pub enum DecodeError {
     /// A number that stands for no outcome this build knows.
     #[error("an audit entry has the unknown outcome {0}")]
     Outcome(u8),
+    /// The form with extensions has none.
+    #[error("an audit entry of version {VERSION_2} has no extensions")]
+    NoExtensions,
+    /// An extension is out of order or too long.
+    #[error(transparent)]
+    Extension(ExtensionError),
 }
 
 /// Returns the stable number of an error code on disk; never 0, which stands for success.
@@ -127,12 +134,18 @@ pub fn error_code(number: u8) -> Option<ErrorCode> {
     })
 }
 
-/// Encodes an entry; [`decode`] is the inverse. One allocation of 167 bytes.
+/// Encodes an entry; [`decode`] is the inverse. One allocation of 167 bytes, and what extensions
+/// take.
 pub fn encode(entry: &AuditEntry) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(VERSION_1_BYTES_MAX);
     let draft = &entry.draft;
+    let extensions = draft.extensions.encoded_len();
+    let mut bytes = Vec::with_capacity(VERSION_1_BYTES_MAX + 1 + extensions);
     bytes.extend_from_slice(&[
-        VERSION,
+        if draft.extensions.is_empty() {
+            VERSION_1
+        } else {
+            VERSION_2
+        },
         flags(draft),
         match draft.actor {
             AuditActor::Anonymous => ACTOR_ANONYMOUS,
@@ -141,10 +154,7 @@ pub fn encode(entry: &AuditEntry) -> Vec<u8> {
         },
         draft.action.code(),
         draft.resource.code(),
-        match draft.decision {
-            Decision::Allow => DECISION_ALLOW,
-            Decision::Deny => DECISION_DENY,
-        },
+        draft.decision.code(),
         match draft.outcome {
             Outcome::Ok => OUTCOME_OK,
             Outcome::Error(code) => error_number(code),
@@ -174,7 +184,22 @@ pub fn encode(entry: &AuditEntry) -> Vec<u8> {
         bytes.extend_from_slice(&policy.id.to_bytes());
         bytes.extend_from_slice(&policy.revision.to_be_bytes());
     }
+    encode_extensions(&draft.extensions, &mut bytes);
     bytes
+}
+
+fn encode_extensions(extensions: &Extensions, bytes: &mut Vec<u8>) {
+    if extensions.is_empty() {
+        return;
+    }
+    // Both counts are bounded far below their types by `Extensions`.
+    bytes.push(u8::try_from(extensions.iter().len()).unwrap_or(u8::MAX));
+    for extension in extensions.iter() {
+        let length = u16::try_from(extension.bytes.len()).unwrap_or(u16::MAX);
+        bytes.push(extension.tag);
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&extension.bytes);
+    }
 }
 
 fn flags(draft: &AuditDraft) -> u8 {
@@ -186,7 +211,9 @@ fn flags(draft: &AuditDraft) -> u8 {
         | flag(draft.policy.is_some(), HAS_POLICY)
 }
 
-/// Decodes an entry strictly, without allocating: what [`encode`] would not write is refused.
+/// Decodes an entry strictly: what [`encode`] would not write is refused. Allocates for extensions
+/// only. Of those the form is checked, not the meaning, so that every verifier accepts the same
+/// entries whatever tags it knows.
 ///
 /// # Errors
 ///
@@ -202,7 +229,7 @@ pub fn decode(bytes: &[u8]) -> Result<AuditEntry, DecodeError> {
     };
     // The version stands alone, so that a newer form is told from a damaged one at any length.
     let [version] = reader.take()?;
-    if version != VERSION {
+    if version != VERSION_1 && version != VERSION_2 {
         return Err(DecodeError::Version(version));
     }
     let [flags, actor, action, resource, decision, outcome] = reader.take()?;
@@ -211,14 +238,14 @@ pub fn decode(bytes: &[u8]) -> Result<AuditEntry, DecodeError> {
     }
     let action = Action::from_code(action).ok_or(DecodeError::Action(action))?;
     let resource = Resource::from_code(resource).ok_or(DecodeError::Resource(resource))?;
-    let decision = decode_decision(decision)?;
+    let decision = Decision::from_code(decision).ok_or(DecodeError::Decision(decision))?;
     let outcome = decode_outcome(outcome)?;
     let seq = AuditSeq(u64::from_be_bytes(reader.take()?));
     let prev_hash = Hash(reader.take()?);
     let time = UnixMillis(i64::from_be_bytes(reader.take()?));
     let request_id = RequestId::from_bytes(reader.take()?);
     let count = u64::from_be_bytes(reader.take()?);
-    let draft = AuditDraft {
+    let mut draft = AuditDraft {
         time,
         actor: match actor {
             ACTOR_ANONYMOUS => AuditActor::Anonymous,
@@ -247,7 +274,11 @@ pub fn decode(bytes: &[u8]) -> Result<AuditEntry, DecodeError> {
         request_id,
         outcome,
         count,
+        extensions: Extensions::default(),
     };
+    if version == VERSION_2 {
+        draft.extensions = decode_extensions(&mut reader)?;
+    }
     match reader.rest.len() {
         0 => Ok(AuditEntry {
             seq,
@@ -258,12 +289,21 @@ pub fn decode(bytes: &[u8]) -> Result<AuditEntry, DecodeError> {
     }
 }
 
-fn decode_decision(number: u8) -> Result<Decision, DecodeError> {
-    match number {
-        DECISION_ALLOW => Ok(Decision::Allow),
-        DECISION_DENY => Ok(Decision::Deny),
-        other => Err(DecodeError::Decision(other)),
+fn decode_extensions(reader: &mut Reader<'_>) -> Result<Extensions, DecodeError> {
+    let mut extensions = Extensions::default();
+    let [count] = reader.take()?;
+    if count == 0 {
+        return Err(DecodeError::NoExtensions);
     }
+    for _ in 0..count {
+        let [tag, high, low] = reader.take()?;
+        let length = u16::from_be_bytes([high, low]);
+        let bytes = reader.take_slice(usize::from(length))?.to_vec();
+        extensions
+            .push(Extension { tag, bytes })
+            .map_err(DecodeError::Extension)?;
+    }
+    Ok(extensions)
 }
 
 fn decode_outcome(number: u8) -> Result<Outcome, DecodeError> {
@@ -281,7 +321,16 @@ struct Reader<'a> {
     actual: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn take_slice(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let cut = DecodeError::Truncated {
+            actual: self.actual,
+        };
+        let (field, rest) = self.rest.split_at_checked(length).ok_or(cut)?;
+        self.rest = rest;
+        Ok(field)
+    }
+
     fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (field, rest) = self
             .rest

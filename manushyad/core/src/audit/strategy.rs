@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::model::{
-    Action, AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome, PolicyStamp, Resource,
+    Action, AuditActor, AuditDraft, AuditEntry, Decision, Extension, Extensions, Hash, Outcome,
+    PolicyStamp, Resource,
 };
 
 fn actors() -> impl Strategy<Value = AuditActor> {
@@ -27,6 +28,24 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         select(ErrorCode::ALL).prop_map(Outcome::Error),
         Just(Outcome::Error(ErrorCode::Unknown)),
     ]
+}
+
+/// None for most entries, else known and unknown ones.
+fn extensions() -> impl Strategy<Value = Extensions> {
+    let some = prop::collection::btree_map(
+        prop_oneof![0_u8..9, any::<u8>()],
+        prop::collection::vec(any::<u8>(), 0..60),
+        1..4,
+    );
+    let some = some.prop_map(|map| {
+        let mut extensions = Extensions::default();
+        for (tag, bytes) in map {
+            let pushed = extensions.push(Extension { tag, bytes });
+            pushed.expect("they ascend and are short");
+        }
+        extensions
+    });
+    prop_oneof![3 => Just(Extensions::default()), 1 => some]
 }
 
 /// Any draft.
@@ -48,7 +67,7 @@ pub fn draft() -> impl Strategy<Value = AuditDraft> {
         outcomes(),
         any::<u64>(),
     );
-    (who, what).prop_map(|(who, what)| {
+    (who, what, extensions()).prop_map(|(who, what, extensions)| {
         let (time, tenant, actor, peer_uid, token) = who;
         let (action, resource, resource_id, decision, policy, request_id, outcome, count) = what;
         AuditDraft {
@@ -68,6 +87,7 @@ pub fn draft() -> impl Strategy<Value = AuditDraft> {
             request_id: RequestId::from_bytes(request_id),
             outcome,
             count,
+            extensions,
         }
     })
 }

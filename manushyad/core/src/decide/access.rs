@@ -3,15 +3,18 @@
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 
+use super::chain;
 use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, Identity, Memory, Outcome, Resource,
-    TokenState, Via,
+    Action, Actor, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
+    Outcome, Resource, Role, TokenKind, Via,
 };
 use crate::plan::Plan;
-use crate::policy::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts, Verdict};
+use crate::policy::{
+    Facts, IdentityFacts, MemoryFacts, PolicySet, RequestFacts, TargetFacts, Verdict,
+};
 use crate::view::{View, ViewError};
 
 /// What is asked for: one action on one resource by one caller. It collects the audit entry.
@@ -27,7 +30,7 @@ pub struct Access<'a> {
 pub fn draft(context: &Context, action: Action, resource: Resource) -> AuditDraft {
     let actor = match context.actor.via {
         Via::Daemon => AuditActor::Daemon,
-        Via::PeerUid | Via::Token(_) => AuditActor::Identity(context.actor.identity.id),
+        Via::PeerUid | Via::Token(_) => AuditActor::Identity(context.actor.bearer().id),
     };
     let token = match context.actor.via {
         Via::Token(id) => Some(id),
@@ -47,20 +50,61 @@ pub fn draft(context: &Context, action: Action, resource: Resource) -> AuditDraf
         request_id: context.request_id,
         outcome: Outcome::Ok,
         count: 1,
+        extensions: credential_of(&context.actor),
     }
 }
 
+/// What an entry tells of the credential beside its id: what it is, and those it was made with.
+fn credential_of(actor: &Actor) -> Extensions {
+    let mut told = Extensions::default();
+    let above: Vec<DelegationStep> = actor
+        .links
+        .iter()
+        .skip(1)
+        .rev()
+        .map(|link| DelegationStep {
+            token: link.token.id,
+            identity: link.identity.id,
+        })
+        .collect();
+    // No chain is longer than an entry holds.
+    let fits = told.set_delegation(&above);
+    debug_assert!(fits.is_ok(), "{fits:?}");
+    match actor
+        .links
+        .first()
+        .map(|link| (&link.token.kind, link.token.id))
+    {
+        Some((TokenKind::ApiKey(_), id)) => told.set_api_key(id.to_bytes()),
+        Some((TokenKind::Session(_), id)) => told.set_session(id.to_bytes()),
+        Some((TokenKind::Access, _)) | None => {}
+    }
+    told
+}
+
 /// What policies can read of who asks and how, whatever is asked.
+///
+/// A request is decided on the authority of one identity. If another acts for it, that one and all in
+/// between can only be forbidden it: what no policy says of them takes nothing away.
 #[derive(Debug)]
 pub struct Asking {
+    role: Role,
     identity: IdentityFacts,
+    delegates: Vec<(Role, IdentityFacts)>,
     request: RequestFacts,
 }
 
 impl Asking {
-    /// The caller of a request; `None` if its tenant is gone.
+    /// The caller of a request; `None` if its tenant is gone, or one of those who act.
     pub fn of(directory: &Directory, context: &Context) -> Option<Self> {
-        Self::as_if(directory, context, &context.actor.identity)
+        let mut asking = Self::as_if(directory, context, &context.actor.identity)?;
+        let tenant = directory.tenant(context.actor.identity.tenant)?;
+        for delegate in context.actor.delegates() {
+            let delegate = directory.identity(delegate.tenant, delegate.id)?;
+            let facts = IdentityFacts::new(delegate, &tenant.name);
+            asking.delegates.push((delegate.role.clone(), facts));
+        }
+        Some(asking)
     }
 
     /// Another identity, as if it had sent this request.
@@ -75,14 +119,71 @@ impl Asking {
             purpose: context.purpose.clone(),
         };
         Some(Self {
+            role: identity.role.clone(),
             identity: IdentityFacts::new(identity, &tenant.name),
+            delegates: Vec::new(),
             request,
         })
+    }
+
+    /// The role of the one on whose authority it is.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Those who act for it: each one's role, and the facts of it doing `action` to `resource`.
+    pub fn delegates(
+        &self,
+        action: Action,
+        resource: Resource,
+    ) -> impl Iterator<Item = (&Role, Facts<'_>)> {
+        self.delegates.iter().map(move |(role, identity)| {
+            (role, Facts::new(action, resource, identity, &self.request))
+        })
+    }
+
+    /// Decides: the authority has to be there, and no policy may forbid it to who acts on it.
+    pub fn decide<'a>(
+        &'a self,
+        set: &PolicySet,
+        action: Action,
+        resource: Resource,
+        about: &About<'a>,
+    ) -> Verdict {
+        let verdict = set.decide(&self.role, &about.complete(self.to(action, resource)));
+        if !verdict.allowed {
+            return verdict;
+        }
+        self.delegates(action, resource)
+            .map(|(role, facts)| set.decide(role, &about.complete(facts)))
+            .find(|verdict| !verdict.allowed && verdict.policy.is_some())
+            .unwrap_or(verdict)
     }
 
     /// The facts of doing `action` to `resource`.
     pub fn to(&self, action: Action, resource: Resource) -> Facts<'_> {
         Facts::new(action, resource, &self.identity, &self.request)
+    }
+}
+
+/// What is acted on.
+#[derive(Clone, Debug)]
+pub enum About<'a> {
+    /// Nothing in particular.
+    Nothing,
+    /// A memory.
+    Memory(MemoryFacts<'a>),
+    /// Another identity.
+    Target(TargetFacts),
+}
+
+impl<'a> About<'a> {
+    fn complete(&self, facts: Facts<'a>) -> Facts<'a> {
+        match self {
+            Self::Nothing => facts,
+            Self::Memory(memory) => facts.with_memory(memory.clone()),
+            Self::Target(target) => facts.with_target(target.clone()),
+        }
     }
 }
 
@@ -107,17 +208,14 @@ pub fn check_credential(directory: &Directory, context: &Context) -> Result<(), 
         return unauthenticated("the identity is disabled", &hint);
     }
     if let Via::Token(id) = via {
-        let state = directory
-            .token(identity.tenant, *id)
-            .map_or(TokenState::Revoked, |token| {
-                token.state(current, context.now)
-            });
-        if state != TokenState::Active {
-            let message = format!("the access token is {}", state.as_str());
-            return unauthenticated(&message, "ask for a new one: manushyactl token issue");
-        }
+        chain::check(directory, identity.tenant, *id, context.now)?;
     }
     Ok(())
+}
+
+/// Whether an action leaves everything as it is.
+fn only_looks(action: Action) -> bool {
+    matches!(action, Action::Read | Action::Search | Action::Export)
 }
 
 impl<'a> Access<'a> {
@@ -132,15 +230,39 @@ impl<'a> Access<'a> {
         action: Action,
         resource: Resource,
     ) -> Result<Self, Refusal> {
-        let audit = draft(context, action, resource);
-        if let Err(error) = check_credential(directory, context) {
-            return Err(Refusal::denied(&audit, error));
-        }
+        let access = Self::begin_with_own(directory, context, action, resource)?;
+        let audit = &access.audit;
         if !context.actor.in_scope(action, resource) {
             let message = format!("the access token does not cover {resource}:{action}");
             let error = WireError::new(ErrorCode::Denied, message)
                 .reason("a token can do no more than its scopes")
                 .hint("use a token with a wider scope: manushyactl token issue --scope");
+            return Err(Refusal::denied(audit, error));
+        }
+        if resource != Resource::Memory && !only_looks(action) && context.actor.is_narrowed() {
+            let message = format!("the access token does not cover {resource}:{action}");
+            let error = WireError::new(ErrorCode::Denied, message)
+                .reason("a token that was delegated or limited changes memories and nothing else")
+                .hint("use the credential it was made with");
+            return Err(Refusal::denied(audit, error));
+        }
+        Ok(access)
+    }
+
+    /// Starts a request that works on the caller's own credential and what was made with it: scopes
+    /// say what that credential may do elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `UNAUTHENTICATED`.
+    pub fn begin_with_own(
+        directory: &'a Directory,
+        context: &'a Context,
+        action: Action,
+        resource: Resource,
+    ) -> Result<Self, Refusal> {
+        let audit = draft(context, action, resource);
+        if let Err(error) = check_credential(directory, context) {
             return Err(Refusal::denied(&audit, error));
         }
         let Some(asking) = Asking::of(directory, context) else {
@@ -155,20 +277,10 @@ impl<'a> Access<'a> {
         })
     }
 
-    fn facts(&self) -> Facts<'_> {
-        self.asking.to(self.audit.action, self.audit.resource)
-    }
-
-    fn verdict(&self, facts: &Facts<'_>) -> Verdict {
-        let identity = &self.context.actor.identity;
-        // A role may have changed since the request was authenticated.
-        let role = self
-            .directory
-            .identity(identity.tenant, identity.id)
-            .map_or(&identity.role, |current| &current.role);
-        self.directory
-            .policy_set(identity.tenant)
-            .decide(role, facts)
+    fn verdict(&self, action: Action, about: &About<'_>) -> Verdict {
+        let tenant = self.context.actor.identity.tenant;
+        let set = self.directory.policy_set(tenant);
+        self.asking.decide(&set, action, self.audit.resource, about)
     }
 
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
@@ -198,7 +310,7 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `DENIED`.
     pub fn require(&mut self) -> Result<(), Refusal> {
-        let verdict = self.verdict(&self.facts());
+        let verdict = self.verdict(self.audit.action, &About::Nothing);
         self.ask(&verdict)
     }
 
@@ -209,8 +321,25 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_on(&mut self, target: &Identity) -> Result<(), Refusal> {
         self.audit.resource_id = Some(target.id.to_bytes());
-        let verdict = self.verdict(&self.facts().with_target(TargetFacts::new(target)));
+        let about = About::Target(TargetFacts::new(target));
+        let verdict = self.verdict(self.audit.action, &about);
         self.ask(&verdict)
+    }
+
+    /// Allows an action on an identity unless a policy forbids it.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `DENIED`.
+    pub fn require_not_forbidden_on(&mut self, target: &Identity) -> Result<(), Refusal> {
+        self.audit.resource_id = Some(target.id.to_bytes());
+        let about = About::Target(TargetFacts::new(target));
+        let verdict = self.verdict(self.audit.action, &about);
+        if verdict.policy.is_some() {
+            return self.ask(&verdict);
+        }
+        self.audit.decision = Decision::Allow;
+        Ok(())
     }
 
     fn ask(&mut self, verdict: &Verdict) -> Result<(), Refusal> {
@@ -223,7 +352,7 @@ impl<'a> Access<'a> {
     /// What is said of a denial: the rule, so that an operator can look it up, but not its facts.
     fn denial(&self, verdict: &Verdict) -> WireError {
         let (action, resource) = (self.audit.action, self.audit.resource);
-        let identity = &self.context.actor.identity;
+        let identity = self.context.actor.bearer();
         let reason = verdict.policy.as_ref().map_or_else(
             || "no policy allows it".to_owned(),
             |policy| format!("policy {} says no", policy.name),
@@ -287,14 +416,16 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`.
     pub fn ask_memory(&mut self, memory: &Memory) -> Result<(), Refusal> {
-        let about = MemoryFacts::new(memory, self.context.now);
-        let verdict = self.verdict(&self.facts().with_memory(about.clone()));
+        if !self.context.actor.reaches(memory) {
+            return Err(self.not_found(memory.id));
+        }
+        let about = About::Memory(MemoryFacts::new(memory, self.context.now));
+        let verdict = self.verdict(self.audit.action, &about);
         if self.settle(&verdict) {
             return Ok(());
         }
-        let read = self.asking.to(Action::Read, Resource::Memory);
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
-            && self.verdict(&read.with_memory(about)).allowed;
+            && self.verdict(Action::Read, &about).allowed;
         if readable {
             return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
         }
@@ -321,9 +452,29 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_new(&mut self, memory: &Memory) -> Result<(), Refusal> {
         self.audit.resource_id = Some(memory.id.to_bytes());
-        let about = MemoryFacts::new(memory, self.context.now);
-        let verdict = self.verdict(&self.facts().with_memory(about));
+        self.require_reach(memory)?;
+        let about = About::Memory(MemoryFacts::new(memory, self.context.now));
+        let verdict = self.verdict(self.audit.action, &about);
         self.ask(&verdict)
+    }
+
+    /// Checks that the caller's credential reaches a memory, which the caller knows of.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with `DENIED`.
+    pub fn require_reach(&self, memory: &Memory) -> Result<(), Refusal> {
+        let mut links = self.context.actor.links.iter();
+        let Some(link) = links.find(|link| !link.reaches(memory)) else {
+            return Ok(());
+        };
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "the access token does not reach this memory",
+        )
+        .reason(format!("it is limited to {}", link.token.limits.describe()))
+        .hint("keep to that, or use the credential it was made with");
+        Err(Refusal::denied(&self.audit, error))
     }
 
     /// The refusal for a memory that does not exist, or that the caller may not know of.

@@ -8,7 +8,8 @@ use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, PurgeScope, Resource, Token, check_claims, check_description,
+    Action, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind, check_claims,
+    check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -16,14 +17,14 @@ use crate::view::View;
 /// An identity and a token that was made for it.
 pub type Credentials = (Arc<Identity>, Arc<Token>);
 
-/// Checks the life of a token, in seconds.
+/// Checks the life of a token against the longest it may have, both in seconds.
 ///
 /// # Errors
 ///
 /// [`Invalid`] if it is zero or too long.
-pub fn check_ttl(ttl_seconds: u64) -> Result<(), Invalid> {
-    if ttl_seconds == 0 || ttl_seconds > limits::TOKEN_TTL_SECONDS_MAX {
-        let days = limits::TOKEN_TTL_SECONDS_MAX / 86_400;
+pub fn check_ttl(ttl_seconds: u64, most: u64) -> Result<(), Invalid> {
+    if ttl_seconds == 0 || ttl_seconds > most {
+        let days = most / 86_400;
         return Err(Invalid::new(
             "ttl",
             format!("must be between 1 second and {days} days"),
@@ -67,7 +68,7 @@ pub fn create(
     access.require_on(&identity)?;
     let checked = check_claims(&identity.claims)
         .and_then(|()| check_texts(identity.name.as_deref(), identity.description.as_deref()))
-        .and_then(|()| check_ttl(command.ttl_seconds));
+        .and_then(|()| check_ttl(command.ttl_seconds, limits::TOKEN_TTL_SECONDS_MAX));
     if let Err(invalid) = checked {
         return Err(Refusal::invalid(&access.audit, &invalid));
     }
@@ -90,6 +91,11 @@ pub fn create(
         issued_at: context.now,
         expires_at: context.now.plus_seconds(command.ttl_seconds),
         revoked_at: None,
+        limits: Limits::default(),
+        uses: None,
+        purpose: None,
+        parent: None,
+        kind: TokenKind::Access,
     });
     let writes = vec![
         Write::PutIdentity(identity.clone()),

@@ -157,6 +157,14 @@ fn merge(
         created_at: memory.created_at,
         outcome,
     };
+    // A key is no way to learn of, or to revive, what the credential does not reach.
+    if !context.actor.reaches(&existing) {
+        let error = WireError::new(ErrorCode::Denied, "the key is taken")
+            .reason("by a memory that the access token does not reach")
+            .hint("use another --key");
+        access.audit.resource_id = Some(memory.id.to_bytes());
+        return Err(Refusal::denied(&access.audit, error));
+    }
     let same = existing.content == memory.content;
     if existing.is_live(context.now) && (same || on_conflict == OnConflict::Skip) {
         return Ok(access.plan(Vec::new(), 0, answer(&existing, AddOutcome::Unchanged)));
@@ -257,6 +265,7 @@ pub fn update(
         return Err(expired_at_birth(&access));
     }
     // What it becomes must be allowed too, or a change would carry it where the caller may not go.
+    access.require_reach(&changed)?;
     access.ask_memory(&changed)?;
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, changed))

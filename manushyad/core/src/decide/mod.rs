@@ -4,6 +4,8 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod chain;
+pub mod delegate;
 pub mod identity;
 pub mod memory;
 pub mod policy;

@@ -6,17 +6,21 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::limits;
 
 use super::access::Access;
+use super::chain::is_below;
+use super::delegate::derive;
 use super::identity::{Credentials, check_ttl, require};
 use super::refusal::Refusal;
 use crate::command::{Context, IssueToken, RevokeToken};
+use crate::directory::Directory;
 use crate::model::{
-    Action, Identity, Invalid, Resource, Scope, Token, TokenState, check_description,
+    Action, Decision, Identity, Invalid, Resource, Scope, Token, TokenKind, TokenState, Uses, Via,
+    check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
 
-/// Issues a token. It never covers more than the credential it was asked for with, when that is for
-/// the caller's own identity.
+/// Issues a token. It never covers more than the credential it was asked for with. With `delegate`
+/// it is made with that credential, too: see [`super::delegate`].
 ///
 /// # Errors
 ///
@@ -26,6 +30,9 @@ pub fn issue(
     context: &Context,
     command: IssueToken,
 ) -> Result<Plan<Credentials>, Refusal> {
+    if command.delegate {
+        return derive(view, context, command);
+    }
     let (access, identity) = require(
         view,
         context,
@@ -33,26 +40,18 @@ pub fn issue(
         Resource::Token,
         &command.identity,
     )?;
+    let ttl_max = match command.kind {
+        TokenKind::ApiKey(_) => limits::API_KEY_TTL_SECONDS_MAX,
+        TokenKind::Access | TokenKind::Session(_) => limits::TOKEN_TTL_SECONDS_MAX,
+    };
+    check_request(&access, &command, ttl_max)?;
+    require_active(&access, &identity)?;
     let scopes = if command.scopes.is_empty() {
         vec![Scope::ALL]
     } else {
         command.scopes
     };
-    let checked = check_ttl(command.ttl_seconds)
-        .and_then(|()| check_description("label", command.label.as_deref().unwrap_or_default()))
-        .and_then(|()| check_scopes(&scopes));
-    if let Err(invalid) = checked {
-        return Err(Refusal::invalid(&access.audit, &invalid));
-    }
-    if !identity.is_active {
-        let message = format!("{} is disabled", identity.external_id);
-        let hint = format!("manushyactl identity enable {}", identity.external_id);
-        return Err(access.conflict(message, "its tokens would not work", &hint));
-    }
-    if let Some(scope) = scopes
-        .iter()
-        .find(|scope| !is_covered(**scope, &context.actor.scopes))
-    {
+    if let Some(scope) = scopes.iter().find(|scope| !context.actor.can_give(**scope)) {
         let error = WireError::new(
             ErrorCode::Denied,
             format!("this credential cannot give {scope}"),
@@ -71,9 +70,45 @@ pub fn issue(
         issued_at: context.now,
         expires_at: context.now.plus_seconds(command.ttl_seconds),
         revoked_at: None,
+        limits: command.limits,
+        uses: command.uses.map(|max| Uses { max, left: max }),
+        purpose: None,
+        parent: None,
+        kind: command.kind,
     });
     let writes = vec![Write::PutToken(token.clone())];
     Ok(access.plan(writes, 1, (identity, token)))
+}
+
+/// Refuses a credential whose fields are out of bounds.
+pub(super) fn check_request(
+    access: &Access<'_>,
+    command: &IssueToken,
+    ttl_seconds_max: u64,
+) -> Result<(), Refusal> {
+    let uses = match command.uses {
+        Some(uses) if uses == 0 || uses > limits::TOKEN_USES_MAX => {
+            let reason = format!("must be 1 to {}", limits::TOKEN_USES_MAX);
+            Err(Invalid::new("uses", reason))
+        }
+        _ => Ok(()),
+    };
+    check_ttl(command.ttl_seconds, ttl_seconds_max)
+        .and_then(|()| check_description("label", command.label.as_deref().unwrap_or_default()))
+        .and_then(|()| check_scopes(&command.scopes))
+        .and_then(|()| command.limits.check())
+        .and(uses)
+        .map_err(|invalid| Refusal::invalid(&access.audit, &invalid))
+}
+
+/// Refuses a credential for an identity that may not act.
+pub(super) fn require_active(access: &Access<'_>, identity: &Identity) -> Result<(), Refusal> {
+    if identity.is_active {
+        return Ok(());
+    }
+    let message = format!("{} is disabled", identity.external_id);
+    let hint = format!("manushyactl identity enable {}", identity.external_id);
+    Err(access.conflict(message, "its tokens would not work", &hint))
 }
 
 fn check_scopes(scopes: &[Scope]) -> Result<(), Invalid> {
@@ -82,14 +117,6 @@ fn check_scopes(scopes: &[Scope]) -> Result<(), Invalid> {
         return Err(Invalid::new("scopes", reason));
     }
     Ok(())
-}
-
-/// Whether everything that `scope` covers is covered by one of `held`.
-fn is_covered(scope: Scope, held: &[Scope]) -> bool {
-    held.iter().any(|have| {
-        (have.resource.is_none() || have.resource == scope.resource)
-            && (have.action.is_none() || have.action == scope.action)
-    })
 }
 
 /// Revokes tokens; a revoked token fails on its next request.
@@ -106,6 +133,13 @@ pub fn revoke(
         RevokeToken::One(id) => {
             let tenant = context.actor.identity.tenant;
             let directory = view.directory();
+            let known = directory.token(tenant, *id);
+            if let Some(token) = known.filter(|token| is_own(directory, context, token)) {
+                let (action, resource) = (Action::Delete, Resource::Token);
+                let mut access = Access::begin_with_own(directory, context, action, resource)?;
+                access.audit.decision = Decision::Allow;
+                return Ok(revoke_one(access, context, token));
+            }
             let mut access = Access::begin(directory, context, Action::Delete, Resource::Token)?;
             let found = directory
                 .token(tenant, *id)
@@ -120,13 +154,7 @@ pub fn revoke(
                 }
                 return Err(access.missing("token", &id.to_string(), "manushyactl token list"));
             }
-            access.audit.resource_id = Some(id.to_bytes());
-            if token.revoked_at.is_some() {
-                return Ok(access.plan(Vec::new(), 0, 0));
-            }
-            let mut revoked = Token::clone(token);
-            revoked.revoked_at = Some(context.now);
-            Ok(access.plan(vec![Write::PutToken(Arc::new(revoked))], 1, 1))
+            Ok(revoke_one(access, context, token))
         }
         RevokeToken::AllOf(reference) => {
             let (access, identity) =
@@ -143,4 +171,20 @@ pub fn revoke(
             Ok(access.plan(vec![Write::PutIdentity(Arc::new(changed))], active, active))
         }
     }
+}
+
+/// Whether a token is the one the caller shows, or was made with a credential of the caller: such a
+/// one it may end without anybody's leave.
+fn is_own(directory: &Directory, context: &Context, token: &Token) -> bool {
+    context.actor.via == Via::Token(token.id) || is_below(directory, &context.actor, token)
+}
+
+fn revoke_one(mut access: Access<'_>, context: &Context, token: &Token) -> Plan<u64> {
+    access.audit.resource_id = Some(token.id.to_bytes());
+    if token.revoked_at.is_some() {
+        return access.plan(Vec::new(), 0, 0);
+    }
+    let mut revoked = Token::clone(token);
+    revoked.revoked_at = Some(context.now);
+    access.plan(vec![Write::PutToken(Arc::new(revoked))], 1, 1)
 }

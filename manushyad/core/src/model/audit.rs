@@ -6,6 +6,7 @@ use manushya_protocol::error::ErrorCode;
 use manushya_protocol::id::{IdentityId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
+use super::extension::Extensions;
 use super::policy::{Action, PolicyStamp, Resource};
 
 /// A SHA-256 hash (FIPS 180-4).
@@ -52,6 +53,23 @@ impl Decision {
             Self::Deny => "deny",
         }
     }
+
+    /// Its stable number in entries.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Allow => 1,
+            Self::Deny => 2,
+        }
+    }
+
+    /// The inverse of [`Self::code`].
+    pub fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Allow),
+            2 => Some(Self::Deny),
+            _ => None,
+        }
+    }
 }
 
 /// What came of it.
@@ -92,6 +110,8 @@ pub struct AuditDraft {
     pub outcome: Outcome,
     /// How many things it concerned.
     pub count: u64,
+    /// What else is told of it; none for most.
+    pub extensions: Extensions,
 }
 
 /// An entry at its place in the log.

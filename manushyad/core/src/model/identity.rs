@@ -8,6 +8,8 @@ use manushya_protocol::id::{IdentityId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::{Map, Value};
 
+use super::credential::{Limits, Link, TokenKind, Uses};
+use super::memory::Memory;
 use super::policy::{Action, Resource};
 use super::text::{ExternalId, Invalid, Role, TenantName};
 
@@ -66,6 +68,12 @@ impl Scope {
         resource: None,
         action: None,
     };
+
+    /// Whether everything that `other` covers is covered, too.
+    pub fn contains(self, other: Self) -> bool {
+        (self.resource.is_none() || self.resource == other.resource)
+            && (self.action.is_none() || self.action == other.action)
+    }
 
     /// Whether it covers doing `action` to `resource`.
     pub fn covers(self, action: Action, resource: Resource) -> bool {
@@ -134,6 +142,16 @@ pub struct Token {
     pub expires_at: UnixMillis,
     /// When it was revoked.
     pub revoked_at: Option<UnixMillis>,
+    /// Which memories it reaches.
+    pub limits: Limits,
+    /// How often it can be used.
+    pub uses: Option<Uses>,
+    /// The fact `request.purpose` of every call it is used for.
+    pub purpose: Option<String>,
+    /// The credential it was made with, if it can do no more and lives no longer than that one.
+    pub parent: Option<TokenId>,
+    /// What its bearer shows.
+    pub kind: TokenKind,
 }
 
 /// Whether a token can be used.
@@ -147,6 +165,8 @@ pub enum TokenState {
     Revoked,
     /// Its identity is disabled.
     Disabled,
+    /// It was used as often as it could be.
+    Spent,
 }
 
 impl TokenState {
@@ -157,11 +177,24 @@ impl TokenState {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::Disabled => "disabled",
+            Self::Spent => "used up",
         }
     }
 }
 
 impl Token {
+    /// Whether it was used as often as it can be.
+    pub fn is_spent(&self) -> bool {
+        self.uses.is_some_and(|uses| uses.left == 0)
+    }
+
+    /// Whether it covers doing `action` to `resource`.
+    pub fn covers(&self, action: Action, resource: Resource) -> bool {
+        self.scopes
+            .iter()
+            .any(|scope| scope.covers(action, resource))
+    }
+
     /// The state at `now`, given the identity it belongs to.
     pub fn state(&self, identity: &Identity, now: UnixMillis) -> TokenState {
         if self.revoked_at.is_some() || self.epoch != identity.token_epoch {
@@ -190,7 +223,7 @@ pub enum Via {
 /// Who acts in a request. It never comes from the body of a request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The identity; its tenant is the tenant of the request.
+    /// On whose authority; its tenant is the tenant of the request. What is made belongs to it.
     pub identity: Arc<Identity>,
     /// How it is known.
     pub via: Via,
@@ -198,6 +231,9 @@ pub struct Actor {
     pub peer_uid: Option<u32>,
     /// What the credential may be used for.
     pub scopes: Arc<[Scope]>,
+    /// The credential and those it was made with: what the bearer showed first, and last the one
+    /// of [`Self::identity`]. Empty where no credential was shown.
+    pub links: Arc<[Link]>,
     /// Whether this is the operator of the host, who works in any tenant.
     pub operator: bool,
     /// The fact `request.transport`.
@@ -205,11 +241,50 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Whether the credential covers doing `action` to `resource`.
+    /// Who is at the other end: [`Self::identity`] itself, or who acts for it.
+    pub fn bearer(&self) -> &Arc<Identity> {
+        self.links
+            .first()
+            .map_or(&self.identity, |link| &link.identity)
+    }
+
+    /// Those between the one on whose authority it is and, included, the one who acts.
+    pub fn delegates(&self) -> impl Iterator<Item = &Arc<Identity>> {
+        let principal = self.identity.id;
+        let all = self.links.iter().map(|link| &link.identity);
+        all.filter(move |identity| identity.id != principal)
+    }
+
+    /// Whether the credential, and each it was made with, covers doing `action` to `resource`.
     pub fn in_scope(&self, action: Action, resource: Resource) -> bool {
         self.scopes
             .iter()
             .any(|scope| scope.covers(action, resource))
+            && self
+                .links
+                .iter()
+                .all(|link| link.token.covers(action, resource))
+    }
+
+    /// Whether a credential made with this one may have a scope.
+    pub fn can_give(&self, scope: Scope) -> bool {
+        let covered = |scopes: &[Scope]| scopes.iter().any(|have| have.contains(scope));
+        covered(&self.scopes) && self.links.iter().all(|link| covered(&link.token.scopes))
+    }
+
+    /// Whether the credential reaches a memory at all.
+    pub fn reaches(&self, memory: &Memory) -> bool {
+        self.links.iter().all(|link| link.reaches(memory))
+    }
+
+    /// Whether the credential is one that was narrowed: by its limits, by a number of uses, or by
+    /// being another's. Such a one changes memories and nothing else.
+    pub fn is_narrowed(&self) -> bool {
+        self.delegates().next().is_some()
+            || self
+                .links
+                .iter()
+                .any(|link| !link.token.limits.is_none() || link.token.uses.is_some())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Validated types: what Manushya is about, without where it lies or how it travels.
 
 mod audit;
+mod credential;
+mod extension;
 mod identity;
 mod memory;
 mod policy;
@@ -8,6 +10,12 @@ mod purge;
 mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
+pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
+pub use extension::{
+    AlertKind, DELEGATION_STEPS_MAX, DelegationStep, EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_MAX,
+    EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
+    SHADOWS_MAX, ShadowVerdict,
+};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
 pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};

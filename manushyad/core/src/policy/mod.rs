@@ -34,7 +34,7 @@ pub use fact::{Fact, IdentityFact, MemoryFact, RequestFact, TargetFact};
 pub use facts::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts};
 pub use filter::Filter;
 pub use rule::{Reads, Rule};
-pub use scope::{Candidates, SearchScope};
+pub use scope::{Candidates, Forbidden, SearchScope};
 pub use set::{PolicySet, Reason, Verdict};
 pub use starter::{StarterPolicy, starter_policies};
 pub use truth::{Missing, Truth};

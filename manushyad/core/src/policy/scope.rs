@@ -82,7 +82,70 @@ impl PolicySet {
     }
 }
 
+/// Which memories the policies of a role forbid, whoever may allow them.
+#[derive(Debug)]
+pub enum Forbidden<'a> {
+    /// None.
+    Nothing,
+    /// Every memory.
+    All,
+    /// It depends on the memory: those for which a policy decides, and denies.
+    PerMemory(Box<Candidates<'a>>),
+}
+
+impl PolicySet {
+    /// Decides for `role` over `facts`, as far as that goes without a memory, what a policy denies.
+    /// What is denied only because no policy matches is not forbidden.
+    pub fn forbidden<'a>(&'a self, role: &Role, facts: &Facts<'a>) -> Forbidden<'a> {
+        let view = View {
+            facts: Some(facts),
+            memory: None,
+            item: None,
+        };
+        let (action, resource) = (facts.action(), facts.resource());
+        let mut pending = Vec::new();
+        let mut otherwise = Verdict::nothing_matched();
+        for entry in self
+            .entries(role)
+            .filter(|entry| entry.admits(action, resource))
+        {
+            let rest = match &entry.rule {
+                Ok(rule) => without_memory(rule.root(), view),
+                Err(errors) => Node::Fixed(refused(errors).into()),
+            };
+            if let Node::Fixed(outcome) = rest {
+                if let Some(verdict) = entry.decide(outcome.into_verdict()) {
+                    otherwise = verdict;
+                    break;
+                }
+            } else {
+                pending.push((entry, rest));
+            }
+        }
+        let at_the_end = otherwise.policy.is_some() && !otherwise.allowed;
+        let denies = |(entry, _): &(&Entry, Node)| !entry.can_allow();
+        if !at_the_end && !pending.iter().any(denies) {
+            return Forbidden::Nothing;
+        }
+        if at_the_end && pending.iter().all(denies) {
+            return Forbidden::All;
+        }
+        Forbidden::PerMemory(Box::new(Candidates {
+            reads: Reads::of(pending.iter().map(|(_, rest)| rest)),
+            facts: facts.clone(),
+            pending,
+            otherwise,
+        }))
+    }
+}
+
 impl Candidates<'_> {
+    /// Whether a policy decides about one memory, and denies it.
+    pub fn forbids(&self, memory: &MemoryFacts<'_>) -> bool {
+        let verdict = self.decide(memory);
+        !verdict.allowed && verdict.policy.is_some()
+    }
+
     /// Decides about one memory. Only the facts that [`Self::reads`] names need be set.
     pub fn decide(&self, memory: &MemoryFacts<'_>) -> Verdict {
         let view = View {

@@ -4,6 +4,7 @@ mod conformance;
 mod forged;
 
 use ed25519_dalek::Signer;
+use manushya_core::model::{Limits, TokenKind};
 use manushya_protocol::id::{IdentityId, TenantId, TokenId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -35,6 +36,11 @@ fn token() -> Token {
         issued_at: NOW,
         expires_at: NOW.plus_seconds(900),
         revoked_at: None,
+        limits: Limits::default(),
+        uses: None,
+        purpose: None,
+        parent: None,
+        kind: TokenKind::Access,
     }
 }
 
@@ -48,6 +54,8 @@ fn issue(keys: &TokenKeys, token: &Token) -> Result<BearerToken, TokenError> {
         &TokenFacts {
             tenant: &tenant,
             role: &role,
+            chain: &[token.identity],
+            session: None,
         },
     )
 }
@@ -95,7 +103,7 @@ fn issued_token_says_what_was_put_in() {
     let bearer = issue(&keys, &token()).unwrap();
     let claims = keys.verify(&bearer, NOW).unwrap();
     assert_eq!(claims.token, token().id);
-    assert_eq!(claims.identity, token().identity);
+    assert_eq!(claims.chain, [token().identity]);
     assert_eq!(claims.scopes, token().scopes);
     assert_eq!(
         (claims.tenant.as_str(), claims.role.as_str()),

@@ -1,11 +1,11 @@
-//! Tenants, identities, tokens, policies and purge plans as bytes. Their own id and tenant stand in
+//! Tenants, identities, policies and purge plans as bytes. Their own id and tenant stand in
 //! the row's key, and are authenticated by the place.
 
 use manushya_core::model::{
-    Action, DataKeyId, Effect, ExternalId, Identity, PlanState, Policy, PolicyName, PurgePlan,
-    PurgeScope, Resource, Role, Scope, Tenant, TenantName, Token,
+    DataKeyId, Effect, ExternalId, Identity, PlanState, Policy, PolicyName, PurgePlan, PurgeScope,
+    Role, Tenant, TenantName,
 };
-use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId};
 use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 use zeroize::Zeroizing;
@@ -44,21 +44,21 @@ impl DirectoryHeader {
     }
 }
 
-fn close(what: &'static str, out: Writer) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+pub(super) fn close(what: &'static str, out: Writer) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let plaintext = out.finish();
     within_bounds(what, plaintext.len())?;
     Ok(plaintext)
 }
 
-fn write_optional_text(out: &mut Writer, text: Option<&String>) {
+pub(super) fn write_optional_text(out: &mut Writer, text: Option<&String>) {
     out.option(text, |out, text| out.text(text));
 }
 
-fn read_optional_text(bytes: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
+pub(super) fn read_optional_text(bytes: &mut Reader<'_>) -> Result<Option<String>, Malformed> {
     bytes.option(|bytes| bytes.text(RECORD_BYTES_MAX).map(str::to_owned))
 }
 
-fn read_moment(bytes: &mut Reader<'_>) -> Result<UnixMillis, Malformed> {
+pub(super) fn read_moment(bytes: &mut Reader<'_>) -> Result<UnixMillis, Malformed> {
     bytes.i64().map(UnixMillis)
 }
 
@@ -126,68 +126,6 @@ pub(in crate::store) fn decode_identity(
     };
     bytes.finish()?;
     Ok(identity)
-}
-
-pub(in crate::store) fn encode_token(token: &Token) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    if token.scopes.len() > limits::SCOPES_MAX {
-        return Err(StoreError::Refused {
-            what: "the token has too many scopes",
-        });
-    }
-    let mut out = Writer::with_capacity(256 + token.label.as_ref().map_or(0, String::len));
-    out.raw(&token.identity.to_bytes());
-    out.count(token.scopes.len());
-    for scope in &token.scopes {
-        out.u8(scope.resource.map_or(0, Resource::code));
-        out.u8(scope.action.map_or(0, Action::code));
-    }
-    write_optional_text(&mut out, token.label.as_ref());
-    out.u32(token.epoch);
-    out.i64(token.issued_at.0);
-    out.i64(token.expires_at.0);
-    out.option(token.revoked_at, |out, at| out.i64(at.0));
-    close("the token", out)
-}
-
-pub(in crate::store) fn decode_token(
-    tenant: TenantId,
-    id: TokenId,
-    plaintext: &[u8],
-) -> Result<Token, Malformed> {
-    let mut bytes = Reader::new(plaintext);
-    let identity = IdentityId::from_bytes(bytes.array()?);
-    let count = bytes.count(limits::SCOPES_MAX)?;
-    let scopes = (0..count)
-        .map(|_| read_scope(&mut bytes))
-        .collect::<Result<_, _>>()?;
-    let token = Token {
-        id,
-        tenant,
-        identity,
-        scopes,
-        label: read_optional_text(&mut bytes)?,
-        epoch: bytes.u32()?,
-        issued_at: read_moment(&mut bytes)?,
-        expires_at: read_moment(&mut bytes)?,
-        revoked_at: bytes.option(read_moment)?,
-    };
-    bytes.finish()?;
-    Ok(token)
-}
-
-fn read_scope(bytes: &mut Reader<'_>) -> Result<Scope, Malformed> {
-    let unknown = Malformed("a scope is unknown");
-    let (resource, action) = (bytes.u8()?, bytes.u8()?);
-    Ok(Scope {
-        resource: match resource {
-            0 => None,
-            code => Some(Resource::from_code(code).ok_or(unknown)?),
-        },
-        action: match action {
-            0 => None,
-            code => Some(Action::from_code(code).ok_or(unknown)?),
-        },
-    })
 }
 
 pub(in crate::store) fn encode_policy(policy: &Policy) -> Result<Zeroizing<Vec<u8>>, StoreError> {

@@ -5,13 +5,15 @@
 mod bytes;
 mod directory;
 mod memory;
+mod token;
 mod value;
 
 pub(super) use directory::{
-    DirectoryHeader, decode_identity, decode_plan, decode_policy, decode_tenant, decode_token,
-    encode_identity, encode_plan, encode_policy, encode_tenant, encode_token,
+    DirectoryHeader, decode_identity, decode_plan, decode_policy, decode_tenant, encode_identity,
+    encode_plan, encode_policy, encode_tenant,
 };
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
+pub(super) use token::{decode_token, encode_token};
 
 use manushya_core::model::Invalid;
 

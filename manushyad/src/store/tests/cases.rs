@@ -1,9 +1,9 @@
 //! Values to store.
 
 use manushya_core::model::{
-    Action, Effect, EmbedderTag, ExternalId, Identity, Kind, Memory, MemoryContent, MemoryKey,
-    Namespace, PlanState, Policy, PolicyName, PurgePlan, PurgeScope, Resource, Role, Scope,
-    Session, Tag, Tenant, TenantName, Token, Trust,
+    Action, ApiKey, Effect, EmbedderTag, ExternalId, Identity, Kind, Limits, LoginSession, Memory,
+    MemoryContent, MemoryKey, Namespace, PlanState, Policy, PolicyName, PurgePlan, PurgeScope,
+    Resource, Role, Scope, Session, Tag, Tenant, TenantName, Token, TokenKind, Trust, Uses,
 };
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
@@ -175,11 +175,40 @@ fn scope() -> impl Strategy<Value = Scope> {
         .prop_map(|(resource, action)| Scope { resource, action })
 }
 
+fn token_kind() -> impl Strategy<Value = TokenKind> {
+    let key = (any::<[u8; 16]>(), option::of(moment()))
+        .prop_map(|(tag, last_used_at)| TokenKind::ApiKey(ApiKey { tag, last_used_at }));
+    let session = (
+        any::<u32>(),
+        any::<[u8; 16]>(),
+        option::of(any::<[u8; 16]>()),
+        option::of(any::<u32>()),
+        option::of(moment()),
+    );
+    let session = session.prop_map(|(generation, tag, retry_tag, peer_uid, last_used_at)| {
+        TokenKind::Session(LoginSession {
+            generation,
+            tag,
+            retry_tag,
+            peer_uid,
+            last_used_at,
+        })
+    });
+    prop_oneof![Just(TokenKind::Access), key, session]
+}
+
 pub(in crate::store) fn arb_token() -> impl Strategy<Value = Token> {
     let who = (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<[u8; 16]>());
     let rest = (vec(scope(), 0..6), option::of(".{0,30}"), any::<u32>());
     let times = (moment(), moment(), option::of(moment()));
-    (who, rest, times).prop_map(|(who, rest, times)| Token {
+    let bounds = (
+        option::of(prop::sample::select(vec!["/", "/a", "/a/b"])),
+        vec(prop::sample::select(vec!["note", "fact"]), 0..3),
+        option::of(any::<(u32, u32)>()),
+        option::of(".{0,30}"),
+        option::of(any::<[u8; 16]>()),
+    );
+    (who, rest, times, bounds, token_kind()).prop_map(|(who, rest, times, bounds, kind)| Token {
         id: TokenId::from_bytes(who.0),
         tenant: TenantId::from_bytes(who.1),
         identity: IdentityId::from_bytes(who.2),
@@ -189,6 +218,18 @@ pub(in crate::store) fn arb_token() -> impl Strategy<Value = Token> {
         issued_at: times.0,
         expires_at: times.1,
         revoked_at: times.2,
+        limits: Limits {
+            namespace: bounds.0.map(|text| Namespace::new(text).unwrap()),
+            kinds: bounds
+                .1
+                .into_iter()
+                .map(|text| Kind::new(text).unwrap())
+                .collect(),
+        },
+        uses: bounds.2.map(|(max, left)| Uses { max, left }),
+        purpose: bounds.3,
+        parent: bounds.4.map(TokenId::from_bytes),
+        kind,
     })
 }
 

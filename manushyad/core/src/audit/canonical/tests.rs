@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::strategy::entry;
 use super::super::{Checkpoint, Head, Origin, VerifierKey, entry_hash};
 use super::*;
+use crate::model::{AlertKind, EXTENSIONS_BYTES_MAX, KeyKind};
 
 const DOCS: &str = include_str!("../../../../../docs/formats/audit.md");
 
@@ -12,7 +13,16 @@ proptest! {
     #[test]
     fn every_entry_round_trips(entry in entry()) {
         let bytes = encode(&entry);
-        prop_assert!(bytes.len() <= VERSION_1_BYTES_MAX);
+        let extensions = &entry.draft.extensions;
+        let plain = extensions.is_empty();
+        prop_assert_eq!(bytes[0], if plain { VERSION_1 } else { VERSION_2 });
+        prop_assert!(!plain || bytes.len() <= VERSION_1_BYTES_MAX);
+        prop_assert!(bytes.len() <= ENTRY_BYTES_MAX);
+        // Version 2 is version 1 with something behind it.
+        let mut without = entry.clone();
+        without.draft.extensions = Extensions::default();
+        let without = encode(&without);
+        prop_assert_eq!(&bytes[1..without.len()], &without[1..]);
         prop_assert_eq!(decode(&bytes), Ok(entry));
     }
 
@@ -37,9 +47,10 @@ proptest! {
     fn headed_noise_has_one_form(
         head in (0_u8..40, 0_u8..4, 0_u8..12, 0_u8..8, 0_u8..4, 0_u8..20),
         tail in prop::collection::vec(any::<u8>(), 72..165),
+        version in VERSION_1..=VERSION_2,
     ) {
         let (flags, actor, action, resource, decision, outcome) = head;
-        let mut bytes = vec![VERSION, flags, actor, action, resource, decision, outcome];
+        let mut bytes = vec![version, flags, actor, action, resource, decision, outcome];
         bytes.extend(tail);
         // Cut to each length: at most one of them can be an entry.
         let mut accepted = 0;
@@ -53,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..1100)) {
         if let Ok(decoded) = decode(&bytes) {
             prop_assert_eq!(encode(&decoded), bytes);
         }
@@ -94,7 +105,7 @@ fn check_refused(at: usize, value: u8, error: DecodeError) {
 #[test]
 fn each_wrong_field_is_named() {
     check_refused(0, 0, DecodeError::Version(0));
-    check_refused(0, 2, DecodeError::Version(2));
+    check_refused(0, 3, DecodeError::Version(3));
     check_refused(1, 0x3f, DecodeError::Flags(0x3f));
     check_refused(2, 3, DecodeError::Actor(3));
     check_refused(3, 0, DecodeError::Action(0));
@@ -112,6 +123,68 @@ fn each_wrong_field_is_named() {
     assert_eq!(decode(&long), Err(DecodeError::Trailing { extra: 1 }));
     long.resize(ENTRY_BYTES_MAX + 1, 0);
     assert!(matches!(decode(&long), Err(DecodeError::TooLong { .. })));
+}
+
+#[test]
+fn extensions_have_one_form() {
+    let (mut entry, plain) = example();
+    entry.draft.extensions.set_alert(AlertKind::CanaryRead);
+    let bytes = encode(&entry);
+    let tail = &bytes[plain.len()..];
+    assert_eq!(tail, [1, 3, 0, 1, 1]);
+    let refused = |tail: &[u8], error| {
+        let mut bytes = plain.clone();
+        bytes[0] = VERSION_2;
+        bytes.extend_from_slice(tail);
+        assert_eq!(decode(&bytes), Err(error), "{tail:?}");
+    };
+    let actual = plain.len();
+    refused(&[], DecodeError::Truncated { actual });
+    refused(&[0], DecodeError::NoExtensions);
+    refused(&[1, 3, 0, 1], DecodeError::Truncated { actual: actual + 4 });
+    refused(&[1, 3, 0, 1, 1, 1], DecodeError::Trailing { extra: 1 });
+    let order = DecodeError::Extension(ExtensionError::Order { tag: 3 });
+    refused(&[2, 3, 0, 0, 3, 0, 0], order);
+    refused(&[2, 4, 0, 0, 3, 0, 0], order);
+    let mut long = vec![1, 200, 2, 1];
+    long.resize(4 + 513, 0);
+    refused(
+        &long,
+        DecodeError::Extension(ExtensionError::Bound { tag: 200 }),
+    );
+    // An unknown tag is kept as it is.
+    let mut bytes = plain.clone();
+    bytes[0] = VERSION_2;
+    bytes.extend_from_slice(&[1, 250, 0, 2, 8, 9]);
+    let decoded = decode(&bytes).unwrap();
+    assert_eq!(encode(&decoded), bytes);
+    assert_eq!(decoded.draft.extensions.unread().count(), 1);
+}
+
+#[test]
+fn longest_entry_is_within_the_bound() {
+    let mut entry = example().0;
+    let draft = &mut entry.draft;
+    draft.token = Some(TokenId::from_bytes([1; 16]));
+    draft.resource_id = Some([2; 16]);
+    for (tag, len) in [(1, 512), (2, EXTENSIONS_BYTES_MAX - 512 - 6)] {
+        let bytes = vec![0; len];
+        draft.extensions.push(Extension { tag, bytes }).unwrap();
+    }
+    let bytes = encode(&entry);
+    assert_eq!(bytes.len(), VERSION_1_BYTES_MAX + 1 + EXTENSIONS_BYTES_MAX);
+    assert!(bytes.len() <= ENTRY_BYTES_MAX);
+    assert_eq!(decode(&bytes), Ok(entry));
+}
+
+#[test]
+fn extensions_are_documented() {
+    let alerts = AlertKind::ALL.iter().map(|one| (one.code(), one.as_str()));
+    let keys = KeyKind::ALL.iter().map(|one| (one.code(), one.as_str()));
+    for (number, word) in alerts.chain(keys) {
+        let row = format!("| {number} | `{word}` |");
+        assert!(DOCS.contains(&row), "docs/formats/audit.md lacks `{row}`");
+    }
 }
 
 /// The entry that the documentation takes apart.
@@ -133,6 +206,7 @@ fn example() -> (AuditEntry, Vec<u8>) {
         request_id: RequestId::from_bytes([0x44; 16]),
         outcome: Outcome::Error(ErrorCode::Denied),
         count: 0,
+        extensions: Extensions::default(),
     })
 }
 

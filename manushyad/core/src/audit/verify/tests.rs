@@ -225,7 +225,7 @@ proptest! {
 fn any_draft() -> AuditDraft {
     use manushya_protocol::id::RequestId;
 
-    use crate::model::{Action, AuditActor, Outcome, Resource};
+    use crate::model::{Action, AuditActor, Extensions, Outcome, Resource};
     AuditDraft {
         time: UnixMillis(0),
         tenant: None,
@@ -240,6 +240,7 @@ fn any_draft() -> AuditDraft {
         request_id: RequestId::from_bytes([9; 16]),
         outcome: Outcome::Ok,
         count: 3,
+        extensions: Extensions::default(),
     }
 }
 
@@ -339,10 +340,10 @@ fn frames_beyond_their_bounds_are_refused() {
         },
     );
     check(
-        &[0, 0, 2, 1],
+        &[0, 0, 4, 1],
         FrameError::Length {
             offset: 0,
-            actual: 513,
+            actual: 1025,
         },
     );
     let actual = u32::MAX as usize;

@@ -49,7 +49,7 @@ fn is_pure(before: &Model, context: &Context, command: &Command, result: &Result
 fn is_of_the_request(context: &Context, audit: &AuditDraft) {
     let actor = &context.actor;
     assert_eq!(audit.tenant, Some(actor.identity.tenant));
-    assert_eq!(audit.actor, AuditActor::Identity(actor.identity.id));
+    assert_eq!(audit.actor, AuditActor::Identity(actor.bearer().id));
     let token = match actor.via {
         Via::Token(id) => Some(id),
         Via::PeerUid | Via::Daemon => None,

@@ -11,7 +11,7 @@ use crate::command::{
     AddMemory, ApplyPolicies, ApplyPurge, ChangePolicy, CreateIdentity, DeleteMemory, IssueToken,
     PlanPurge, PolicyChange, UpdateIdentity, UpdateMemory,
 };
-use crate::model::{Effect, ExternalId, MemoryKey, PurgeScope, Role, Scope};
+use crate::model::{Effect, ExternalId, Limits, MemoryKey, PurgeScope, Role, Scope, TokenKind};
 
 pub fn add(world: &mut World, text: &str) -> AddMemory {
     AddMemory {
@@ -96,6 +96,10 @@ pub fn issue(world: &mut World, identity: IdentityId, scopes: &[Scope]) -> Comma
         ttl_seconds: 86_400,
         scopes: scopes.to_vec(),
         label: None,
+        limits: Limits::default(),
+        uses: None,
+        delegate: false,
+        kind: TokenKind::Access,
     })
 }
 

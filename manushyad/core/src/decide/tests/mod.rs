@@ -2,6 +2,7 @@
 
 mod command;
 mod credentials;
+mod delegation;
 mod directory;
 mod invariant;
 mod make;

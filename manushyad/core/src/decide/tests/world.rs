@@ -10,11 +10,11 @@ use serde_json::Map;
 
 use super::command::{Command, Done, Reply};
 use crate::command::{Context, CreateTenant};
-use crate::decide::{Refusal, tenant};
+use crate::decide::{Refusal, chain, tenant};
 use crate::directory::Directory;
 use crate::model::{
-    Actor, EmbedderTag, Embedding, ExternalId, Identity, Memory, MemoryContent, MemoryKey, Policy,
-    PurgePlan, Role, Scope, Tenant, TenantName, Token, Trust, Via,
+    Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
+    Policy, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -259,6 +259,11 @@ impl World {
             issued_at: self.now,
             expires_at: self.now.plus_seconds(TTL_SECONDS),
             revoked_at: None,
+            limits: Limits::default(),
+            uses: None,
+            purpose: None,
+            parent: None,
+            kind: TokenKind::Access,
         };
         self.model.apply(&[Write::PutToken(Arc::new(token))]);
         id
@@ -301,9 +306,15 @@ impl World {
     /// A request by a token, whatever has become of the token.
     pub fn by_token(&self, tenant: TenantId, token: TokenId) -> Context {
         let record = &self.model.tokens[&(tenant, token)];
-        let identity = self.model.identities[&(tenant, record.identity)].clone();
         let via = Via::Token(token);
-        self.context(identity, via, record.scopes.clone().into(), false)
+        let directory = &self.model.directory;
+        let links = chain::links(directory, tenant, token).unwrap_or_default();
+        let root = links.last().map_or(record.identity, |it| it.identity.id);
+        let identity = self.model.identities[&(tenant, root)].clone();
+        let mut context = self.context(identity, via, record.scopes.clone().into(), false);
+        context.purpose = links.iter().find_map(|link| link.token.purpose.clone());
+        context.actor.links = links.into();
+        context
     }
 
     /// A request by the operator of the host, in a tenant.
@@ -339,6 +350,7 @@ impl World {
                 via,
                 peer_uid: Some(1000),
                 scopes,
+                links: Arc::new([]),
                 operator,
                 transport: "unix",
             },
