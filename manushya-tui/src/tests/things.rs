@@ -15,11 +15,17 @@ use manushya_protocol::v1::policy::{DecisionView, Effect as Rule, Explanation, P
 use manushya_protocol::v1::purge::{PlanView, Purged};
 use manushya_protocol::v1::system::{Check, Diagnosis, HostStatus, IndexStatus, Status, Verdict};
 use manushya_protocol::v1::token::{TokenIssued, TokenView};
-use serde_json::{Map, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::world::{Daemon, NOW, denied};
 use crate::effect::Ask;
 use crate::msg::{Answer, Permission, Verified};
+
+/// A view from its JSON, so that fields which are added do not matter here.
+fn made<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
 
 pub fn ago(seconds: i64) -> UnixMillis {
     UnixMillis(NOW.0 - seconds * 1000)
@@ -241,27 +247,28 @@ pub fn events_seen(daemon: Daemon) -> EventsSeen {
     if daemon == Daemon::Empty {
         return EventsSeen::default();
     }
-    let entry =
-        |seq: u64, actor: &str, action: &str, decision: &str, policy: Option<&str>| AuditView {
-            seq: AuditSeq(seq),
-            time: ago(i64::try_from(88_213 - seq).unwrap()),
-            tenant: None,
-            actor: actor.into(),
-            actor_id: Some(IdentityId::from_bytes([2; 16])),
-            peer_uid: Some(1000),
-            token: None,
-            action: action.into(),
-            resource: "memory".into(),
-            resource_id: Some(MemoryId::from_bytes([3; 16]).to_string()),
-            decision: decision.into(),
-            policy: policy.map(str::to_owned),
-            policy_revision: policy.map(|_| 2),
-            request_id: RequestId::from_bytes([4; 16]),
-            outcome: if decision == "deny" { "DENIED" } else { "OK" }.into(),
-            count: 1,
-            hash: format!("{seq:064x}"),
-            prev_hash: format!("{:064x}", seq - 1),
-        };
+    let entry = |seq: u64, actor: &str, action: &str, decision: &str, policy: Option<&str>| {
+        made(json!({
+            "seq": AuditSeq(seq),
+            "time": ago(i64::try_from(88_213 - seq).unwrap()),
+            "tenant": null,
+            "actor": actor,
+            "actor_id": Some(IdentityId::from_bytes([2; 16])),
+            "peer_uid": Some(1000),
+            "token": null,
+            "action": action,
+            "resource": "memory",
+            "resource_id": Some(MemoryId::from_bytes([3; 16]).to_string()),
+            "decision": decision,
+            "policy": policy.map(str::to_owned),
+            "policy_revision": policy.map(|_| 2),
+            "request_id": RequestId::from_bytes([4; 16]),
+            "outcome": if decision == "deny" { "DENIED" } else { "OK" },
+            "count": 1,
+            "hash": format!("{seq:064x}"),
+            "prev_hash": format!("{:064x}", seq - 1),
+        }))
+    };
     let actor = if daemon == Daemon::Long {
         LONG
     } else {
@@ -285,24 +292,26 @@ pub fn events_seen(daemon: Daemon) -> EventsSeen {
 }
 
 pub fn identities(daemon: Daemon) -> Vec<IdentityView> {
-    let make = |byte: u8, name: &str, role: &str, is_active: bool| IdentityView {
-        id: IdentityId::from_bytes([byte; 16]),
-        tenant: "default".into(),
-        external_id: name.into(),
-        role: role.into(),
-        name: None,
-        description: Some(if daemon == Daemon::Long {
-            LONG.into()
-        } else {
-            "Reviews pull requests".into()
-        }),
-        claims: Map::from_iter([
-            ("team".to_owned(), json!("web")),
-            ("level".to_owned(), json!(2)),
-        ]),
-        is_active,
-        created_at: ago(86_400 * 12),
-        updated_at: ago(3_600),
+    let make = |byte: u8, name: &str, role: &str, is_active: bool| {
+        made(json!({
+            "id": IdentityId::from_bytes([byte; 16]),
+            "tenant": "default",
+            "external_id": name,
+            "role": role,
+            "name": null,
+            "description": Some(if daemon == Daemon::Long {
+                LONG
+            } else {
+                "Reviews pull requests"
+            }),
+            "claims": Map::from_iter([
+                ("team".to_owned(), json!("web")),
+                ("level".to_owned(), json!(2)),
+            ]),
+            "is_active": is_active,
+            "created_at": ago(86_400 * 12),
+            "updated_at": ago(3_600),
+        }))
     };
     let first = if daemon == Daemon::Long {
         LONG
@@ -318,20 +327,22 @@ pub fn identities(daemon: Daemon) -> Vec<IdentityView> {
 }
 
 pub fn tokens(daemon: Daemon) -> Vec<TokenView> {
-    let make = |byte: u8, state: &str, left: i64| TokenView {
-        id: TokenId::from_bytes([byte; 16]),
-        identity: if daemon == Daemon::Long {
-            LONG.into()
-        } else {
-            "claude-code".into()
-        },
-        identity_id: IdentityId::from_bytes([2; 16]),
-        scopes: vec!["memory:read".into(), "memory:search".into()],
-        label: Some("ci".into()),
-        issued_at: ago(3_600),
-        expires_at: ago(-left),
-        revoked_at: None,
-        state: state.into(),
+    let make = |byte: u8, state: &str, left: i64| {
+        made(json!({
+            "id": TokenId::from_bytes([byte; 16]),
+            "identity": if daemon == Daemon::Long {
+                LONG
+            } else {
+                "claude-code"
+            },
+            "identity_id": IdentityId::from_bytes([2; 16]),
+            "scopes": vec!["memory:read", "memory:search"],
+            "label": Some("ci"),
+            "issued_at": ago(3_600),
+            "expires_at": ago(-left),
+            "revoked_at": null,
+            "state": state,
+        }))
     };
     vec![
         make(8, "active", 82_800),
@@ -341,23 +352,25 @@ pub fn tokens(daemon: Daemon) -> Vec<TokenView> {
 }
 
 pub fn memories(daemon: Daemon) -> Vec<MemoryView> {
-    let make = |byte: u8, text: &str, kind: &str| MemoryView {
-        id: MemoryId::from_bytes([byte; 16]),
-        owner: "claude-code".into(),
-        owner_id: IdentityId::from_bytes([2; 16]),
-        key: Some("deploy-day".into()),
-        text: text.into(),
-        kind: kind.into(),
-        tags: vec!["deploy".into()],
-        metadata: Map::from_iter([("ticket".to_owned(), json!("WEB-12"))]),
-        namespace: "/team/web".into(),
-        session: None,
-        trust: 60,
-        version: 2,
-        created_at: ago(7_200),
-        updated_at: ago(120),
-        expires_at: None,
-        deleted_at: None,
+    let make = |byte: u8, text: &str, kind: &str| {
+        made(json!({
+            "id": MemoryId::from_bytes([byte; 16]),
+            "owner": "claude-code",
+            "owner_id": IdentityId::from_bytes([2; 16]),
+            "key": Some("deploy-day"),
+            "text": text,
+            "type": kind,
+            "tags": vec!["deploy"],
+            "metadata": Map::from_iter([("ticket".to_owned(), json!("WEB-12"))]),
+            "namespace": "/team/web",
+            "session": null,
+            "trust": 60,
+            "version": 2,
+            "created_at": ago(7_200),
+            "updated_at": ago(120),
+            "expires_at": null,
+            "deleted_at": null,
+        }))
     };
     let first = if daemon == Daemon::Long {
         LONG
@@ -399,22 +412,24 @@ pub fn stats(daemon: Daemon) -> MemoryStats {
 }
 
 pub fn policies(daemon: Daemon) -> Vec<PolicyView> {
-    let make = |byte: u8, name: &str, effect, priority, is_active| PolicyView {
-        id: PolicyId::from_bytes([byte; 16]),
-        name: name.into(),
-        role: "agent".into(),
-        rule: json!({"and": [{"==": [{"var": "resource"}, "memory"]}, {"==": [{"var": "memory.owner"}, {"var": "identity.id"}]}]}),
-        effect,
-        priority,
-        is_active,
-        description: Some(if daemon == Daemon::Long {
-            LONG.into()
-        } else {
-            "Agents work on their own memories.".into()
-        }),
-        revision: 3,
-        created_at: ago(90_000),
-        updated_at: ago(80_000),
+    let make = |byte: u8, name: &str, effect, priority, is_active| {
+        made(json!({
+            "id": PolicyId::from_bytes([byte; 16]),
+            "name": name,
+            "role": "agent",
+            "rule": json!({"and": [{"==": [{"var": "resource"}, "memory"]}, {"==": [{"var": "memory.owner"}, {"var": "identity.id"}]}]}),
+            "effect": effect,
+            "priority": priority,
+            "is_active": is_active,
+            "description": Some(if daemon == Daemon::Long {
+                LONG
+            } else {
+                "Agents work on their own memories."
+            }),
+            "revision": 3,
+            "created_at": ago(90_000),
+            "updated_at": ago(80_000),
+        }))
     };
     vec![
         make(13, "no-night-work", Rule::Deny, 50, true),
@@ -424,23 +439,23 @@ pub fn policies(daemon: Daemon) -> Vec<PolicyView> {
 }
 
 pub fn plans(daemon: Daemon) -> Vec<PlanView> {
-    vec![PlanView {
-        id: PlanId::from_bytes([16; 16]),
-        confirm: "intern-bot".into(),
-        scope: if daemon == Daemon::Long {
-            LONG.into()
+    vec![made(json!({
+        "id": PlanId::from_bytes([16; 16]),
+        "confirm": "intern-bot",
+        "scope": if daemon == Daemon::Long {
+            LONG
         } else {
-            "everything of intern-bot".into()
+            "everything of intern-bot"
         },
-        memories: 312,
-        versions: 20,
-        tokens: 4,
-        identities: 1,
-        created_at: ago(60),
-        expires_at: ago(-3_540),
-        state: "planned".into(),
-        applied_at: None,
-    }]
+        "memories": 312,
+        "versions": 20,
+        "tokens": 4,
+        "identities": 1,
+        "created_at": ago(60),
+        "expires_at": ago(-3_540),
+        "state": "planned",
+        "applied_at": null,
+    }))]
 }
 
 pub fn checks(daemon: Daemon) -> Vec<Check> {

@@ -221,6 +221,7 @@ fn token(form: &Form) -> Result<Ask, WireError> {
             .map(str::to_owned)
             .collect(),
         label: form.given("label"),
+        ..TokenIssue::default()
     }))
 }
 
