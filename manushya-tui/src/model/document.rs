@@ -106,6 +106,12 @@ pub fn entry(entry: &AuditView, model: &Model) -> Vec<Spans> {
     if let Some((link, role)) = chain_before(entry, model) {
         lines.push(vec![(Role::Dim, format!("{:<13}", "link")), (role, link)]);
     }
+    let more = serde_json::to_value(&entry.more).unwrap_or_default();
+    if more.as_object().is_some_and(|more| !more.is_empty()) {
+        lines.push(blank());
+        lines.push(title("more"));
+        lines.extend(json(&more));
+    }
     lines
 }
 
@@ -414,6 +420,16 @@ pub fn token(token: &TokenView, model: &Model) -> Vec<Spans> {
             ),
         ),
     ];
+    let mut optional = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            lines.push(pair(name, value));
+        }
+    };
+    optional("kind", Some(token.kind.clone()));
+    optional("namespace", token.namespace.clone());
+    optional("types", Some(token.types.join(", ")));
+    optional("uses left", token.uses_left.map(|uses| uses.to_string()));
+    optional("chain", Some(token.chain.join(" > ")));
     if let Some(revoked) = token.revoked_at {
         lines.push(pair("revoked", date(revoked, zone)));
     }

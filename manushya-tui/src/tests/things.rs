@@ -2,11 +2,10 @@
 
 use manushya_protocol::error::WireError;
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TokenId};
-use manushya_protocol::secret::BearerToken;
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
-use manushya_protocol::v1::audit::{AuditHeadView, AuditView};
+use manushya_protocol::v1::audit::AuditHeadView;
 use manushya_protocol::v1::common::{Done, Listed};
-use manushya_protocol::v1::identity::{IdentityCreated, IdentityExport, IdentityView};
+use manushya_protocol::v1::identity::IdentityView;
 use manushya_protocol::v1::live::{Activity, Busy, EventsSeen, Latency};
 use manushya_protocol::v1::memory::{
     Count, MemoryStats, MemoryView, ScoreParts, SearchHit, SearchResults,
@@ -14,7 +13,7 @@ use manushya_protocol::v1::memory::{
 use manushya_protocol::v1::policy::{DecisionView, Effect as Rule, Explanation, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
 use manushya_protocol::v1::system::{Check, Diagnosis, HostStatus, IndexStatus, Status, Verdict};
-use manushya_protocol::v1::token::{TokenIssued, TokenView};
+use manushya_protocol::v1::token::TokenView;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -89,11 +88,11 @@ pub fn answer(daemon: Daemon, ask: &Ask) -> Option<Answer> {
             signed_by: "key".into(),
         }),
         Ask::Identities(_) => Answer::Identities(listed(identities(daemon), daemon)),
-        Ask::Identity(_) => Answer::Identity(IdentityExport {
-            identity: identities(daemon).remove(0),
-            tokens: tokens(daemon),
-            memories: 812,
-        }),
+        Ask::Identity(_) => Answer::Identity(made(json!({
+            "identity": identities(daemon).remove(0),
+            "tokens": tokens(daemon),
+            "memories": 812,
+        }))),
         Ask::Permissions(_) => Answer::Permissions(vec![Permission {
             action: "read".into(),
             resource: "memory".into(),
@@ -101,12 +100,12 @@ pub fn answer(daemon: Daemon, ask: &Ask) -> Option<Answer> {
             policy: Some("agent-own-memories".into()),
             reason: "it matched".into(),
         }]),
-        Ask::IdentityCreate(_) => Answer::Created(IdentityCreated {
-            access_token: Some(BearerToken::new("eyJhbGciOiJFZERTQSJ9.secret.part")),
-            token_type: "bearer".into(),
-            expires_at: Some(ago(-3600)),
-            identity: identities(daemon).remove(0),
-        }),
+        Ask::IdentityCreate(_) => Answer::Created(made(json!({
+            "access_token": "eyJhbGciOiJFZERTQSJ9.secret.part",
+            "token_type": "bearer",
+            "expires_at": ago(-3600),
+            "identity": identities(daemon).remove(0),
+        }))),
         Ask::IdentityUpdate(_) => Answer::Updated(identities(daemon).remove(0)),
         Ask::IdentityDelete(_)
         | Ask::TokenRevoke(_)
@@ -141,12 +140,13 @@ pub fn more(daemon: Daemon, ask: &Ask) -> Option<Answer> {
     };
     Some(match ask {
         Ask::Tokens(_) => Answer::Tokens(listed(tokens(daemon), daemon)),
-        Ask::TokenIssue(_) => Answer::Issued(TokenIssued {
-            access_token: Some(BearerToken::new("eyJhbGciOiJFZERTQSJ9.secret.part")),
-            token_type: "bearer".into(),
-            expires_at: ago(-3600),
-            token: tokens(daemon).remove(0),
-        }),
+        Ask::TokenIssue(_) => Answer::Issued(made(json!({
+            "access_token": "eyJhbGciOiJFZERTQSJ9.secret.part",
+            "token_type": "bearer",
+            "expires_at": ago(-3600),
+            "token": tokens(daemon).remove(0),
+            "id": tokens(daemon).remove(0).id,
+        }))),
         Ask::Memories(_) | Ask::History(_) => Answer::Memories(listed(memories(daemon), daemon)),
         Ask::Search(_) => Answer::Found(SearchResults {
             items: if daemon == Daemon::Empty {
@@ -342,6 +342,9 @@ pub fn tokens(daemon: Daemon) -> Vec<TokenView> {
             "expires_at": ago(-left),
             "revoked_at": null,
             "state": state,
+            "kind": "access",
+            "chain": [],
+            "types": [],
         }))
     };
     vec![

@@ -4,10 +4,10 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::IdentityId;
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::hello::Welcome;
-use manushya_protocol::v1::system::WhoAmI;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use serde_json::json;
 
 use super::things::reply;
 use crate::effect::{Ask, Effect, Tag};
@@ -153,23 +153,23 @@ impl World {
 }
 
 pub fn welcome() -> Welcome {
-    Welcome {
-        daemon_version: "0.1.0".into(),
-        api: 1,
-        capabilities: vec!["events".into()],
-        caller: Some(WhoAmI {
-            id: IdentityId::from_bytes([1; 16]),
-            external_id: "operator".into(),
-            role: "admin".into(),
-            tenant: "default".into(),
-            via: "peer uid".into(),
-            peer_uid: 1000,
-            operator: true,
-            token: None,
-            scopes: vec!["*".into()],
-            expires_at: None,
-        }),
-    }
+    let welcome = json!({
+        "daemon_version": "0.1.0",
+        "api": 1,
+        "capabilities": ["events"],
+        "caller": {
+            "id": IdentityId::from_bytes([1; 16]),
+            "external_id": "operator",
+            "role": "admin",
+            "tenant": "default",
+            "via": "peer uid",
+            "peer_uid": 1000,
+            "operator": true,
+            "scopes": ["*"],
+            "acts_for": [],
+        },
+    });
+    serde_json::from_value(welcome).unwrap()
 }
 
 pub fn lost() -> WireError {
