@@ -268,12 +268,16 @@ pub fn bar(part: f64, cells: usize, full: &str, empty: &str) -> String {
 /// How well a query fits a text as its letters in order, higher is better; none if it does not.
 pub fn fuzzy(query: &str, text: &str) -> Option<i32> {
     let text: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-    // The words as they stand are better than letters here and there.
-    let whole = text
-        .iter()
-        .collect::<String>()
-        .find(&query.trim().to_lowercase());
-    let mut score = whole.map_or(0, |at| 60 - i32::try_from(at).unwrap_or(60).min(60) / 4);
+    // A word as it stands is better than letters here and there.
+    let wanted = query.trim().to_lowercase();
+    let lower: String = text.iter().collect();
+    let starts = |at: usize| !lower[..at].ends_with(char::is_alphanumeric);
+    if !wanted.is_empty()
+        && let Some((at, _)) = lower.match_indices(&wanted).find(|(at, _)| starts(*at))
+    {
+        return Some(100 - i32::try_from(at / 4).unwrap_or(100).min(100));
+    }
+    let mut score = 0;
     let mut at = 0;
     let mut last = None;
     for wanted in query

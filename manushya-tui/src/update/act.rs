@@ -484,6 +484,9 @@ fn refresh(model: &mut Model, out: &mut Out) {
     if model.screen == Screen::System {
         model.system.checks.load = Load::Idle;
     }
+    if model.screen == Screen::Audit && model.audit.awaited.is_some() {
+        return model.tell(Role::Plain, "the log is live");
+    }
     let screen = if model.screen == Screen::Overview {
         Screen::Tokens
     } else {
