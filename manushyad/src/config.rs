@@ -1,5 +1,7 @@
 //! The daemon's settings: flags over environment over file over default, every bound checked.
 
+mod embedder;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use manushya_protocol::home::{Home, check_socket_path};
 use manushya_protocol::limits;
 use manushya_protocol::unit::parse_duration_seconds;
 use serde::Deserialize;
+
+pub use self::embedder::{EmbedderChoice, HttpOptions};
 
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +46,22 @@ struct RawDaemon {
     sweep_interval: Option<String>,
     snapshot_interval: Option<String>,
     graph_threshold: Option<usize>,
-    embedder: Option<String>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<String>,
+    embedder: Option<String>,
+    model: Option<String>,
+    embedder_url: Option<String>,
+    embedder_dims: Option<usize>,
+    embedder_revision: Option<String>,
+    embedder_key_file: Option<PathBuf>,
+    embedder_timeout: Option<String>,
+    embedder_batch: Option<usize>,
+    embedder_text_prefix: Option<String>,
+    embedder_question_prefix: Option<String>,
+    embedder_allow_plain: Option<bool>,
 }
 
 /// How reads are audited.
@@ -67,15 +81,6 @@ impl AuditReads {
             Self::Deferred => "deferred",
         }
     }
-}
-
-/// What turns text into vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmbedderChoice {
-    /// A table of token vectors that is part of the program.
-    Static,
-    /// Hashed words and pieces of words.
-    Hash,
 }
 
 /// How the log is written.
@@ -218,16 +223,13 @@ impl Config {
         let socket = socket.or_else(|| variable("MANUSHYA_SOCKET").map(PathBuf::from));
         let socket = socket.or(file.socket).unwrap_or_else(|| home.socket());
         check_socket_path(&socket)?;
-        let daemon = file.daemon;
+        let mut daemon = file.daemon;
+        let embedder = embedder::resolve(&mut daemon, &path)?;
         let at = |key, flag, file| layered(key, flag, file, &path);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let reads = [
             ("durable", AuditReads::Durable),
             ("deferred", AuditReads::Deferred),
-        ];
-        let embedders = [
-            ("static", EmbedderChoice::Static),
-            ("hash", EmbedderChoice::Hash),
         ];
         Ok(Self {
             retention_seconds: at("retention", None, daemon.retention)
@@ -241,8 +243,7 @@ impl Config {
                 .parse(600, seconds)
                 .map(Duration::from_secs)?,
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
-            embedder: at("embedder", None, daemon.embedder)
-                .parse(EmbedderChoice::Static, |text| one_of(text, &embedders))?,
+            embedder,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),

@@ -1,8 +1,9 @@
 //! Ports: what the parts below the service are to each other, without knowing each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use manushya_core::model::{DataKeyId, Place};
+use manushya_core::model::{DataKeyId, EmbedderTag, Place};
 use manushya_protocol::unit::UnixMillis;
 use zeroize::Zeroizing;
 
@@ -78,16 +79,125 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// Turns text into vectors. All vectors of one embedder are comparable, and with no other's.
+/// What makes vectors, in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbedderParts {
+    /// What kind of embedder it is: the word of the setting `embedder`.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// What tells apart two states of that model whose vectors differ.
+    pub revision: String,
+}
+
+/// Turns text into vectors at once: it needs microseconds and cannot fail. All vectors of one
+/// embedder are comparable, and with no other's.
 pub trait Embedder: Send + Sync {
     /// Provider, model, dimensions and revision in one name; it changes when the vectors do.
     fn name(&self) -> &str;
+
+    /// The parts of the name.
+    fn parts(&self) -> EmbedderParts;
 
     /// How many numbers a vector has.
     fn dims(&self) -> usize;
 
     /// The vector of `text`, of length one; `None` if nothing in the text carries meaning.
     fn embed(&self, text: &str) -> Option<Vec<f32>>;
+}
+
+/// Why texts were not embedded. It quotes neither a text nor an answer, so that it may be logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmbedError {
+    /// Nothing can be embedded for now, whatever the text.
+    #[error("{reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// When the provider wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// These texts were not embedded; others may be.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An embedder that takes its time and may fail: a service, or a large model. Nothing waits for it
+/// but a thread of its own, and for a while a question.
+pub trait SlowEmbedder: Send + Sync {
+    /// Provider, model, dimensions and revision in one name; it changes when the vectors do.
+    fn name(&self) -> &str;
+
+    /// The parts of the name.
+    fn parts(&self) -> EmbedderParts;
+
+    /// How many numbers a vector has.
+    fn dims(&self) -> usize;
+
+    /// How many texts it takes at once.
+    fn batch(&self) -> usize;
+
+    /// The vectors of `texts`, in their order: each finite and of length one.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedError`]; then none of them is embedded.
+    fn embed_texts(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError>;
+
+    /// The vector of a question, within `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedError`].
+    fn embed_question(&self, text: &str, patience: Duration) -> Result<Vec<f32>, EmbedError>;
+}
+
+/// An embedder, by how it is called.
+#[derive(Clone)]
+pub enum AnyEmbedder {
+    /// Wherever a vector is needed.
+    Instant(Arc<dyn Embedder>),
+    /// Beside everything else.
+    Slow(Arc<dyn SlowEmbedder>),
+}
+
+impl AnyEmbedder {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Instant(embedder) => embedder.name(),
+            Self::Slow(embedder) => embedder.name(),
+        }
+    }
+
+    /// The parts of its name.
+    pub fn parts(&self) -> EmbedderParts {
+        match self {
+            Self::Instant(embedder) => embedder.parts(),
+            Self::Slow(embedder) => embedder.parts(),
+        }
+    }
+
+    /// How many numbers its vectors have.
+    pub fn dims(&self) -> usize {
+        match self {
+            Self::Instant(embedder) => embedder.dims(),
+            Self::Slow(embedder) => embedder.dims(),
+        }
+    }
+
+    /// What its vectors are marked with.
+    pub fn tag(&self) -> EmbedderTag {
+        EmbedderTag::of(self.name())
+    }
+
+    /// Whether it takes its time.
+    pub fn is_slow(&self) -> bool {
+        matches!(self, Self::Slow(_))
+    }
 }
 
 /// The shared parts that jobs and services draw on.
@@ -100,5 +210,5 @@ pub struct Ports {
     /// Seals records.
     pub cipher: Arc<dyn Cipher>,
     /// Makes vectors.
-    pub embedder: Arc<dyn Embedder>,
+    pub embedder: AnyEmbedder,
 }

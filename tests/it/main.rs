@@ -9,6 +9,7 @@ mod crash;
 mod delegation;
 mod documents;
 mod embedder;
+mod embedder_http;
 mod evaluation;
 mod exits;
 mod hostile;

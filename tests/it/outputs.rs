@@ -94,6 +94,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
         &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["memory", "reembed", "--status"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

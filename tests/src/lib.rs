@@ -6,6 +6,7 @@
 
 pub mod caller;
 pub mod daemon;
+pub mod embeddings;
 pub mod home;
 pub mod measure;
 pub mod own;

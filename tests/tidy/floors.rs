@@ -75,7 +75,7 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tests",
         &[
-            &["caller", "measure", "random", "scan", "wire"],
+            &["caller", "embeddings", "measure", "random", "scan", "wire"],
             &["home", "text"],
             &["daemon"],
             &["own"],

@@ -37,6 +37,10 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
+    (
+        "ureq",
+        &["manushyad/src/embed/http.rs", "manushyad/src/embed/http/"],
+    ),
 ];
 
 /// Files that may open a secret, by folder or file.
@@ -54,6 +58,8 @@ const EXPOSE: &[&str] = &[
     // The same for the dashboard, and where a new token goes to the clipboard.
     "manushya-tui/src/view/secret.rs",
     "manushya-tui/src/runtime/terminal.rs",
+    // The header that shows a service its key.
+    "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.
     "tests/src/bin/load/",
 ];

@@ -103,6 +103,18 @@ fn host(model: &Model, found: &mut Vec<Attention>) {
             String::new(),
         ));
     }
+    if let Some(reason) = &host.embedder_down {
+        let text = format!("nothing can be embedded: {reason}");
+        found.push(item(Role::Bad, text, Screen::System, String::new()));
+    }
+    for index in host.indexes.iter().filter(|index| index.failed > 0) {
+        let text = format!(
+            "{} memories of {} failed to be embedded",
+            count(index.failed),
+            index.tenant
+        );
+        found.push(item(Role::Warn, text, Screen::System, String::new()));
+    }
     if host.queue > QUEUE_MAX {
         found.push(item(
             Role::Warn,

@@ -219,6 +219,7 @@ pub fn status(daemon: Daemon) -> Status {
                 terms: 9_001,
                 graph: 0,
                 tail: many,
+                ..IndexStatus::default()
             }],
             audit_reads: "durable".into(),
             activity: Activity {
@@ -239,7 +240,9 @@ pub fn status(daemon: Daemon) -> Status {
                 index_lag: 0,
                 disk_free_bytes: Some(64 << 30),
             },
+            ..HostStatus::default()
         }),
+        ..Status::default()
     }
 }
 

@@ -236,8 +236,8 @@ fn plan(form: &Form) -> Result<Ask, WireError> {
     }
     Ok(Ask::Plan(PurgePlanCreate {
         subject,
-        filter: None,
         expired,
+        ..PurgePlanCreate::default()
     }))
 }
 
@@ -320,7 +320,7 @@ pub fn edited(model: &mut Model, text: Option<String>, out: &mut Out) {
                 let done = format!("applied: {}", spec.name.as_deref().unwrap_or("policy"));
                 let apply = PolicyApply {
                     policies: vec![spec],
-                    force: false,
+                    ..PolicyApply::default()
                 };
                 ask::change(model, vec![Ask::PolicyApply(apply)], done, out);
             }

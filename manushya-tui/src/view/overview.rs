@@ -156,12 +156,9 @@ pub fn graph_lag(host: &HostStatus) -> u64 {
         .sum()
 }
 
-/// How many memories have no vector.
+/// How many memories are yet to be embedded.
 pub fn embedding_lag(host: &HostStatus) -> u64 {
-    host.indexes
-        .iter()
-        .map(|index| index.memories.saturating_sub(index.graph + index.tail))
-        .sum()
+    host.indexes.iter().map(|index| index.pending).sum()
 }
 
 fn traffic(pen: &mut Pen<'_>, model: &Model, area: Rect) {

@@ -215,6 +215,13 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "memory reembed",
+        &[
+            "manushyactl memory reembed",
+            "manushyactl memory reembed --status -o json | jq '.failures[]'",
+        ],
+    ),
+    (
         "memory stats",
         &[
             "manushyactl memory stats",

@@ -34,6 +34,19 @@ pub enum Memory {
     Export(Export),
     /// Count memories
     Stats(Stats),
+    /// Show how far the embedding of memories is, and try again what failed
+    ///
+    /// The daemon embeds by itself, also after its embedder was changed in the configuration. This
+    /// command shows how far it is, until all is embedded. Interrupting it changes nothing.
+    Reembed(Reembed),
+}
+
+/// Arguments of `memory reembed`.
+#[derive(Args, Debug)]
+pub struct Reembed {
+    /// Only say how far it is, and try nothing again
+    #[arg(long)]
+    pub status: bool,
 }
 
 /// What to do when a key exists already.

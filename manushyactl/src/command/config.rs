@@ -24,7 +24,7 @@ pub fn run(verb: &Config, context: &Context) -> Outcome {
 
 #[derive(Debug, Serialize)]
 struct Shown {
-    key: &'static str,
+    key: String,
     value: Option<String>,
     origin: String,
 }
@@ -53,8 +53,8 @@ impl Row for Shown {
 
 fn shown(context: &Context) -> Vec<Shown> {
     let set = &context.settings;
-    let row = |key, value: Option<String>, origin: &Origin| Shown {
-        key,
+    let row = |key: &str, value: Option<String>, origin: &Origin| Shown {
+        key: key.to_owned(),
         value,
         origin: origin.to_string(),
     };
@@ -71,7 +71,7 @@ fn shown(context: &Context) -> Vec<Shown> {
         .value
         .as_ref()
         .map(|path| path.display().to_string());
-    vec![
+    let mut rows = vec![
         row(
             "output",
             format.map(|(name, _)| (*name).to_owned()),
@@ -96,7 +96,10 @@ fn shown(context: &Context) -> Vec<Shown> {
         ),
         row("token_file", token_file, &set.token_file.origin),
         row("purpose", set.purpose.value.clone(), &set.purpose.origin),
-    ]
+    ];
+    let daemon = set.daemon.iter();
+    rows.extend(daemon.map(|it| row(&it.key, it.value.clone(), &it.origin)));
+    rows
 }
 
 fn show(with_origin: bool, context: &Context) -> Outcome {
@@ -113,12 +116,7 @@ fn show(with_origin: bool, context: &Context) -> Outcome {
     }
     let pairs: Vec<(String, String)> = rows
         .into_iter()
-        .map(|row| {
-            (
-                row.key.to_owned(),
-                row.value.unwrap_or_else(|| "-".to_owned()),
-            )
-        })
+        .map(|row| (row.key, row.value.unwrap_or_else(|| "-".to_owned())))
         .collect();
     context.ui.emit(&table::pairs(&pairs))
 }

@@ -57,8 +57,6 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #snapshot_interval = "10m"
 # From how many vectors on a tenant gets a graph.
 #graph_threshold = 10000
-# What turns text into vectors: static (a table in the program) or hash (words and pieces of words).
-#embedder = "static"
 # Users who are the operator of the host, beside the daemon's own.
 #operator_uids = []
 # A group whose members may connect, with access tokens; by default only the daemon's own user may.
@@ -69,6 +67,28 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #log = "info"
 # How it is logged: text or json; by default text on a terminal and json elsewhere.
 #log_format = "json"
+# What turns text into vectors: static (a table in the program), hash (words and pieces of words),
+# model (a model run by the daemon) or http (a service). After a change, `memory reembed` shows how
+# far the memories are embedded anew.
+#embedder = "static"
+# For model, the folder of a sentence-transformers model; for http, what the service calls it.
+#model = "nomic-embed-text"
+# For http: a service with the embeddings API of OpenAI, as Ollama, llama.cpp, TEI and vLLM have.
+#embedder_url = "http://127.0.0.1:11434"
+# How many numbers its vectors have.
+#embedder_dims = 768
+# To be changed when the model changes under the same name.
+#embedder_revision = "1"
+# A file, for its owner only, whose first line is the key that the service asks for.
+#embedder_key_file = "/run/credentials/embedder-key"
+# How long a request may take, and how many texts it may hold.
+#embedder_timeout = "30s"
+#embedder_batch = 32
+# What the model wants before each text of a memory, and before each question.
+#embedder_text_prefix = "search_document: "
+#embedder_question_prefix = "search_query: "
+# Whether memories may go to another host in the clear, by http.
+#embedder_allow_plain = false
 "#;
 
 /// Reads the file that was named, or the first of the usual ones that exists.
@@ -79,19 +99,23 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 pub fn load(
     named: Option<&Path>,
     usual: &[PathBuf],
-) -> Result<(Values, Option<PathBuf>), ConfigError> {
+) -> Result<(Values, toml::Table, Option<PathBuf>), ConfigError> {
+    let parsed = |text: &str, path: &Path| {
+        let (values, daemon) = parse(text, path)?;
+        Ok((values, daemon, Some(path.to_path_buf())))
+    };
     if let Some(path) = named {
         let text = read(path).map_err(|error| unreadable(path, &error))?;
-        return Ok((parse(&text, path)?, Some(path.to_path_buf())));
+        return parsed(&text, path);
     }
     for path in usual {
         match read(path) {
-            Ok(text) => return Ok((parse(&text, path)?, Some(path.clone()))),
+            Ok(text) => return parsed(&text, path),
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(unreadable(path, &error)),
         }
     }
-    Ok((Values::new(), None))
+    Ok((Values::new(), toml::Table::new(), None))
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -117,7 +141,8 @@ fn read(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Values, ConfigError> {
+/// The client's values, and the daemon's table as it stands.
+fn parse(text: &str, path: &Path) -> Result<(Values, toml::Table), ConfigError> {
     let wrong = |reason: String| ConfigError::File {
         path: path.to_path_buf(),
         reason,
@@ -125,12 +150,13 @@ fn parse(text: &str, path: &Path) -> Result<Values, ConfigError> {
     let table: toml::Table = text
         .parse()
         .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
-    let mut values = Values::new();
+    let (mut values, mut daemon) = (Values::new(), toml::Table::new());
     for (key, value) in table {
         if key == "daemon" {
-            if !value.is_table() {
+            let toml::Value::Table(table) = value else {
                 return Err(wrong("`daemon` must be a table: write [daemon]".to_owned()));
-            }
+            };
+            daemon = table;
             continue;
         }
         if !KEYS.contains(&key.as_str()) {
@@ -152,7 +178,7 @@ fn parse(text: &str, path: &Path) -> Result<Values, ConfigError> {
         }
         values.insert(key, text);
     }
-    Ok(values)
+    Ok((values, daemon))
 }
 
 /// The known name nearest to a mistyped one, if any is near.
@@ -189,7 +215,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str) -> Result<Values, String> {
-        parse(text, Path::new("c.toml")).map_err(|error| error.to_string())
+        let parsed = parse(text, Path::new("c.toml")).map(|(values, _)| values);
+        parsed.map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Settings: flags over environment over file over defaults, each with its origin.
 
+pub mod daemon;
 pub mod file;
 
 use std::collections::HashMap;
@@ -199,6 +200,8 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// The file that was named, if one was.
     pub named_file: Option<PathBuf>,
+    /// The daemon's keys.
+    pub daemon: Vec<daemon::DaemonSetting>,
 }
 
 /// The layers under the flags.
@@ -260,7 +263,8 @@ impl Settings {
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, ConfigError> {
         let paths = Home::resolve(|name| env.path(name));
         let named_file = flags.config.clone().or_else(|| env.path("MANUSHYA_CONFIG"));
-        let (values, file) = file::load(named_file.as_deref(), &paths.config_files())?;
+        let (values, table, file) = file::load(named_file.as_deref(), &paths.config_files())?;
+        let daemon = daemon::settings(&table, file.as_deref(), env);
         let layers = Layers {
             env,
             file: &values,
@@ -309,6 +313,7 @@ impl Settings {
             paths,
             file,
             named_file,
+            daemon,
         })
     }
 }

@@ -218,3 +218,10 @@ pub struct ApplyPurge {
     /// What the filter selects by now, for [`PurgeScope::Filter`].
     pub matched: Vec<(MemoryId, u32)>,
 }
+
+/// Stores vectors that were made beside the memories they are of.
+#[derive(Clone, Debug)]
+pub struct StoreEmbeddings {
+    /// Each with the version whose text was embedded.
+    pub items: Vec<(MemoryId, u32, Embedding)>,
+}

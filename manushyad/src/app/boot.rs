@@ -23,13 +23,13 @@ use tokio::sync::Notify;
 
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
-use crate::embed::{HashEmbedder, StaticEmbedder};
+use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::os::{OsEntropy, SystemClock};
-use crate::port::{Embedder, Ports};
+use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
-use crate::service::{LastUses, Service};
+use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
 
@@ -134,11 +134,35 @@ fn open_vault(config: &Config) -> Result<Vault, WireError> {
     })
 }
 
-fn embedder(choice: EmbedderChoice) -> Arc<dyn Embedder> {
-    match choice {
-        EmbedderChoice::Static => Arc::new(StaticEmbedder::built_in()),
-        EmbedderChoice::Hash => Arc::new(HashEmbedder),
-    }
+/// The embedder of the configuration, and those that are part of the program.
+fn embedders(choice: &EmbedderChoice) -> Result<(AnyEmbedder, Vec<Arc<dyn Embedder>>), WireError> {
+    let table: Arc<dyn Embedder> = Arc::new(StaticEmbedder::built_in());
+    let hash: Arc<dyn Embedder> = Arc::new(HashEmbedder);
+    let chosen = match choice {
+        EmbedderChoice::Static => AnyEmbedder::Instant(table.clone()),
+        EmbedderChoice::Hash => AnyEmbedder::Instant(hash.clone()),
+        EmbedderChoice::Http(options) => {
+            let made = HttpEmbedder::new(options.clone());
+            AnyEmbedder::Slow(Arc::new(made.map_err(unusable_embedder)?))
+        }
+        EmbedderChoice::Model(folder) => model(folder)?,
+    };
+    Ok((chosen, vec![table, hash]))
+}
+
+fn unusable_embedder(reason: String) -> WireError {
+    WireError::new(
+        ErrorCode::InvalidArgument,
+        "the embedder of the configuration cannot be used",
+    )
+    .reason(reason)
+    .hint("docs/search.md says what each embedder needs")
+}
+
+fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
+    Err(unusable_embedder(
+        "this build runs no models; build it with the feature `candle`".to_owned(),
+    ))
 }
 
 /// Boots. The socket is bound, but nobody is served yet.
@@ -160,14 +184,15 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     if !opened.was_clean && !opened.created {
         tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
     }
+    let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
-        embedder: embedder(config.embedder),
+        embedder,
     };
     let published = found(&store, &ports, opened)?;
-    let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone()));
+    let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
@@ -196,6 +221,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         stop: Arc::new(Notify::new()),
         operator_uids,
         last_uses: LastUses::default(),
+        trouble: Trouble::default(),
     });
     Ok((
         Booted {

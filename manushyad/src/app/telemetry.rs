@@ -21,11 +21,14 @@ pub fn start(config: &Config) -> Result<(), WireError> {
         .reason(error.to_string())
         .hint("write for example `info` or `manushyad=debug`")
     })?;
-    // tarpc logs whole requests when asked to, and requests hold content.
-    let quiet = "tarpc=off"
-        .parse()
-        .map_err(|_| WireError::new(ErrorCode::Internal, "the log's own filter does not parse"))?;
-    let filter = filter.add_directive(quiet);
+    // These log whole requests when asked to, and requests hold content.
+    let mut filter = filter;
+    for quiet in ["tarpc=off", "ureq=off", "ureq_proto=off"] {
+        let quiet = quiet.parse().map_err(|_| {
+            WireError::new(ErrorCode::Internal, "the log's own filter does not parse")
+        })?;
+        filter = filter.add_directive(quiet);
+    }
     let is_terminal = std::io::stderr().is_terminal();
     let format = config.log_format.unwrap_or(if is_terminal {
         LogFormat::Text

@@ -5,7 +5,7 @@
 use manushya_core::recall::tokens::{self, TERM_CHARS_MAX};
 
 use super::unit;
-use crate::port::Embedder;
+use crate::port::{Embedder, EmbedderParts};
 
 /// How many numbers a vector has.
 const DIMS: usize = 256;
@@ -24,6 +24,14 @@ pub struct HashEmbedder;
 impl Embedder for HashEmbedder {
     fn name(&self) -> &str {
         "hash/256@1"
+    }
+
+    fn parts(&self) -> EmbedderParts {
+        EmbedderParts {
+            provider: "hash".to_owned(),
+            model: "hash".to_owned(),
+            revision: "1".to_owned(),
+        }
     }
 
     fn dims(&self) -> usize {

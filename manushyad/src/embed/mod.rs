@@ -1,10 +1,12 @@
 //! Embedders: text to vectors. Vectors of different embedders are never compared.
 
 mod hash;
+mod http;
 mod static_table;
 mod wordpiece;
 
 pub use hash::HashEmbedder;
+pub use http::HttpEmbedder;
 pub use static_table::StaticEmbedder;
 
 /// `vector` at length one; `None` if its features cancelled out to nothing.

@@ -4,7 +4,7 @@
 
 use super::unit;
 use super::wordpiece::Vocabulary;
-use crate::port::Embedder;
+use crate::port::{Embedder, EmbedderParts};
 
 /// The table stays where the program's own bytes are: pages that are read as they are needed.
 static TABLE: &[u8] = include_bytes!("../../assets/embedder/table.bin");
@@ -39,6 +39,14 @@ impl std::fmt::Debug for StaticEmbedder {
 impl Embedder for StaticEmbedder {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn parts(&self) -> EmbedderParts {
+        EmbedderParts {
+            provider: "static".to_owned(),
+            model: "static-minilm".to_owned(),
+            revision: "1".to_owned(),
+        }
     }
 
     fn dims(&self) -> usize {

@@ -42,6 +42,8 @@ pub struct Prepared {
     /// How many words there are, tags included.
     pub(super) words: u16,
     pub(super) vector: Option<Unit>,
+    /// Whether what is stored of it is yet to be embedded.
+    pub(super) pending: bool,
 }
 
 impl fmt::Debug for Prepared {
@@ -95,7 +97,16 @@ impl Prepared {
             terms,
             words,
             vector,
+            pending: false,
         })
+    }
+
+    /// The same, noted as one whose vector is yet to be made and stored. Until then it has the
+    /// vector it came with, or none.
+    #[must_use]
+    pub fn pending(mut self) -> Self {
+        self.pending = true;
+        self
     }
 }
 

@@ -83,6 +83,8 @@ pub struct TermPart {
 pub struct SearchOutcome {
     /// The results, best first.
     pub hits: Vec<Hit>,
+    /// How many of the memories that are meant, and that the caller may see, have no vector yet.
+    pub behind: u64,
 }
 
 /// Buffers of scores, so that a search of a large index need not ask for memory.
@@ -197,6 +199,7 @@ pub(super) fn search(
     });
     Ok(SearchOutcome {
         hits: hits.collect(),
+        behind: search.behind(),
     })
 }
 
@@ -204,6 +207,15 @@ pub(super) fn search(
 const PROMISING_MIN: usize = 24;
 
 impl Search<'_> {
+    /// How many candidates wait for their vector.
+    fn behind(&self) -> u64 {
+        let lacking = &self.state.pending - self.state.rows.present();
+        match &self.candidates {
+            Some(slots) => slots.intersection_len(&lacking),
+            None => lacking.len(),
+        }
+    }
+
     /// How many candidates there are.
     fn count(&self) -> u64 {
         match &self.candidates {

@@ -131,6 +131,8 @@ pub(super) struct State {
     pub episodes: Episodes,
     pub postings: Postings,
     pub rows: Exact,
+    /// Slots whose memory is yet to be embedded; see [`Prepared::pending`].
+    pub pending: RoaringBitmap,
     /// Slots with a vector that the graph does not have.
     pub tail: RoaringBitmap,
     pub graph: Option<GraphPart>,
@@ -157,6 +159,7 @@ impl State {
             episodes: Episodes::default(),
             postings: Postings::default(),
             rows: Exact::new(dims),
+            pending: RoaringBitmap::new(),
             tail: RoaringBitmap::new(),
             graph: None,
             next: None,
@@ -177,9 +180,38 @@ impl State {
 
     /// Puts a memory in, in the place of any other version of it.
     pub fn upsert(&mut self, prepared: &Prepared) {
+        if self.embedded(prepared) {
+            return;
+        }
         self.remove(prepared.id);
         if !prepared.deleted {
             self.push(prepared);
+        }
+    }
+
+    /// Takes in the vector of a memory that is here and has waited for nothing else. Whether that
+    /// was all there is to do.
+    fn embedded(&mut self, prepared: &Prepared) -> bool {
+        let Some(&slot) = self.by_id.get(&prepared.id) else {
+            return false;
+        };
+        // What is changed in place, under the same version, is as it was but for its vector.
+        let same = self.versions[slot as usize] == prepared.version;
+        if !same || prepared.deleted || prepared.pending || !self.pending.remove(slot) {
+            return false;
+        }
+        if !self.rows.present().contains(slot) {
+            self.put_vector(slot, prepared);
+        }
+        true
+    }
+
+    fn put_vector(&mut self, slot: u32, prepared: &Prepared) {
+        if let Some(vector) = &prepared.vector
+            && vector.dims() == self.dims
+        {
+            self.rows.put(slot, vector.values());
+            self.tail.insert(slot);
         }
     }
 
@@ -201,11 +233,9 @@ impl State {
         if let Some(at) = prepared.expires_at {
             self.expiring.insert((at, slot));
         }
-        if let Some(vector) = &prepared.vector
-            && vector.dims() == self.dims
-        {
-            self.rows.put(slot, vector.values());
-            self.tail.insert(slot);
+        self.put_vector(slot, prepared);
+        if prepared.pending {
+            self.pending.insert(slot);
         }
         for (&reads, partition) in self.partitions.get_mut() {
             let key = self.attributes.class_key(slot, reads);
@@ -234,6 +264,7 @@ impl State {
             self.expiring.remove(&(at, slot));
         }
         self.rows.clear(slot);
+        self.pending.remove(slot);
         self.tail.remove(slot);
         for part in self.graph.iter_mut().chain(&mut self.next) {
             part.remove(slot);
@@ -331,6 +362,7 @@ impl State {
             terms: self.postings.keys_of(slot),
             words: self.words[at],
             vector: None,
+            pending: self.pending.contains(slot),
         };
         self.attributes.copy_into(slot, &mut prepared);
         prepared

@@ -53,6 +53,8 @@ pub struct IndexStatus {
     pub graph: u64,
     /// Vectors that are compared one by one.
     pub tail: u64,
+    /// Memories that are yet to be embedded.
+    pub pending: u64,
     /// Whether [`TenantIndex::maintain`] has something to do.
     pub wants_upkeep: bool,
 }
@@ -148,6 +150,31 @@ impl TenantIndex {
         state.by_id.iter().map(version).collect()
     }
 
+    /// How many memories are yet to be embedded.
+    pub fn pending_len(&self) -> u64 {
+        self.state.read().pending.len()
+    }
+
+    /// Up to `limit` memories that are yet to be embedded, with their versions, those that waited
+    /// longest first, but for those to `skip`.
+    pub fn pending(
+        &self,
+        limit: usize,
+        mut skip: impl FnMut(MemoryId) -> bool,
+    ) -> Vec<(MemoryId, u32)> {
+        let state = self.state.read();
+        let slots = state.pending.iter().map(|slot| slot as usize);
+        let waiting = slots.map(|at| (state.ids[at], state.versions[at]));
+        waiting.filter(|&(id, _)| !skip(id)).take(limit).collect()
+    }
+
+    /// Whether the memory is yet to be embedded.
+    pub fn is_pending(&self, id: MemoryId) -> bool {
+        let state = self.state.read();
+        let slot = state.by_id.get(&id);
+        slot.is_some_and(|&slot| state.pending.contains(slot))
+    }
+
     /// What the index holds.
     pub fn status(&self) -> IndexStatus {
         let state = self.state.read();
@@ -157,6 +184,7 @@ impl TenantIndex {
             vectors: state.rows.len() as u64,
             graph: state.graph.as_ref().map_or(0, |part| part.members.len()),
             tail: state.tail.len(),
+            pending: state.pending.len(),
             wants_upkeep: self.wants_upkeep(&state),
         }
     }

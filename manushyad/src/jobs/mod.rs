@@ -1,4 +1,5 @@
-//! What the daemon does by the clock: sweeping what is due, tending the index, saving it.
+//! What the daemon does by the clock: sweeping what is due, tending the index, saving it, embedding
+//! what waits for it.
 
 pub mod snapshot;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
-use crate::service::{Service, stopped};
+use crate::service::{Service, Step, stopped};
 
 /// How often the index is tended when there is nothing to do.
 const TEND_INTERVAL: Duration = Duration::from_millis(200);
@@ -19,14 +20,16 @@ const TEND_INTERVAL: Duration = Duration::from_millis(200);
 pub struct Jobs {
     sweeper: Task<()>,
     gardener: JoinHandle<()>,
+    embedder: JoinHandle<()>,
 }
 
 impl Jobs {
     /// Waits until the jobs have noticed that they shall stop.
     pub async fn join(self) {
         let _ = self.sweeper.await;
-        let gardener = self.gardener;
-        let _ = tokio::task::spawn_blocking(move || gardener.join()).await;
+        for thread in [self.gardener, self.embedder] {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
     }
 }
 
@@ -37,11 +40,16 @@ impl Jobs {
 /// If the system gives no thread.
 pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result<Jobs> {
     let sweeper = tokio::spawn(sweep(service.clone(), stop.clone()));
-    let (service, stop) = (service.clone(), stop.clone());
-    let gardener = std::thread::Builder::new()
-        .name("gardener".to_owned())
-        .spawn(move || tend(&service, &stop))?;
-    Ok(Jobs { sweeper, gardener })
+    let thread = |name: &str, work: fn(&Service, &watch::Receiver<bool>)| {
+        let (service, stop) = (service.clone(), stop.clone());
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        builder.spawn(move || work(&service, &stop))
+    };
+    Ok(Jobs {
+        sweeper,
+        gardener: thread("gardener", tend)?,
+        embedder: thread("embedder", embed)?,
+    })
 }
 
 /// Erases what is due, by the clock.
@@ -74,6 +82,17 @@ fn tend(service: &Service, stop: &watch::Receiver<bool>) {
         }
         if !busy {
             std::thread::sleep(TEND_INTERVAL);
+        }
+    }
+}
+
+/// Embeds what waits for it, beside everything else.
+fn embed(service: &Service, stop: &watch::Receiver<bool>) {
+    // The thread that asks; what a model computes, it computes as politely.
+    let _ = rustix::process::nice(5);
+    while !*stop.borrow() {
+        if let Step::Rest(pause) = service.embed_some(stop) {
+            std::thread::sleep(pause);
         }
     }
 }

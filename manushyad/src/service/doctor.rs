@@ -66,6 +66,7 @@ impl Service {
             self.check_queue(),
         ];
         checks.extend(self.check_indexes());
+        checks.extend(self.check_embedding());
         checks
     }
 

@@ -5,7 +5,7 @@ use manushya_core::decide;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::memory::Added;
-use manushya_core::model::{Action, EmbedderTag, Embedding, Memory, Resource};
+use manushya_core::model::{Action, Memory, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -21,15 +21,6 @@ use super::view::ReadView;
 use super::{Service, convert, page, unreadable};
 
 impl Service {
-    /// The vector of a text, with the embedder it is of.
-    fn embed(&self, text: &str) -> Embedding {
-        let embedder = &self.ports.embedder;
-        Embedding {
-            by: EmbedderTag::of(embedder.name()),
-            vector: embedder.embed(text),
-        }
-    }
-
     fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
         let mut command = convert::add_memory(request, self.new_memory_id(), context.now)
             .map_err(|error| convert::invalid(&error))?;

@@ -8,6 +8,7 @@ mod api_key;
 mod audit;
 mod convert;
 mod doctor;
+mod embedding;
 mod events;
 mod identity;
 pub mod indexes;
@@ -37,6 +38,7 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, T
 use manushya_protocol::unit::UnixMillis;
 use tokio::sync::{Notify, watch};
 
+pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
 pub use usage::LastUses;
 use view::ReadView;
@@ -75,6 +77,8 @@ pub struct Service {
     pub operator_uids: Vec<u32>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// What goes wrong with embedding.
+    pub trouble: Trouble,
 }
 
 /// Waits until the daemon shall stop.

@@ -13,6 +13,7 @@ use manushya_protocol::v1::memory::{
     MemorySearch, ScoreParts, SearchHit, SearchMode, SearchResults, TermScore,
 };
 
+use super::embedding::Question;
 use super::permit::{Choice, Permission};
 use super::view::ReadView;
 use super::{Service, convert, page, unreadable};
@@ -72,6 +73,19 @@ impl Service {
         request: MemorySearch,
     ) -> Result<SearchResults, WireError> {
         let limit = check(&request)?;
+        let mut mode = mode(request.mode);
+        let tenant = context.actor.identity.tenant;
+        if mode.uses_vectors() && self.indexes.asks_others(tenant) {
+            // What may not be searched for is not sent anywhere either.
+            self.may_search(&context).await?;
+        }
+        // No snapshot is held meanwhile.
+        let question = self
+            .question(tenant, &request.query, mode.uses_vectors())
+            .await;
+        if question.lexical_only {
+            mode = Mode::Lexical;
+        }
         let view = self.view()?;
         let begun = {
             let directory = view.directory();
@@ -97,7 +111,13 @@ impl Service {
         // How many were found is known to the caller alone: the entry says that it searched.
         audit.count = 0;
         let written = self.writer.observe(audit)?;
-        let results = self.look_up(&view, &context, &request, &choice, &permission, limit);
+        let asked = Asked {
+            request: &request,
+            question: &question,
+            mode,
+            limit,
+        };
+        let results = look_up(&view, &context, &asked, &choice, &permission);
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
             written.await.map_err(|_| {
@@ -110,49 +130,67 @@ impl Service {
         results
     }
 
-    fn look_up(
-        &self,
-        view: &ReadView,
-        context: &Context,
-        request: &MemorySearch,
-        choice: &Choice,
-        permission: &Permission,
-        limit: usize,
-    ) -> Result<SearchResults, WireError> {
-        let terms = tokens::terms(&request.query);
-        let mode = mode(request.mode);
-        let vector = if mode.uses_vectors() {
-            self.ports.embedder.embed(&request.query)
-        } else {
-            None
+    /// Checks that the caller may search at all.
+    async fn may_search(&self, context: &Context) -> Result<(), WireError> {
+        let refusal = {
+            let view = self.view()?;
+            match Access::begin(view.directory(), context, Action::Search, Resource::Memory) {
+                Ok(_) => return Ok(()),
+                Err(refusal) => refusal,
+            }
         };
-        let index = self.indexes.of(context.actor.identity.tenant);
-        let found = permission.with_permit(choice, |permit, rule| {
-            index.search(SearchRequest {
-                terms: &terms,
-                vector: vector.as_deref(),
-                mode,
-                limit: limit + SPARE_HITS,
-                filter: &choice.attributes,
-                permit,
-                rule,
-                now: context.now,
-                min_score: request.min_score,
-                explain: request.explain,
-            })
-        });
-        let outcome = found.transpose().map_err(|error| {
-            WireError::new(ErrorCode::Internal, "the index failed").reason(error.to_string())
-        })?;
-        let hits = outcome.map(|outcome| outcome.hits).unwrap_or_default();
-        let items = show(view, context, choice, permission, hits, limit)?;
-        Ok(SearchResults {
-            total: items.len() as u64,
-            items,
-            next: None,
-            semantic: "complete".to_owned(),
-        })
+        self.audit_durably(*refusal.audit).await?;
+        Err(refusal.error)
     }
+}
+
+/// What is asked for.
+struct Asked<'a> {
+    request: &'a MemorySearch,
+    question: &'a Question,
+    mode: Mode,
+    limit: usize,
+}
+
+fn look_up(
+    view: &ReadView,
+    context: &Context,
+    asked: &Asked<'_>,
+    choice: &Choice,
+    permission: &Permission,
+) -> Result<SearchResults, WireError> {
+    let Asked {
+        request,
+        question,
+        mode,
+        limit,
+    } = *asked;
+    let terms = tokens::terms(&request.query);
+    let found = permission.with_permit(choice, |permit, rule| {
+        question.serving.index.search(SearchRequest {
+            terms: &terms,
+            vector: question.vector.as_deref(),
+            mode,
+            limit: limit + SPARE_HITS,
+            filter: &choice.attributes,
+            permit,
+            rule,
+            now: context.now,
+            min_score: request.min_score,
+            explain: request.explain,
+        })
+    });
+    let outcome = found.transpose().map_err(|error| {
+        WireError::new(ErrorCode::Internal, "the index failed").reason(error.to_string())
+    })?;
+    let outcome = outcome.unwrap_or_default();
+    let items = show(view, context, choice, permission, outcome.hits, limit)?;
+    Ok(SearchResults {
+        total: items.len() as u64,
+        items,
+        next: None,
+        semantic: question.completeness(mode, outcome.behind),
+    })
 }
 
 /// Reads the memories that were found. Each is looked at once more as it is in the store: it must be

@@ -8,8 +8,9 @@ use manushya_core::decide::access::draft;
 use manushya_core::decide::chain;
 use manushya_core::model::{Action, Decision, Resource, TokenState, Via};
 use manushya_protocol::error::WireError;
+use manushya_protocol::id::TenantId;
 use manushya_protocol::v1::common::Done;
-use manushya_protocol::v1::system::{HostStatus, Status, WhoAmI};
+use manushya_protocol::v1::system::{HostStatus, IndexStatus, Status, WhoAmI};
 
 use super::{Service, convert};
 
@@ -83,6 +84,7 @@ impl Service {
             connections: self.connections.load(Ordering::Relaxed),
             embedder: self.ports.embedder.name().to_owned(),
             audit_reads: self.config.audit_reads.as_str().to_owned(),
+            embedder_down: self.trouble.reason(),
             ..HostStatus::default()
         };
         let tally = self.writer.tally();
@@ -97,11 +99,26 @@ impl Service {
                     .is_some_and(|owner| token.state(owner, context.now) == TokenState::Active)
             });
             host.tokens += active.count() as u64;
-            let index = self.indexes.status(tenant.id, tenant.name.as_str());
+            let index = self.index_status(tenant.id, tenant.name.as_str());
             host.memories += index.memories;
             host.indexes.push(index);
         }
         host
+    }
+
+    /// The state of a tenant's index.
+    fn index_status(&self, tenant: TenantId, name: &str) -> IndexStatus {
+        let index = self.indexes.of(tenant).status();
+        let mut status = IndexStatus {
+            tenant: name.to_owned(),
+            memories: index.memories,
+            terms: index.terms,
+            graph: index.graph,
+            tail: index.tail,
+            ..IndexStatus::default()
+        };
+        self.embedding_status(tenant, &mut status);
+        status
     }
 
     /// Stops the daemon, after the reply has left.

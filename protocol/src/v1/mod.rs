@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod common;
+pub mod embedding;
 pub mod hello;
 pub mod identity;
 pub mod live;

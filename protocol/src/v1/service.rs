@@ -6,6 +6,7 @@ use crate::v1::audit::{
     AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
+use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -141,6 +142,8 @@ pub trait Manushya {
     async fn api_key_list(call: Call, request: ApiKeyList) -> Reply<Listed<ApiKeyView>>;
     /// Revokes an API key.
     async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
+    /// Says how far the embedding of memories is, and tries again what failed.
+    async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
     /// Waits for what happens next; the newest entries win where the caller is late.
     async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 }

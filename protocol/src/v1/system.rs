@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{IdentityId, TokenId};
 use crate::unit::UnixMillis;
+use crate::v1::embedding::EmbedderView;
 
 /// Who the caller is, how that is known, and what for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,9 @@ pub struct HostStatus {
     pub indexes: Vec<IndexStatus>,
     /// How reads are audited: `durable` or `deferred`.
     pub audit_reads: String,
+    /// Why nothing can be embedded for now.
+    #[serde(default)]
+    pub embedder_down: Option<String>,
     /// What was done since the start.
     #[serde(default)]
     pub activity: crate::v1::live::Activity,
@@ -100,6 +104,22 @@ pub struct IndexStatus {
     pub graph: u64,
     /// Vectors that are searched exactly until the graph has them.
     pub tail: u64,
+    /// What made the vectors that questions are compared with; absent if there are none.
+    #[serde(default)]
+    pub embedder: Option<EmbedderView>,
+    /// Whether questions are answered by vectors of all memories: `complete`, `behind by N` or
+    /// `lexical only`.
+    #[serde(default)]
+    pub semantic: String,
+    /// What the memories are being embedded by, to take the place of `embedder`.
+    #[serde(default)]
+    pub next: Option<EmbedderView>,
+    /// Memories that are yet to be embedded by what the configuration says, failed ones included.
+    #[serde(default)]
+    pub pending: u64,
+    /// Those of them that failed again and again.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// What `doctor` found on the daemon's side.

@@ -4,6 +4,7 @@ mod change;
 mod export;
 mod import;
 mod query;
+mod reembed;
 
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
@@ -33,6 +34,7 @@ pub async fn run(verb: Memory, context: &Context) -> Outcome {
         Memory::Delete(arguments) => change::delete(&arguments, context).await,
         Memory::Export(arguments) => export::run(&arguments, context).await,
         Memory::Stats(arguments) => query::stats(&arguments.filter, context).await,
+        Memory::Reembed(arguments) => reembed::run(&arguments, context).await,
     }
 }
 

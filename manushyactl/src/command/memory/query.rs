@@ -120,9 +120,10 @@ pub async fn search(arguments: &cli::Search, context: &Context) -> Outcome {
         context.ui.list(&found.items, None, found.total)?;
     }
     if found.semantic != "complete" {
-        context
-            .ui
-            .note(&format!("note: {}", table::one_line(&found.semantic)));
+        let semantic = table::one_line(&found.semantic);
+        context.ui.note(&format!(
+            "note: {semantic} (manushyactl memory reembed --status)"
+        ));
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ impl Row for Shown<'_> {
         "host.connections",
         "host.embedder",
         "host.audit_reads",
+        "host.embedder_down",
         "host.indexes",
     ];
     const NAME: &'static str = "state";
@@ -98,7 +99,12 @@ fn words(status: &Status, socket: &str) -> String {
                 index_words(index),
             ));
         }
-        rows.push(("embedder".to_owned(), table::one_line(&host.embedder)));
+        let down = host.embedder_down.as_ref();
+        let down = down
+            .map(|reason| format!("  down: {reason}"))
+            .unwrap_or_default();
+        let embedder = format!("{}{down}", host.embedder);
+        rows.push(("embedder".to_owned(), table::one_line(&embedder)));
         let root = host.audit_root.get(..16).unwrap_or(&host.audit_root);
         let entries = time::things(host.audit_size, "entry", "entries");
         rows.push((
@@ -118,13 +124,30 @@ fn words(status: &Status, socket: &str) -> String {
 }
 
 fn index_words(index: &IndexStatus) -> String {
-    format!(
+    let mut text = format!(
         "{}  {}  graph {}  tail {}",
         time::things(index.memories, "memory", "memories"),
         time::things(index.terms, "word", "words"),
         time::count(index.graph),
         time::count(index.tail)
-    )
+    );
+    if !matches!(index.semantic.as_str(), "" | "complete") {
+        text.push_str(&format!("  {}", table::one_line(&index.semantic)));
+    }
+    if index.pending > 0 {
+        text.push_str(&format!("  {} to embed", time::count(index.pending)));
+    }
+    if index.failed > 0 {
+        text.push_str(&format!("  {} failed", time::count(index.failed)));
+    }
+    if let Some(next) = &index.next {
+        text.push_str(&format!(
+            "  moving to {} {}",
+            next.provider,
+            table::one_line(&next.model)
+        ));
+    }
+    text
 }
 
 #[cfg(test)]

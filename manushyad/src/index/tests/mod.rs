@@ -3,6 +3,7 @@
 mod graph;
 mod leak;
 mod model;
+mod pending;
 mod property;
 mod threads;
 
