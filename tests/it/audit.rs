@@ -169,3 +169,89 @@ fn tail_follows_what_is_written() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+/// Runs the program with nothing but its arguments: no home, no configuration, no daemon.
+fn alone(arguments: &[&str]) -> (i32, String) {
+    let done = std::process::Command::new(&crate::programs().ctl)
+        .args(arguments)
+        .env_clear()
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let told =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    (done.status.code().unwrap(), told)
+}
+
+#[test]
+fn proofs_convince_somebody_without_daemon_or_home() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "a");
+    for n in 0..300 {
+        add(&a, &format!("thought {n}"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let key = file("pub", &operator.run(&["audit", "key"]).ok().stdout);
+    let older = operator.json(&["audit", "head"]);
+    let note = file("old.note", &word(&older["checkpoint"]));
+    for seq in ["1", "2", "256", "257", "300"] {
+        let text = operator
+            .run(&["audit", "prove", seq, "-o", "json"])
+            .ok()
+            .stdout;
+        let proof = file("p.json", &text);
+        let verify = ["audit", "verify", "--offline", &proof, "--key", &key];
+        let (code, told) = alone(&[&verify[..], &["-o", "json"]].concat());
+        assert_eq!(code, 0, "{told}");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let shown = operator.json(&["audit", "show", seq]);
+        for field in ["seq", "hash", "prev_hash", "action", "request_id", "time"] {
+            assert_eq!(told["entry"][field], shown[field], "{field} of {seq}");
+        }
+        // Bytes that lead nowhere, another entry's proof, and half a file.
+        let mut forged: Value = serde_json::from_str(&text).unwrap();
+        forged["seq"] = json!(3);
+        let forged = file("forged.json", &forged.to_string());
+        let half = file("half.json", &text[..text.len() / 2]);
+        for bad in [&forged, &half] {
+            let (code, told) = alone(&["audit", "verify", "--offline", bad, "--key", &key]);
+            assert_eq!(code, 9, "{told}");
+        }
+    }
+    // The log grew since the head that was kept, also at a size nobody kept.
+    let size = older["size"].to_string();
+    for old in [note.as_str(), size.as_str(), "1"] {
+        let text = operator.run(&["audit", "consistency", old]).ok().stdout;
+        let proof = file("c.json", &text);
+        let (code, told) = alone(&["audit", "verify", "--offline", &proof, "--key", &key]);
+        assert_eq!(code, 0, "{told}");
+        let mut forged: Value = serde_json::from_str(&text).unwrap();
+        forged["old"] = forged["new"].clone();
+        let forged = file("forged.json", &forged.to_string());
+        let (code, _) = alone(&["audit", "verify", "--offline", &forged, "--key", &key]);
+        assert_eq!(code, 9);
+    }
+    let (code, _) = alone(&["audit", "verify", "--offline", &note, "--key", &key]);
+    assert_eq!(code, 9, "a checkpoint is no proof");
+    let (code, _) = alone(&["audit", "verify", "--offline", &note]);
+    assert_eq!(code, 2, "nothing is proved without a key");
+    operator.refused(6, &["audit", "prove", "99999999"]);
+    operator.refused(6, &["audit", "consistency", "99999999"]);
+    a.refused(5, &["audit", "prove", "1"]);
+    // Another log's key proves nothing here.
+    let other = crate::daemon();
+    let foreign = file(
+        "foreign",
+        &other.operator().run(&["audit", "key"]).ok().stdout,
+    );
+    let proof = folder.path().join("p.json");
+    let proof = proof.to_str().unwrap();
+    let (code, _) = alone(&["audit", "verify", "--offline", proof, "--key", &foreign]);
+    assert_eq!(code, 9);
+}

@@ -18,6 +18,34 @@ pub enum Audit {
     Verify(Verify),
     /// Show the signed head of the log
     Head,
+    /// Show the public key that the log is signed with
+    Key,
+    /// Prove that an entry is in the log, to somebody who has only the public key
+    Prove(Prove),
+    /// Prove that the log only grew, to somebody who has only the public key
+    Consistency(Consistency),
+}
+
+/// Arguments of `audit prove`.
+#[derive(Args, Debug)]
+pub struct Prove {
+    /// Sequence of the entry
+    pub seq: u64,
+}
+
+/// Arguments of `audit consistency`.
+#[derive(Args, Debug)]
+pub struct Consistency {
+    /// The older log: its size, or a file that holds its checkpoint
+    #[arg(value_name = "SIZE|FILE")]
+    pub old: String,
+    /// The newer log: its size, or a file that holds its checkpoint [default: the log as it is]
+    #[arg(value_name = "SIZE|FILE")]
+    pub new: Option<String>,
+    /// The public key that must have signed both, as text or a file that holds it
+    /// [default: the key seen first]
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Option<String>,
 }
 
 /// Arguments of `audit list`.
@@ -77,4 +105,8 @@ pub struct Verify {
     /// [default: the key seen first]
     #[arg(long, value_name = "KEY|FILE")]
     pub key: Option<String>,
+    /// Check this proof, as audit prove or audit consistency writes it, with --key and nothing
+    /// else: no daemon, no home, no network
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub offline: Option<std::path::PathBuf>,
 }

@@ -295,9 +295,22 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl audit verify",
             "manushyactl audit verify --key auditor.pub -o json",
+            "manushyactl audit verify --offline proof.json --key auditor.pub",
         ],
     ),
     ("audit head", &["manushyactl audit head"]),
+    ("audit key", &["manushyactl audit key > auditor.pub"]),
+    (
+        "audit prove",
+        &["manushyactl audit prove 42 -o json > proof.json"],
+    ),
+    (
+        "audit consistency",
+        &[
+            "manushyactl audit consistency 1000 2000 -o json > growth.json",
+            "manushyactl audit consistency old.note > growth.json",
+        ],
+    ),
     (
         "purge plan",
         &[

@@ -1,7 +1,7 @@
 //! The columns and fields of everything the daemon answers with.
 
 use manushya_protocol::v1::api_key::ApiKeyView;
-use manushya_protocol::v1::audit::{AuditHeadView, AuditView};
+use manushya_protocol::v1::audit::{AuditConsistency, AuditHeadView, AuditProof, AuditView};
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
@@ -87,6 +87,12 @@ rows! {
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
         fields ["size" "root" "last_hash" "public_key" "checkpoint"];
+    AuditProof: name "seq",
+        columns ["SEQ" "seq" Text, "ENTRY" "entry" Text],
+        fields ["format" "seq" "entry" "proof" "checkpoint"];
+    AuditConsistency: name "format",
+        columns ["OLD" "old" Text, "NEW" "new" Text],
+        fields ["format" "old" "new" "proof"];
     PlanView: name "id",
         columns ["ID" "id" Text, "STATE" "state" State, "CREATED" "created_at" Age,
             "MEMORIES" "memories" Count, "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,

@@ -159,6 +159,15 @@ fn unusable_embedder(reason: String) -> WireError {
     .hint("docs/search.md says what each embedder needs")
 }
 
+#[cfg(feature = "candle")]
+fn model(folder: &Path) -> Result<AnyEmbedder, WireError> {
+    let opened = crate::embed::ModelEmbedder::open(folder);
+    Ok(AnyEmbedder::Slow(Arc::new(
+        opened.map_err(unusable_embedder)?,
+    )))
+}
+
+#[cfg(not(feature = "candle"))]
 fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     Err(unusable_embedder(
         "this build runs no models; build it with the feature `candle`".to_owned(),
@@ -222,6 +231,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         operator_uids,
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
+        proofs: Default::default(),
     });
     Ok((
         Booted {

@@ -11,7 +11,8 @@ use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
@@ -47,7 +48,13 @@ use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
-const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run", "events"];
+const CAPABILITIES: &[&str] = &[
+    "search.hybrid",
+    "audit.tail",
+    "purge.plan",
+    "dry_run",
+    "events",
+];
 
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
@@ -252,6 +259,7 @@ impl Manushya for Session {
         audit_tail(request: AuditTail) -> AuditTailed;
         audit_read(request: AuditRead) -> AuditBytes;
         audit_head() -> AuditHeadView;
+        events(request: Events) -> EventsSeen;
         purge_plan(request: PurgePlanCreate) -> PlanView;
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
@@ -260,6 +268,7 @@ impl Manushya for Session {
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
         memory_reembed(request: MemoryReembed) -> ReembedView;
-        events(request: Events) -> EventsSeen;
+        audit_prove(request: AuditRef) -> AuditProof;
+        audit_consistency(request: AuditGrowth) -> AuditConsistency;
     }
 }

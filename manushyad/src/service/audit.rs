@@ -24,6 +24,7 @@ use super::view::ReadView;
 use super::{Service, page, unreadable};
 
 mod extension;
+mod prove;
 
 /// Who signs the log: the name in its checkpoints.
 pub const ORIGIN: &str = "manushya/audit";
@@ -232,10 +233,13 @@ impl Service {
 ///
 /// Never in practice: the origin is a constant that is valid.
 pub(super) fn checkpoint(head: &Head) -> Result<Checkpoint, WireError> {
-    let origin = Origin::new(ORIGIN).map_err(|error| {
+    Ok(head.checkpoint(origin()?))
+}
+
+fn origin() -> Result<Origin, WireError> {
+    Origin::new(ORIGIN).map_err(|error| {
         WireError::new(ErrorCode::Internal, "the head cannot be signed").reason(error.to_string())
-    })?;
-    Ok(head.checkpoint(origin))
+    })
 }
 
 pub(super) fn begin<'a>(view: &'a ReadView, context: &'a Context) -> Result<Access<'a>, Refusal> {

@@ -27,11 +27,7 @@ impl Service {
     /// # Errors
     ///
     /// What the deciding said.
-    pub async fn events(
-        &self,
-        context: Context,
-        request: Events,
-    ) -> Result<EventsSeen, WireError> {
+    pub async fn events(&self, context: Context, request: Events) -> Result<EventsSeen, WireError> {
         let limit = request
             .limit
             .unwrap_or(limits::PAGE_LIMIT_DEFAULT)

@@ -36,6 +36,7 @@ use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 pub use embedding::{Step, Trouble};
@@ -79,6 +80,8 @@ pub struct Service {
     pub last_uses: LastUses,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
+    /// What proofs about the audit log need of it.
+    pub proofs: Mutex<manushya_core::audit::Tree>,
 }
 
 /// Waits until the daemon shall stop.

@@ -187,8 +187,19 @@ fn kind(method: &str) -> Option<usize> {
         "audit_tail" | "events" | "audit_read" | "doctor" | "shutdown" | "whoami" => None,
         _ => {
             let reads = [
-                "_list", "_get", "_show", "_history", "_stats", "_can_i", "_explain", "_test",
-                "_head", "_inspect", "_export",
+                "_list",
+                "_get",
+                "_show",
+                "_history",
+                "_stats",
+                "_can_i",
+                "_explain",
+                "_test",
+                "_prove",
+                "_consistency",
+                "_head",
+                "_inspect",
+                "_export",
             ];
             let is_read = reads.iter().any(|end| method.ends_with(end));
             Some(if is_read { 2 } else { 3 })
@@ -252,7 +263,10 @@ mod tests {
         tally.took_at(0, "events", 25_000_000);
         let search = tally.latency(0, 0);
         assert_eq!((search.count, search.p50_us), (4, 112));
-        assert!(search.p99_us > 90_000 && search.p99_us < 120_000, "{search:?}");
+        assert!(
+            search.p99_us > 90_000 && search.p99_us < 120_000,
+            "{search:?}"
+        );
         assert_eq!(tally.latency(0, 5).count, 4);
         assert_eq!(tally.latency(0, 6).count, 0);
         assert_eq!(tally.latency(2, 6).count, 1);

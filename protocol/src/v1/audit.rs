@@ -213,3 +213,43 @@ pub struct AuditHeadView {
     /// The Ed25519 public key that signs it, as a C2SP verifier key.
     pub public_key: String,
 }
+
+/// Proves that an entry is in the log. As JSON it is a file that `audit verify --offline` takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditProof {
+    /// `manushya-audit-inclusion/1`.
+    pub format: String,
+    /// Place of the entry.
+    pub seq: AuditSeq,
+    /// Its canonical bytes, in base64 (RFC 4648 section 4).
+    pub entry: String,
+    /// The hashes from its leaf to the root (RFC 9162 section 2.1.3), each in base64.
+    pub proof: Vec<String>,
+    /// The signed head that the hashes lead to.
+    pub checkpoint: String,
+}
+
+/// Asks for proof that the log only grew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditGrowth {
+    /// How many entries the older log has.
+    pub old: u64,
+    /// How many entries the newer log has; none stands for all there are.
+    #[serde(default)]
+    pub new: Option<u64>,
+}
+
+/// Proves that a log only grew. As JSON it is a file that `audit verify --offline` takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConsistency {
+    /// `manushya-audit-consistency/1`.
+    pub format: String,
+    /// The signed head of the older log.
+    pub old: String,
+    /// The signed head of the newer log.
+    pub new: String,
+    /// The hashes between the two roots (RFC 9162 section 2.1.4), each in base64.
+    pub proof: Vec<String>,
+}

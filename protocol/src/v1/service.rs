@@ -3,7 +3,8 @@
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
-    AuditBytes, AuditHeadView, AuditList, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
+    AuditRef, AuditTail, AuditTailed, AuditView,
 };
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
@@ -126,6 +127,8 @@ pub trait Manushya {
     async fn audit_read(call: Call, request: AuditRead) -> Reply<AuditBytes>;
     /// Signs the head of the audit log.
     async fn audit_head(call: Call) -> Reply<AuditHeadView>;
+    /// Waits for what happens next; the newest entries win where the caller is late.
+    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 
     /// Plans an erasure.
     async fn purge_plan(call: Call, request: PurgePlanCreate) -> Reply<PlanView>;
@@ -144,6 +147,8 @@ pub trait Manushya {
     async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
     /// Says how far the embedding of memories is, and tries again what failed.
     async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
-    /// Waits for what happens next; the newest entries win where the caller is late.
-    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
+    /// Proves that an audit entry is in the log.
+    async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
+    /// Proves that the audit log only grew.
+    async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
 }

@@ -1,6 +1,8 @@
 //! `audit`: who did what, and proof of it.
 
+mod offline;
 mod pages;
+mod prove;
 mod tail;
 mod verify;
 
@@ -35,7 +37,13 @@ pub async fn run(verb: Audit, context: &Context) -> Outcome {
             context.ui.item(&call!(client, audit_show, request).await?)
         }
         Audit::Tail(arguments) => tail::run(&arguments, context).await,
-        Audit::Verify(arguments) => verify::run(&arguments, context).await,
+        Audit::Verify(arguments) => match &arguments.offline {
+            Some(proof) => offline::run(proof, arguments.key.as_deref(), context),
+            None => verify::run(&arguments, context).await,
+        },
+        Audit::Key => prove::key(context).await,
+        Audit::Prove(arguments) => prove::prove(&arguments, context).await,
+        Audit::Consistency(arguments) => prove::consistency(&arguments, context).await,
         Audit::Head => {
             let client = context.connect().await?;
             context.ui.item(&call!(client, audit_head).await?)

@@ -121,22 +121,29 @@ fn recompute(mut windows: Receiver<Window>, expected: &Checkpoint) -> Result<Sum
     verifier.finish(expected)
 }
 
-fn broken(message: &str, error: &dyn Error) -> Stop {
+/// An error and its causes on one line.
+pub(super) fn reasons(error: &dyn Error) -> String {
     let mut reasons = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
         reasons.push(cause.to_string());
         source = cause.source();
     }
-    reasons.retain(|reason| reason != message);
     reasons.dedup();
+    reasons.join(": ")
+}
+
+/// The log is not what it should be.
+pub(super) fn broken(message: &str, error: &dyn Error) -> Stop {
+    let reason = reasons(error);
+    let reason = reason.strip_prefix(message).unwrap_or(&reason);
     Stop::new(ErrorCode::Integrity, message)
-        .reason(reasons.join(": "))
+        .reason(reason.trim_start_matches(": "))
         .hint("keep a copy of the data folder before anything else, then: manushyactl doctor")
 }
 
 /// The key that must have signed: the one given, or the one seen first on this machine.
-fn trusted_key(
+pub(super) fn trusted_key(
     given: Option<&str>,
     head: &AuditHeadView,
     context: &Context,
@@ -186,7 +193,8 @@ fn remember(path: &Path, key: &str, context: &Context) {
     }
 }
 
-fn parse_key(given: &str) -> Outcome<VerifierKey> {
+/// A key that is given as text or as a file.
+pub(super) fn parse_key(given: &str) -> Outcome<VerifierKey> {
     let wrong = |error: manushya_core::audit::NoteError| {
         Stop::usage("--key is no public key").reason(error.to_string())
     };

@@ -2,9 +2,11 @@
 //!
 //! Entries have one [`canonical`] form. Its hash links each entry to the one before ([`chain`]) and
 //! is a leaf of an RFC 6962 tree ([`merkle`]). [`log`] appends, [`checkpoint`] signs the tree's
-//! head, and [`verify`] recomputes all of it from bytes and a public key alone. The formats are
+//! head, and [`verify`] recomputes all of it from bytes and a public key alone. [`tree`] proves parts
+//! of it, and [`bundle`] is such a proof as a file. The formats are
 //! written down in `docs/formats/audit.md`.
 
+pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
@@ -12,10 +14,13 @@ pub mod log;
 pub mod merkle;
 #[cfg(test)]
 mod strategy;
+pub mod tree;
 pub mod verify;
 
+pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, Proved};
 pub use canonical::{DecodeError, ENTRY_BYTES_MAX, decode, encode};
 pub use chain::entry_hash;
 pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 pub use log::{Head, HeadError};
+pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};
