@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use manushya_tests::daemon::signal;
@@ -86,7 +86,7 @@ impl Tui {
             loop {
                 // The end of the program is an error here.
                 let read = (&*reader).read(&mut bytes).unwrap_or(0);
-                let mut shown = into.0.lock().unwrap();
+                let mut shown = into.0.lock().unwrap_or_else(PoisonError::into_inner);
                 shown.parser.process(&bytes[..read]);
                 shown.raw.extend_from_slice(&bytes[..read]);
                 shown.ended = read == 0;
@@ -97,6 +97,10 @@ impl Tui {
             }
         });
         Self { child, pty, shown }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.shown.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Presses keys.
@@ -114,7 +118,7 @@ impl Tui {
     }
 
     fn screen(&self) -> String {
-        self.shown.0.lock().unwrap().parser.screen().contents()
+        self.lock().parser.screen().contents()
     }
 
     #[track_caller]
@@ -134,7 +138,7 @@ impl Tui {
     #[track_caller]
     fn until(&self, what: &str, is: impl Fn(&Shown) -> bool) {
         let start = Instant::now();
-        let mut shown = self.shown.0.lock().unwrap();
+        let mut shown = self.lock();
         while !is(&shown) {
             let left = PATIENCE.saturating_sub(start.elapsed());
             let screen = || shown.parser.screen().contents();
@@ -145,12 +149,12 @@ impl Tui {
 
     /// Everything that was ever sent to the terminal.
     fn raw(&self) -> String {
-        String::from_utf8_lossy(&self.shown.0.lock().unwrap().raw).into_owned()
+        String::from_utf8_lossy(&self.lock().raw).into_owned()
     }
 
     fn resize(&self, columns: u16, rows: u16) {
         {
-            let mut shown = self.shown.0.lock().unwrap();
+            let mut shown = self.lock();
             shown.parser = parser(columns, rows);
         }
         self.pty
@@ -198,7 +202,7 @@ fn overview_shows_the_host_and_every_screen_its_things() {
     tui.sees("READ-ONLY");
     tui.then("serving", "2");
     tui.then("claude-code", "3");
-    tui.then("Deploys go out on Tuesdays", "4");
+    tui.then("Deploys go out on", "4");
     tui.then("agent-own-memories", "5");
     tui.then("memory.create", "6");
     tui.then("TIME LEFT", "7");
@@ -210,7 +214,7 @@ fn overview_shows_the_host_and_every_screen_its_things() {
 fn search_finds_while_typing_and_explains() {
     let daemon = daemon();
     let agent = agent(&daemon, "searcher");
-    for text in ["Deploys go out on Tuesdays", "The office plant is a fern"] {
+    for text in ["Deploys go out on Tuesdays", "A fern is our plant"] {
         add(&agent, text);
     }
     let tui = Tui::start(&daemon, &[]);
@@ -298,7 +302,9 @@ fn identity_is_purged_after_its_name_was_typed() {
     tui.then("Plan a purge", "intern-bot");
     tui.press(ENTER);
     tui.press(ENTER);
-    tui.then("nothing is erased yet", ESC);
+    tui.then("P carries it out", ESC);
+    // Escape and a key right behind it would be one key.
+    tui.sees_no("P carries it out");
     tui.then("planned", "P");
     tui.sees("Type intern-bot to go on");
     // A wrong name does nothing, and enter on Cancel neither.

@@ -9,7 +9,7 @@ use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use data_encoding::BASE64;
@@ -114,7 +114,10 @@ impl Screen {
     ///
     /// [`io::Error`] of the terminal.
     pub fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` asks the terminal where its cursor is, and not every one answers.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(())
     }
 
     /// Takes the mouse, or leaves it.
@@ -162,7 +165,7 @@ impl Screen {
         if self.mouse {
             self.mouse(true)?;
         }
-        self.terminal.clear()?;
+        self.redraw()?;
         Ok(ran)
     }
 }
