@@ -65,8 +65,16 @@ fn every_list_and_show_parses_in_every_format() {
     add(&a, "of another");
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
+    ctl.json(&[
+        "purge", "hold", "add", "--memory", &id, "--reason", "a case",
+    ]);
+    agent(&daemon, "gone");
+    let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
+    ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
+    let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
+    let draft = daemon.home().write("draft.json", draft);
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
@@ -76,9 +84,25 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &[
+            "memory",
+            "search",
+            "several lines",
+            "--diversify",
+            "--by-trust",
+            "--recency",
+            "1d",
+        ],
+        &["memory", "recall", "several lines"],
         &["policy", "list"],
+        &["policy", "who-can", "read", "memory"],
+        &["policy", "what-can", "a"],
+        &["policy", "history"],
+        &["policy", "lint"],
         &["audit", "list"],
         &["purge", "list"],
+        &["purge", "hold", "list"],
+        &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
     ];
@@ -93,6 +117,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "prove", "1"],
         &["audit", "consistency", "1", "2"],
         &["whoami"],
+        &["purge", "receipt", &purged],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
@@ -133,6 +158,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "stats"],
         &["config", "show"],
         &["identity", "export", "a"],
+        &["policy", "diff", "admin-all"],
+        &["policy", "simulate", &draft, "--since", "7d"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

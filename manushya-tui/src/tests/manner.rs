@@ -242,12 +242,7 @@ fn a_search_is_asked_for_once_typing_pauses_and_old_answers_are_dropped() {
     let (old, _) = world.calls.remove(0);
     world.keys("s");
     let shown = world.model.memories.list.total;
-    let found = manushya_protocol::v1::memory::SearchResults {
-        items: Vec::new(),
-        next: None,
-        total: 77,
-        semantic: "complete".into(),
-    };
+    let found = super::things::found(Vec::new());
     world.send(Msg::Answer(old, Box::new(Ok(Answer::Found(found)))));
     assert_eq!(world.model.memories.list.total, shown);
 }

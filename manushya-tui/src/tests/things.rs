@@ -26,6 +26,11 @@ fn made<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
+/// The answer to a search.
+pub fn found(items: Vec<SearchHit>) -> SearchResults {
+    made(json!({ "total": items.len(), "items": items, "semantic": "complete" }))
+}
+
 pub fn ago(seconds: i64) -> UnixMillis {
     UnixMillis(NOW.0 - seconds * 1000)
 }
@@ -124,10 +129,8 @@ pub fn more(daemon: Daemon, ask: &Ask) -> Option<Answer> {
         memories(daemon)
             .into_iter()
             .enumerate()
-            .map(|(place, memory)| SearchHit {
-                score: 1.0 / (place as f32 + 1.0),
-                memory,
-                explain: Some(ScoreParts {
+            .map(|(place, memory)| {
+                let parts = ScoreParts {
                     bm25: 2.5,
                     lexical: 0.9,
                     cosine: 0.4,
@@ -135,7 +138,11 @@ pub fn more(daemon: Daemon, ask: &Ask) -> Option<Answer> {
                     lexical_weight: 0.5,
                     semantic_weight: 0.5,
                     ..ScoreParts::default()
-                }),
+                };
+                let score = 1.0 / (place as f32 + 1.0);
+                let hit: SearchHit =
+                    made(json!({ "score": score, "memory": memory, "explain": parts }));
+                hit
             })
     };
     Some(match ask {
@@ -148,16 +155,10 @@ pub fn more(daemon: Daemon, ask: &Ask) -> Option<Answer> {
             "id": tokens(daemon).remove(0).id,
         }))),
         Ask::Memories(_) | Ask::History(_) => Answer::Memories(listed(memories(daemon), daemon)),
-        Ask::Search(_) => Answer::Found(SearchResults {
-            items: if daemon == Daemon::Empty {
-                Vec::new()
-            } else {
-                hits().collect()
-            },
-            next: None,
-            total: 3,
-            semantic: "complete".into(),
-        }),
+        Ask::Search(_) => Answer::Found(found(match daemon {
+            Daemon::Empty => Vec::new(),
+            _ => hits().collect(),
+        })),
         Ask::MemoryUpdate(_) | Ask::MemoryRestore(_) => {
             Answer::Memory(Box::new(memories(daemon).remove(0)))
         }

@@ -362,7 +362,7 @@ fn show(model: &mut Model, answer: Answer) -> Option<Overlay> {
             )))
         }
         Answer::Purged(purged) => {
-            let lines = vec![
+            let mut lines = vec![
                 line(Role::Title, "erased"),
                 line(
                     Role::Plain,
@@ -383,6 +383,12 @@ fn show(model: &mut Model, answer: Answer) -> Option<Overlay> {
                     ),
                 ),
             ];
+            if let Some(receipt) = purged.receipt {
+                lines.push(line(Role::Plain, format!("receipt {receipt}")));
+            }
+            if let Some(warning) = &purged.warning {
+                lines.push(line(Role::Warn, crate::text::clean(warning)));
+            }
             Some(Overlay::Pane(Pane::new("purge", lines)))
         }
         _ => None,

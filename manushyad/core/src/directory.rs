@@ -3,16 +3,20 @@
 //! The maps are persistent (they share what did not change), so that a reader keeps a consistent
 //! state for the price of a pointer while the writer prepares the next one.
 
+mod erasures;
+
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token, TokenKind,
+    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
+    Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
+pub use erasures::Erasures;
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -27,6 +31,8 @@ pub struct Directory {
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+    revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
+    erasures: Erasures,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -80,6 +86,7 @@ impl Directory {
                     self.tenant_names.remove(&tenant.name);
                 }
                 self.policy_sets.remove(id);
+                self.erasures.forget(*id);
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
@@ -125,7 +132,17 @@ impl Directory {
             Write::DropPlan(tenant, id) => {
                 self.plans.remove(&(*tenant, *id));
             }
+            Write::PutRevision(revision) => {
+                let policy = &revision.policy;
+                let at = (policy.tenant, (policy.id, policy.revision));
+                self.revisions.insert(at, revision.clone());
+            }
+            Write::DropRevision(tenant, id, revision) => {
+                self.revisions.remove(&(*tenant, (*id, *revision)));
+            }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutErasure(record) => self.erasures.put(record),
+            Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
     }
@@ -240,6 +257,43 @@ impl Directory {
     /// A purge plan by its id.
     pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
         self.plans.get(&(tenant, id))
+    }
+
+    /// The revisions of all policies of a tenant, removed ones included: by policy, oldest first.
+    pub fn revisions(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        let low = (PolicyId::from_bytes([0; 16]), 0);
+        let high = (PolicyId::from_bytes([255; 16]), u32::MAX);
+        of_tenant(&self.revisions, tenant, low, high)
+    }
+
+    /// The revisions of one policy, oldest first.
+    pub fn revisions_of(
+        &self,
+        tenant: TenantId,
+        policy: PolicyId,
+    ) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        of_tenant(&self.revisions, tenant, (policy, 0), (policy, u32::MAX))
+    }
+
+    /// The policy that an id or a name means, or meant last: of a removed one, its last revision.
+    pub fn policy_id_by_ref(&self, tenant: TenantId, reference: &str) -> Option<PolicyId> {
+        if let Some(policy) = self.policy_by_ref(tenant, reference) {
+            return Some(policy.id);
+        }
+        if let Ok(id) = reference.parse::<PolicyId>() {
+            return self.revisions_of(tenant, id).next().map(|_| id);
+        }
+        let named = self
+            .revisions(tenant)
+            .filter(|revision| revision.policy.name.as_str() == reference);
+        named
+            .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
+            .map(|revision| revision.policy.id)
+    }
+
+    /// Receipts, holds, retentions and backups.
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
     }
 
     /// Whether a role is held by any identity of the tenant that may act.

@@ -16,6 +16,9 @@ use manushya_protocol::v1::audit::{
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
+use manushya_protocol::v1::erasure::{
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+};
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -33,6 +36,11 @@ use manushya_protocol::v1::policy::{
 };
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
+};
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
+use manushya_protocol::v1::review::{
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
@@ -264,11 +272,23 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        policy_who_can(request: PolicyWhoCan) -> Listed<PermissionView>;
+        policy_what_can(request: PolicyWhatCan) -> Listed<PermissionView>;
+        policy_history(request: PolicyHistory) -> Listed<RevisionView>;
+        policy_rollback(request: PolicyRollback) -> PolicyView;
+        policy_lint(request: PolicyLint) -> Listed<LintView>;
+        policy_simulate(request: PolicySimulate) -> Simulated;
+        purge_receipt(request: ReceiptRef) -> ReceiptView;
+        purge_verify(request: PurgeVerify) -> PurgeVerified;
+        hold_add(request: HoldAdd) -> HoldView;
+        hold_list() -> Listed<HoldView>;
+        hold_release(request: HoldRef) -> Done;
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

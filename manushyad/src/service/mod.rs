@@ -8,17 +8,26 @@ mod api_key;
 mod audit;
 mod convert;
 mod doctor;
+mod duplicate;
 mod embedding;
 mod events;
+mod hold;
 mod identity;
 pub mod indexes;
+pub mod ledger;
 mod login;
 mod memory;
 mod page;
 mod permit;
 mod policy;
+mod policy_review;
+mod policy_simulate;
 mod purge;
+mod ranking;
+mod recall;
+mod receipt;
 mod search;
+mod survivors;
 mod system;
 pub mod tally;
 mod token;
@@ -62,6 +71,8 @@ pub struct Service {
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
     pub store: Store,
+    /// Names this home for its whole life.
+    pub home_id: [u8; 16],
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.
@@ -76,6 +87,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
     /// What goes wrong with embedding.

@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
 use super::tally::Tally;
+use super::ledger::LedgerFile;
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -125,6 +126,7 @@ impl Writer {
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
+        ledger: LedgerFile,
     ) -> std::io::Result<(Self, WriterThreads)> {
         let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
         // Bounded, so that the writer cannot run away from the index.
@@ -149,6 +151,7 @@ impl Writer {
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
             tally: writer.tally.clone(),
+            ledger: parking_lot::Mutex::new(ledger),
         };
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
@@ -419,6 +422,7 @@ struct Thread {
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
     tally: Arc<Tally>,
+    ledger: parking_lot::Mutex<LedgerFile>,
 }
 
 impl Thread {
@@ -471,7 +475,10 @@ impl Thread {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.
             self.indexes.forget(&batch.writes);
-            if let Err(error) = self.store.shred(&committed.doomed) {
+            let done = self.store.shred(&committed.doomed);
+            // An erasure is not answered before the ledger outside the data folder has it.
+            let done = done.and_then(|()| self.ledger.lock().catch_up(&self.store));
+            if let Err(error) = done {
                 return self.give_up(batch.answers, &error, Doubt::MayBeDone);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
@@ -533,6 +540,7 @@ fn take_in(
     if broken {
         return Err((done, StoreError::Broken));
     }
+    let first = writes.len();
     if !own.is_empty()
         && let Err(error) = txn.apply(&own)
     {
@@ -556,7 +564,10 @@ fn take_in(
     tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
-        Ok(()) => Ok((done, entry.seq)),
+        Ok(()) => {
+            txn.note_erased(entry.seq, entry.draft.time, &writes[first..]);
+            Ok((done, entry.seq))
+        }
         Err(error) => Err((done, error)),
     }
 }

@@ -11,7 +11,8 @@ use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{Context, CreateTenant};
 use crate::model::{
-    Action, ExternalId, Identity, Policy, PolicyName, Resource, Role, Tenant, TenantName,
+    Action, ExternalId, Identity, Policy, PolicyEvent, PolicyName, PolicyRevision, Resource, Role,
+    Tenant, TenantName,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::starter_policies;
@@ -67,7 +68,7 @@ pub fn founding_writes(
         Write::PutIdentity(Arc::new(operator)),
     ];
     for (starter, id) in starter_policies().into_iter().zip(command.policies) {
-        writes.push(Write::PutPolicy(Arc::new(Policy {
+        let policy = Policy {
             id,
             tenant: command.id,
             name: PolicyName::new(starter.name)?,
@@ -80,7 +81,14 @@ pub fn founding_writes(
             revision: 1,
             created_at: now,
             updated_at: now,
-        })));
+        };
+        let first = PolicyRevision {
+            policy: policy.clone(),
+            event: PolicyEvent::Created,
+            by: command.operator,
+        };
+        writes.push(Write::PutPolicy(Arc::new(policy)));
+        writes.push(Write::PutRevision(Arc::new(first)));
     }
     Ok((tenant, writes))
 }
@@ -160,6 +168,9 @@ pub fn delete(
             "purge its identities instead",
         ));
     }
+    if let Some(hold) = directory.erasures().holds(tenant.id).next() {
+        return Err(super::hold::in_the_way(&access, hold));
+    }
     let mut purged = Purged::default();
     for identity in directory.identities(tenant.id) {
         purged.identities += 1;
@@ -169,27 +180,31 @@ pub fn delete(
         }
     }
     purged.tokens = directory.tokens(tenant.id).count() as u64;
-    let mut writes: Vec<Write> = Vec::new();
-    writes.extend(
-        directory
-            .tokens(tenant.id)
-            .map(|token| Write::DropToken(tenant.id, token.id)),
-    );
-    writes.extend(
-        directory
-            .plans(tenant.id)
-            .map(|plan| Write::DropPlan(tenant.id, plan.id)),
-    );
-    writes.extend(
-        directory
-            .policies(tenant.id)
-            .map(|policy| Write::DropPolicy(tenant.id, policy.id)),
-    );
-    let identities = directory.identities(tenant.id);
-    writes.extend(identities.map(|identity| Write::EraseIdentity(tenant.id, identity.id)));
-    writes.push(Write::EraseTenant(tenant.id));
+    let writes = erasing_writes(view, tenant.id);
     let (id, count) = (tenant.id, purged.memories);
     Ok(access.plan(writes, count, (id, purged)))
+}
+
+/// The writes that erase a tenant and everything in it.
+pub fn erasing_writes(view: &impl View, tenant: TenantId) -> Vec<Write> {
+    let directory = view.directory();
+    let tokens = directory.tokens(tenant);
+    let mut writes: Vec<Write> = tokens
+        .map(|token| Write::DropToken(tenant, token.id))
+        .collect();
+    let plans = directory.plans(tenant);
+    writes.extend(plans.map(|plan| Write::DropPlan(tenant, plan.id)));
+    let policies = directory.policies(tenant);
+    writes.extend(policies.map(|policy| Write::DropPolicy(tenant, policy.id)));
+    let revisions = directory.revisions(tenant);
+    writes.extend(revisions.map(|revision| {
+        let policy = &revision.policy;
+        Write::DropRevision(tenant, policy.id, policy.revision)
+    }));
+    let identities = directory.identities(tenant);
+    writes.extend(identities.map(|identity| Write::EraseIdentity(tenant, identity.id)));
+    writes.push(Write::EraseTenant(tenant));
+    writes
 }
 
 /// How many ids a new tenant needs for its first policies.

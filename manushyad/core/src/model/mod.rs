@@ -2,6 +2,7 @@
 
 mod audit;
 mod credential;
+mod erasure;
 mod extension;
 mod identity;
 mod memory;
@@ -11,14 +12,17 @@ mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
+pub use erasure::{
+    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
+};
 pub use extension::{
     AlertKind, DELEGATION_STEPS_MAX, DelegationStep, EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_MAX,
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
-pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
-pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};
+pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
+pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
     ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Tag, TenantName,

@@ -106,7 +106,7 @@ fn is_audited_as_done(context: &Context, done: &Done) {
         Reply::Policies(_) => None,
         Reply::Plan(it) => Some(match it.scope {
             PurgeScope::Subject(id) => id.to_bytes(),
-            PurgeScope::Filter | PurgeScope::Expired => it.id.to_bytes(),
+            PurgeScope::Filter | PurgeScope::Expired | PurgeScope::Records => it.id.to_bytes(),
         }),
         // Those that do not say in their answer what they were about.
         Reply::Asked | Reply::Revoked(_) | Reply::Purged(_) => return,
@@ -122,12 +122,16 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutToken(it) => it.tenant,
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
+        Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::EraseIdentity(tenant, _)
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
-        | Write::EraseMemory(tenant, _) => *tenant,
+        | Write::DropRevision(tenant, ..)
+        | Write::EraseMemory(tenant, _)
+        | Write::DropErasure(tenant, _) => *tenant,
+        Write::PutErasure(it) => it.tenant(),
     }
 }
 
