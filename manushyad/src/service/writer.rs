@@ -22,8 +22,8 @@ use manushya_protocol::unit::AuditSeq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
-use super::tally::Tally;
 use super::ledger::LedgerFile;
+use super::tally::Tally;
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
