@@ -243,7 +243,6 @@ pub fn status(daemon: Daemon) -> Status {
             },
             ..HostStatus::default()
         }),
-        ..Status::default()
     }
 }
 
