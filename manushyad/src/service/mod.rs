@@ -4,12 +4,14 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+pub mod alerts;
 mod api_key;
 mod audit;
 mod convert;
 mod doctor;
 mod duplicate;
 mod embedding;
+mod events;
 mod hold;
 mod identity;
 pub mod indexes;
@@ -32,6 +34,7 @@ mod search;
 mod sim;
 mod survivors;
 mod system;
+pub mod tally;
 mod token;
 mod usage;
 mod view;

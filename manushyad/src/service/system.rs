@@ -75,7 +75,7 @@ impl Service {
     fn host_status(&self, context: &Context) -> HostStatus {
         let published = self.writer.published();
         let directory = &published.directory;
-        let (alerts, last_alert_at) = self.writer.alerts();
+        let (alerts, last_alert_at) = self.writer.alerts().told();
         let mut host = HostStatus {
             alerts,
             last_alert_at,
@@ -90,6 +90,9 @@ impl Service {
             embedder_down: self.trouble.reason(),
             ..HostStatus::default()
         };
+        let tally = self.writer.tally();
+        host.activity = tally.activity(directory, self.writer.commits());
+        host.activity.disk_free_bytes = fs4::available_space(&self.config.home.data).ok();
         for tenant in directory.tenants() {
             host.tenants += 1;
             host.policies += directory.policies(tenant.id).count() as u64;

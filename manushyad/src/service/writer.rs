@@ -11,7 +11,7 @@ mod hand;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,7 +29,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 #[cfg(test)]
 pub(super) use hand::Hand;
 
+use super::alerts::Alerts;
 use super::room::{Place, Room, Share};
+use super::tally::Tally;
 use super::{indexes::Indexes, ledger::LedgerFile};
 use crate::store::{Store, StoreError, Txn};
 
@@ -85,13 +87,7 @@ pub struct Writer {
     commits: Arc<AtomicU64>,
     alerts: Arc<Alerts>,
     room: Arc<Room>,
-}
-
-/// Audit entries that deserve somebody's attention, since the start.
-#[derive(Debug, Default)]
-struct Alerts {
-    count: AtomicU64,
-    last_at: AtomicI64,
+    tally: Arc<Tally>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -143,6 +139,7 @@ impl Writer {
         });
         let (writer, state, commands, applies) =
             Self::assemble(store, published, indexes.clone(), ledger, end);
+        let tally = writer.tally.clone();
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
                 .name("writer".to_owned())
@@ -152,6 +149,7 @@ impl Writer {
                 .spawn(move || {
                     for batch in applies {
                         indexes.apply(&batch.writes);
+                        tally.applied();
                         batch.answer();
                     }
                 })?,
@@ -185,6 +183,7 @@ impl Writer {
             commits: Arc::default(),
             alerts: Arc::default(),
             room: Arc::default(),
+            tally: Arc::default(),
         };
         let state = Thread {
             store,
@@ -197,6 +196,7 @@ impl Writer {
             commits: writer.commits.clone(),
             alerts: writer.alerts.clone(),
             room: writer.room.clone(),
+            tally: writer.tally.clone(),
             ledger: parking_lot::Mutex::new(ledger),
         };
         (writer, state, commands, applies)
@@ -222,11 +222,14 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// How many audit entries since the start deserve attention, and when the last was written.
-    pub fn alerts(&self) -> (u64, Option<UnixMillis>) {
-        let count = self.alerts.count.load(Ordering::Relaxed);
-        let last = UnixMillis(self.alerts.last_at.load(Ordering::Relaxed));
-        (count, (count > 0).then_some(last))
+    /// Audit entries since the start that deserve attention.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// What was done since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
@@ -423,6 +426,7 @@ struct Thread {
     commits: Arc<AtomicU64>,
     alerts: Arc<Alerts>,
     room: Arc<Room>,
+    tally: Arc<Tally>,
     ledger: parking_lot::Mutex<LedgerFile>,
 }
 
@@ -453,16 +457,12 @@ impl Thread {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
-            latest = latest.max(step.audit.as_ref().map(|audit| audit.time));
-            let alert = step.audit.as_ref().and_then(|audit| {
-                let alert = audit.extensions.alert();
-                alert.map(|_| audit.time)
-            });
-            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
-                Ok(answer) => {
-                    batch.answers.push(answer);
-                    batch.alerts.extend(alert);
-                }
+            let audit = step.audit.as_ref();
+            latest = latest.max(audit.map(|it| it.time));
+            let alert = audit.filter(|it| it.extensions.alert().is_some());
+            batch.alerts.extend(alert.map(|it| it.time));
+            match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
+                Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
                     batch.answers.push((done, AuditSeq(0)));
                     failure = Some(error);
@@ -486,10 +486,7 @@ impl Thread {
 
     fn publish(&self, committed: crate::store::Committed, head: Head, mut batch: Batch) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        for at in &batch.alerts {
-            self.alerts.last_at.store(at.0, Ordering::Relaxed);
-            self.alerts.count.fetch_add(1, Ordering::Relaxed);
-        }
+        self.alerts.note(&batch.alerts);
         if !committed.doomed.is_empty() {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.
@@ -546,6 +543,7 @@ fn take_in(
     head: &mut Head,
     step: Step,
     writes: &mut Vec<Write>,
+    tally: &Tally,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step {
         writes: own,
@@ -577,6 +575,7 @@ fn take_in(
     let Some(audit) = audit else {
         return Ok((done, AuditSeq(head.size())));
     };
+    tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
         Ok(()) => {

@@ -92,6 +92,9 @@ pub struct HostStatus {
     /// When the last of them was written.
     #[serde(default)]
     pub last_alert_at: Option<UnixMillis>,
+    /// What was done since the start.
+    #[serde(default)]
+    pub activity: crate::v1::live::Activity,
 }
 
 /// The state of one tenant's index.
