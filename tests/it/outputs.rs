@@ -74,6 +74,8 @@ fn every_list_and_show_parses_in_every_format() {
     ctl.json(&["backup", "create", "b.age"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
+    let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
+    let draft = daemon.home().write("draft.json", draft);
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
@@ -83,7 +85,21 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &[
+            "memory",
+            "search",
+            "several lines",
+            "--diversify",
+            "--by-trust",
+            "--recency",
+            "1d",
+        ],
+        &["memory", "recall", "several lines"],
         &["policy", "list"],
+        &["policy", "who-can", "read", "memory"],
+        &["policy", "what-can", "a"],
+        &["policy", "history"],
+        &["policy", "lint"],
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
@@ -145,6 +161,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "stats"],
         &["config", "show"],
         &["identity", "export", "a"],
+        &["policy", "diff", "admin-all"],
+        &["policy", "simulate", &draft, "--since", "7d"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

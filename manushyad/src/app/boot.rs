@@ -235,6 +235,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),

@@ -39,6 +39,11 @@ use manushya_protocol::v1::policy::{
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
+use manushya_protocol::v1::review::{
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+};
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
@@ -261,6 +266,12 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        policy_who_can(request: PolicyWhoCan) -> Listed<PermissionView>;
+        policy_what_can(request: PolicyWhatCan) -> Listed<PermissionView>;
+        policy_history(request: PolicyHistory) -> Listed<RevisionView>;
+        policy_rollback(request: PolicyRollback) -> PolicyView;
+        policy_lint(request: PolicyLint) -> Listed<LintView>;
+        policy_simulate(request: PolicySimulate) -> Simulated;
         purge_receipt(request: ReceiptRef) -> ReceiptView;
         purge_verify(request: PurgeVerify) -> PurgeVerified;
         hold_add(request: HoldAdd) -> HoldView;
@@ -276,5 +287,6 @@ impl Manushya for Session {
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

@@ -9,6 +9,7 @@ mod audit;
 pub mod backup;
 mod convert;
 mod doctor;
+mod duplicate;
 mod embedding;
 mod hold;
 mod identity;
@@ -19,7 +20,11 @@ mod memory;
 mod page;
 mod permit;
 mod policy;
+mod policy_review;
+mod policy_simulate;
 mod purge;
+mod ranking;
+mod recall;
 mod receipt;
 mod search;
 mod survivors;
@@ -83,6 +88,8 @@ pub struct Service {
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
     /// What goes wrong with embedding.

@@ -108,6 +108,10 @@ impl Txn {
                 let gone: Vec<Write> = (of.tokens(id).map(|it| Write::DropToken(id, it.id)))
                     .chain(of.policies(id).map(|it| Write::DropPolicy(id, it.id)))
                     .chain(of.plans(id).map(|it| Write::DropPlan(id, it.id)))
+                    .chain(
+                        of.revisions(id)
+                            .map(|it| Write::DropRevision(id, it.policy.id, it.policy.revision)),
+                    )
                     .chain(of.identities(id).map(|it| Write::EraseIdentity(id, it.id)))
                     .collect();
                 self.directory.apply_all(&gone);

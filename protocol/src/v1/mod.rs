@@ -11,6 +11,8 @@ pub mod identity;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod recall;
+pub mod review;
 #[cfg(feature = "rpc")]
 pub mod service;
 pub mod system;

@@ -27,6 +27,11 @@ use crate::v1::policy::{
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::recall::{MemoryRecall, Recalled};
+use crate::v1::review::{
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -140,6 +145,18 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Says who may do something.
+    async fn policy_who_can(call: Call, request: PolicyWhoCan) -> Reply<Listed<PermissionView>>;
+    /// Says what an identity may do.
+    async fn policy_what_can(call: Call, request: PolicyWhatCan) -> Reply<Listed<PermissionView>>;
+    /// Lists the revisions of policies.
+    async fn policy_history(call: Call, request: PolicyHistory) -> Reply<Listed<RevisionView>>;
+    /// Gives a policy the content of an earlier revision.
+    async fn policy_rollback(call: Call, request: PolicyRollback) -> Reply<PolicyView>;
+    /// Finds what is hardly meant about the policies.
+    async fn policy_lint(call: Call, request: PolicyLint) -> Reply<Listed<LintView>>;
+    /// Decides the past anew under a draft.
+    async fn policy_simulate(call: Call, request: PolicySimulate) -> Reply<Simulated>;
     /// Shows the signed receipt of an applied plan.
     async fn purge_receipt(call: Call, request: ReceiptRef) -> Reply<ReceiptView>;
     /// Looks for survivors of an applied plan.
@@ -171,4 +188,6 @@ pub trait Manushya {
     async fn backup_list(call: Call) -> Reply<Listed<BackupView>>;
     /// Takes a backup off the list.
     async fn backup_forget(call: Call, request: BackupRef) -> Reply<Done>;
+    /// Searches memories and makes a block of text of them for a prompt.
+    async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }
