@@ -31,6 +31,7 @@ mod system;
 mod tenant;
 mod tenants;
 mod token;
+mod tui;
 
 use manushya_tests::{Caller, Daemon, Home, Programs};
 use serde_json::Value;

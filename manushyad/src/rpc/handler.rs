@@ -27,6 +27,7 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -58,7 +59,13 @@ use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
-const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run"];
+const CAPABILITIES: &[&str] = &[
+    "search.hybrid",
+    "audit.tail",
+    "purge.plan",
+    "dry_run",
+    "events",
+];
 
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
@@ -110,6 +117,7 @@ impl Session {
         .instrument(span.clone())
         .await;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.service.writer.tally().took(method, elapsed_us);
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
@@ -262,6 +270,7 @@ impl Manushya for Session {
         audit_tail(request: AuditTail) -> AuditTailed;
         audit_read(request: AuditRead) -> AuditBytes;
         audit_head() -> AuditHeadView;
+        events(request: Events) -> EventsSeen;
         purge_plan(request: PurgePlanCreate) -> PlanView;
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;

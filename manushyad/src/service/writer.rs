@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
 use super::ledger::LedgerFile;
+use super::tally::Tally;
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -74,6 +75,7 @@ pub struct Writer {
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -137,7 +139,9 @@ impl Writer {
             audit_size,
             failed: Arc::default(),
             commits: Arc::default(),
+            tally: Arc::default(),
         };
+        let tally = writer.tally.clone();
         let state = Thread {
             store,
             published,
@@ -146,6 +150,7 @@ impl Writer {
             size,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            tally: writer.tally.clone(),
             ledger: parking_lot::Mutex::new(ledger),
         };
         let threads = WriterThreads {
@@ -157,6 +162,7 @@ impl Writer {
                 .spawn(move || {
                     for batch in applies {
                         indexes.apply(&batch.writes);
+                        tally.applied();
                         batch.answer();
                     }
                 })?,
@@ -182,6 +188,11 @@ impl Writer {
     /// How many transactions were committed.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// What was done since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
@@ -410,6 +421,7 @@ struct Thread {
     size: watch::Sender<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
     ledger: parking_lot::Mutex<LedgerFile>,
 }
 
@@ -437,7 +449,7 @@ impl Thread {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
-            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
+            match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
                 Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
                     batch.answers.push((done, AuditSeq(0)));
@@ -517,6 +529,7 @@ fn take_in(
     head: &mut Head,
     step: Step,
     writes: &mut Vec<Write>,
+    tally: &Tally,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step {
         writes: own,
@@ -548,6 +561,7 @@ fn take_in(
     let Some(audit) = audit else {
         return Ok((done, AuditSeq(head.size())));
     };
+    tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
         Ok(()) => {

@@ -8,6 +8,7 @@ pub mod embedding;
 pub mod erasure;
 pub mod hello;
 pub mod identity;
+pub mod live;
 pub mod memory;
 pub mod policy;
 pub mod purge;

@@ -17,6 +17,7 @@ use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -135,6 +136,8 @@ pub trait Manushya {
     async fn audit_read(call: Call, request: AuditRead) -> Reply<AuditBytes>;
     /// Signs the head of the audit log.
     async fn audit_head(call: Call) -> Reply<AuditHeadView>;
+    /// Waits for what happens next; the newest entries win where the caller is late.
+    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 
     /// Plans an erasure.
     async fn purge_plan(call: Call, request: PurgePlanCreate) -> Reply<PlanView>;
