@@ -4,6 +4,7 @@
 
 mod api_key;
 mod audit;
+mod backup;
 mod canary;
 mod catalogue;
 mod crash;

@@ -85,6 +85,7 @@ fn every_list_and_show_parses_in_every_format() {
     agent(&daemon, "gone");
     let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
     ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
+    ctl.json(&["backup", "create", "b.age"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
@@ -118,6 +119,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["backup", "list"],
         &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
@@ -134,6 +136,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "consistency", "1", "2"],
         &["whoami"],
         &["purge", "receipt", &purged],
+        &["backup", "verify", "b.age"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],

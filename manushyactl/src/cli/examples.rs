@@ -430,6 +430,32 @@ pub const ALL: &[(&str, &[&str])] = &[
         "purge hold release",
         &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
+    (
+        "backup create",
+        &[
+            "manushyactl backup create /mnt/backup/manushya.age --keep 90d",
+            "manushyactl backup create b.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        ],
+    ),
+    (
+        "backup verify",
+        &[
+            "manushyactl backup verify b.age",
+            "manushyactl backup verify b.age --identity /media/usb/recovery.age-key",
+        ],
+    ),
+    (
+        "backup restore",
+        &[
+            "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "manushyactl backup restore b.age --into /srv/drill",
+        ],
+    ),
+    ("backup list", &["manushyactl backup list"]),
+    (
+        "backup forget",
+        &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (

@@ -2,6 +2,7 @@
 
 use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{AuditConsistency, AuditHeadView, AuditProof, AuditView};
+use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
@@ -126,6 +127,10 @@ rows! {
         fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
             "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
+    BackupView: name "id",
+        columns ["ID" "id" Text, "TAKEN" "created_at" Age, "KEPT UNTIL" "keep_until" Age,
+            "RECORDS" "records" Count, "BYTES" "bytes" Count, "RECIPIENTS" "recipients" Text],
+        fields ["id" "created_at" "keep_until" "recipients" "audit_size" "records" "bytes"];
     HoldView: name "id",
         columns ["ID" "id" Text, "SCOPE" "scope" Text, "KEEPS" "keeps" Text, "SET BY" "set_by" Text,
             "AGE" "created_at" Age, "REASON" "reason" Text],

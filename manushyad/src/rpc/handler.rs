@@ -15,6 +15,9 @@ use manushya_protocol::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
 };
+use manushya_protocol::v1::backup::{
+    BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
+};
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::erasure::{
@@ -319,6 +322,10 @@ impl Manushya for Session {
         hold_add(request: HoldAdd) -> HoldView;
         hold_list() -> Listed<HoldView>;
         hold_release(request: HoldRef) -> Done;
+        backup_create(request: BackupCreate) -> BackupStarted;
+        backup_read(request: BackupRef) -> BackupChunk;
+        backup_list() -> Listed<BackupView>;
+        backup_forget(request: BackupRef) -> Done;
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;

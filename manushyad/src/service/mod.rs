@@ -7,6 +7,7 @@
 pub mod alerts;
 mod api_key;
 mod audit;
+pub mod backup;
 mod convert;
 mod doctor;
 mod duplicate;
@@ -86,6 +87,8 @@ pub struct Service {
     pub tokens: TokenKeys,
     /// When the daemon started.
     pub started_at: UnixMillis,
+    /// The backups that are being taken.
+    pub backups: backup::Jobs,
     /// Connections open.
     pub connections: AtomicU64,
     /// Told when the daemon shall stop.
@@ -100,6 +103,15 @@ pub struct Service {
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
+}
+
+/// The name that the audit log is signed under.
+///
+/// # Errors
+///
+/// Never in practice: it is a constant that is valid.
+pub fn audit_origin() -> Result<manushya_core::audit::Origin, WireError> {
+    receipt::origin()
 }
 
 /// Waits until the daemon shall stop.

@@ -310,7 +310,8 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn put_directory(
+    /// Seals a record of the directory into its row.
+    pub(super) fn put_directory(
         &mut self,
         kind: Kind,
         tenant: TenantId,
@@ -358,6 +359,17 @@ impl Applier<'_, '_> {
             });
         }
         Ok(())
+    }
+
+    /// Puts a version of a memory after those that are there.
+    pub(super) fn put_version(
+        &mut self,
+        at: MemoryAt,
+        header: MemoryHeader,
+        plaintext: &[u8],
+    ) -> Result<(), StoreError> {
+        let old = self.tables.header(at)?;
+        self.put_memory(at, old, header, plaintext)
     }
 
     fn put_memory(

@@ -288,7 +288,7 @@ impl Store {
             builder.set_check_integrity_on_open(!created);
             let db = builder.create_with_backend(disk.clone())?;
             if created {
-                open::write_genesis(&db)?;
+                open::write_genesis(&db, None)?;
             }
             open::take_over(db, Path::new("danger"), cipher, created, true)
         })

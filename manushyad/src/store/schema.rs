@@ -9,7 +9,7 @@ use manushya_protocol::unit::UnixMillis;
 use redb::TableDefinition;
 
 /// The newest layout this release reads, and the one it writes.
-pub(super) const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 pub(super) type Bytes = &'static [u8];
 pub(super) type Fixed<const N: usize> = &'static [u8; N];

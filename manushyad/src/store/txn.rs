@@ -17,6 +17,7 @@ use super::record::MemoryAt;
 use super::schema::{AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, OWNERS};
 use super::segment::Segments;
 use super::{Inner, begin_durable, erase, open, read};
+use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
 const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
@@ -119,6 +120,11 @@ impl Txn {
             }
             self.directory.apply(write);
         }
+    }
+
+    /// What records are sealed and written with.
+    pub(super) fn parts(&mut self) -> (&dyn Cipher, &WriteTransaction, &mut Segments) {
+        (&*self.inner.cipher, &self.txn, &mut self.segments)
     }
 
     /// Notes in the erasure ledger what `writes` erase, under the audit entry that tells of it.

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod common;
 pub mod embedding;
 pub mod erasure;

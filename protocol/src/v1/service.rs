@@ -6,6 +6,7 @@ use crate::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
 };
+use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::erasure::{
@@ -183,6 +184,14 @@ pub trait Manushya {
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
 
+    /// Starts a backup.
+    async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
+    /// Reads the next bytes of a backup.
+    async fn backup_read(call: Call, request: BackupRef) -> Reply<BackupChunk>;
+    /// Lists the backups that may still exist.
+    async fn backup_list(call: Call) -> Reply<Listed<BackupView>>;
+    /// Takes a backup off the list.
+    async fn backup_forget(call: Call, request: BackupRef) -> Reply<Done>;
     /// Lists memories that are held back.
     async fn memory_review_list(call: Call, request: MemoryReviewList)
     -> Reply<Listed<MemoryView>>;

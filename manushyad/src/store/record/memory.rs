@@ -66,6 +66,24 @@ impl MemoryHeader {
         out
     }
 
+    /// The header of a row with this plaintext, which repeats most of it; the data key is still to
+    /// come.
+    pub(in crate::store) fn of_plaintext(
+        owner: IdentityId,
+        version: u32,
+        plaintext: &[u8],
+    ) -> Result<Self, Malformed> {
+        let mut row = [0; Self::BYTES];
+        row[0] = RECORD_VERSION;
+        row[9..25].copy_from_slice(&owner.to_bytes());
+        row[25..29].copy_from_slice(&version.to_be_bytes());
+        let repeated = plaintext
+            .get(..Self::REPEATED)
+            .ok_or(Malformed("it is cut short"))?;
+        row[29..].copy_from_slice(repeated);
+        Self::split(&row).map(|(header, _)| header)
+    }
+
     /// Splits a row into its header and its sealed part.
     pub(in crate::store) fn split(row: &[u8]) -> Result<(Self, &[u8]), Malformed> {
         let mut bytes = Reader::new(row);
