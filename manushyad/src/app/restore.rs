@@ -326,7 +326,7 @@ fn settle(
     let (store, opened) =
         Store::open(&draft.join("store.redb"), cipher.clone(), true).map_err(broken)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::new(SystemClock::starting(None).0),
         entropy: Arc::new(OsEntropy),
         cipher,
         embedder: AnyEmbedder::Instant(Arc::new(HashEmbedder)),
