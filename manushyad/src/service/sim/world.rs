@@ -19,7 +19,7 @@ use manushya_core::model::{
 use manushya_core::plan::{Plan, Write};
 use manushya_protocol::id::{IdentityId, MemoryId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -103,7 +103,6 @@ impl World {
         id
     }
 
-    /// Opens what is on the disk and starts the parts, as a start of the daemon does.
     fn start(&mut self) {
         let opened = Store::danger_fault_injection(&self.disk, self.cipher.clone());
         let (store, opened) = opened.unwrap();
@@ -166,7 +165,6 @@ impl World {
         self.running.as_mut().unwrap()
     }
 
-    /// One of the people, as the caller of a request.
     fn context(&mut self, who: usize) -> Context {
         let request_id = RequestId::from_bytes(self.id());
         let (tenant, id) = (self.tenant, self.people[who]);
@@ -316,6 +314,8 @@ impl World {
                     on_conflict: [OnConflict::Update, OnConflict::Skip, OnConflict::Fail][key % 3],
                     source: None,
                     canary: false,
+                    on_duplicate: OnDuplicate::Keep,
+                    alike: Vec::new(),
                 };
                 self.submit(decided, &context, |txn, context| {
                     memory::add(txn, context, add)
@@ -500,7 +500,6 @@ impl World {
         self.crash(Vec::new(), 0);
     }
 
-    /// Ends the run in order, and starts again.
     fn restart(&mut self, check: bool) {
         let Running {
             store,
@@ -517,7 +516,6 @@ impl World {
         }
     }
 
-    /// The disk fails under the next batches.
     fn fail(&mut self) {
         let fault = Fault::ALL[self.random.below(4)];
         let (at, lasting) = (1 + self.random.below(30) as u64, self.random.below(2) == 0);
