@@ -307,6 +307,9 @@ pub struct ScoreParts {
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,
+    /// The same to the question that its best answers have drawn towards them, which counts.
+    #[serde(default)]
+    pub drawn: f32,
     /// Cosine with what is lent to it, divided by the best of this answer; 0 where negative.
     pub semantic: f32,
     /// Weight of the lexical part.
