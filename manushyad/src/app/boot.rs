@@ -28,6 +28,7 @@ use crate::os::{OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
+use crate::service::ledger;
 use crate::service::writer::{Published, Writer, WriterThreads, chain};
 use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
@@ -200,14 +201,17 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         cipher: vault.clone(),
         embedder,
     };
+    let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
+    let (ledger, published) =
+        ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
     let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone())
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
@@ -223,6 +227,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         ports,
         vault,
         store,
+        home_id,
         indexes,
         writer,
         tokens,

@@ -22,6 +22,7 @@ use manushya_protocol::unit::AuditSeq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
+use super::ledger::LedgerFile;
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -123,6 +124,7 @@ impl Writer {
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
+        ledger: LedgerFile,
     ) -> std::io::Result<(Self, WriterThreads)> {
         let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
         // Bounded, so that the writer cannot run away from the index.
@@ -144,6 +146,7 @@ impl Writer {
             size,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            ledger: parking_lot::Mutex::new(ledger),
         };
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
@@ -407,6 +410,7 @@ struct Thread {
     size: watch::Sender<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    ledger: parking_lot::Mutex<LedgerFile>,
 }
 
 impl Thread {
@@ -459,7 +463,10 @@ impl Thread {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.
             self.indexes.forget(&batch.writes);
-            if let Err(error) = self.store.shred(&committed.doomed) {
+            let done = self.store.shred(&committed.doomed);
+            // An erasure is not answered before the ledger outside the data folder has it.
+            let done = done.and_then(|()| self.ledger.lock().catch_up(&self.store));
+            if let Err(error) = done {
                 return self.give_up(batch.answers, &error, Doubt::MayBeDone);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
@@ -520,6 +527,7 @@ fn take_in(
     if broken {
         return Err((done, StoreError::Broken));
     }
+    let first = writes.len();
     if !own.is_empty()
         && let Err(error) = txn.apply(&own)
     {
@@ -542,7 +550,10 @@ fn take_in(
     };
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
-        Ok(()) => Ok((done, entry.seq)),
+        Ok(()) => {
+            txn.note_erased(entry.seq, entry.draft.time, &writes[first..]);
+            Ok((done, entry.seq))
+        }
         Err(error) => Err((done, error)),
     }
 }

@@ -8,6 +8,7 @@
 mod apply;
 mod erase;
 mod error;
+mod ledger;
 mod migrate;
 mod open;
 mod read;
@@ -16,6 +17,7 @@ mod schema;
 mod seal;
 mod segment;
 mod snapshot;
+mod survivors;
 mod txn;
 mod verify;
 
@@ -29,7 +31,9 @@ use parking_lot::Mutex;
 use redb::{Database, Durability, WriteTransaction};
 
 pub use error::StoreError;
+pub use ledger::{End as LedgerEnd, ErasedKind, ErasedRow, erased_tag, tags_hash};
 pub use snapshot::{RawRow, Snapshot};
+pub use survivors::{IsErased, OldReport, try_old};
 pub use txn::{Committed, Txn};
 pub use verify::StoreReport;
 
@@ -70,6 +74,7 @@ struct Inner {
 struct State {
     open: segment::OpenSegments,
     audit_len: u64,
+    ledger: ledger::End,
 }
 
 impl Inner {

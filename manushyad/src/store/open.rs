@@ -17,11 +17,11 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, DELETED, DIRECTORY, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLEAN,
-    META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
+    META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
-use super::{Inner, Opened, State, Store, begin_durable, erase, migrate, read, segment};
+use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -122,6 +122,7 @@ fn write_genesis(db: &Database) -> Result<(), StoreError> {
         txn.open_table(AUDIT)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
+        txn.open_table(ERASED)?;
     }
     txn.commit()?;
     Ok(())
@@ -150,11 +151,12 @@ fn open_existing(
     }
     migrate::migrate(&db, migrate::STEPS)?;
     mark_unclean(&db)?;
-    let (opened, open, keys) = load(&db, &*cipher, home, was_clean, created)?;
+    let (opened, open, keys, ledger) = load(&db, &*cipher, home, was_clean, created)?;
     erase::finish(&db, &*cipher, &keys)?;
     let state = State {
         open,
         audit_len: opened.audit_len,
+        ledger,
     };
     let inner = Arc::new(Inner {
         db,
@@ -187,6 +189,8 @@ fn read_genesis(db: &Database, path: &Path) -> Result<([u8; 16], bool), StoreErr
 fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
     txn.open_table(META)?.remove(META_CLEAN)?;
+    // A file from before there was a ledger has none.
+    txn.open_table(ERASED)?;
     txn.commit()?;
     Ok(())
 }
@@ -203,6 +207,7 @@ type Loaded = (
     Opened,
     segment::OpenSegments,
     std::collections::BTreeSet<manushya_core::model::DataKeyId>,
+    ledger::End,
 );
 
 fn load(
@@ -230,5 +235,6 @@ fn load(
         created,
         home,
     };
-    Ok((opened, open, keys))
+    let ledger = ledger::end(&txn.open_table(ERASED)?)?;
+    Ok((opened, open, keys, ledger))
 }

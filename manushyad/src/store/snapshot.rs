@@ -11,10 +11,12 @@ use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableT
 
 use super::apply::blind_key;
 use super::error::StoreError;
+use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, DELETED, DUE, Fixed, HISTORY, KEYS, MEMORIES, OWNERS, memory_key, prefixed,
+    AUDIT, Bytes, DELETED, DUE, ERASED, Fixed, HISTORY, KEYS, MEMORIES, OWNERS, memory_key,
+    prefixed,
 };
 use super::seal::{memory_header, open_memory};
 use crate::port::Cipher;
@@ -220,6 +222,24 @@ impl Snapshot {
     /// [`StoreError`] if the row cannot be read.
     pub fn audit_len(&self) -> Result<u64, StoreError> {
         read::audit_len(&self.txn.open_table(AUDIT)?)
+    }
+
+    /// At most `limit` rows of the erasure ledger from place `from` on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the rows cannot be read.
+    pub fn erased(&self, from: u64, limit: usize) -> Result<Vec<ErasedRow>, StoreError> {
+        ledger::rows(&self.txn.open_table(ERASED)?, from, limit)
+    }
+
+    /// Where the erasure ledger ends.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the last row cannot be read.
+    pub fn erased_end(&self) -> Result<ledger::End, StoreError> {
+        ledger::end(&self.txn.open_table(ERASED)?)
     }
 
     /// How many memories there are on the whole host, deleted and expired ones included.

@@ -12,6 +12,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod log;
 pub mod merkle;
+pub mod receipt;
 #[cfg(test)]
 mod strategy;
 pub mod tree;
@@ -22,5 +23,6 @@ pub use canonical::{DecodeError, ENTRY_BYTES_MAX, decode, encode};
 pub use chain::entry_hash;
 pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 pub use log::{Head, HeadError};
+pub use receipt::{HeldBy, Receipt, ReceiptError};
 pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};
