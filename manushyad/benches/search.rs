@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use manushya_core::model::{Memory, MemoryContent};
+use manushya_core::model::{Memory, MemoryContent, Provenance};
 use manushya_core::recall::fuse::Mode;
 use manushya_core::recall::tokens;
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushyad::embed::HashEmbedder;
 use manushyad::index::{
@@ -87,6 +87,13 @@ fn memory(number: u64, random: &mut Random) -> Memory {
         created_at,
         updated_at: created_at,
         deleted_at: None,
+        provenance: Provenance::plain(
+            owner(number % OWNERS),
+            RequestId::from_bytes([0; 16]),
+            UnixMillis(0),
+        ),
+        quarantined: false,
+        canary: false,
         superseded: None,
         supersedes: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use manushya_tests::scan::{self, Needle};
 
-use crate::{add, agent, daemon, word};
+use crate::{add, agent, daemon, identity, word};
 
 #[test]
 fn code_makes_an_identity_once() {
@@ -111,4 +111,23 @@ fn who_may_not_make_an_identity_may_not_invite_one() {
         &word(&invited["code"]).as_bytes()[3..],
     )];
     assert_eq!(scan::find(home.path(), &needles), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_leaves_quarantine_by_inviting_another() {
+    let daemon = daemon();
+    let ctl = daemon.operator();
+    let boss = identity(&ctl, "boss", "admin");
+    ctl.json(&["identity", "update", "boss", "--quarantine", "on"]);
+    let invited = boss.json(&[
+        "identity",
+        "invite",
+        "--role",
+        "agent",
+        "--external-id",
+        "guest",
+    ]);
+    let code = word(&invited["code"]);
+    ctl.with("MANUSHYA_ENROLMENT_CODE", &code).json(&["enroll"]);
+    assert_eq!(ctl.json(&["identity", "show", "guest"])["quarantine"], true);
 }

@@ -4,7 +4,9 @@
 
 mod api_key;
 mod audit;
+mod backup;
 mod canary;
+mod catalogue;
 mod crash;
 mod delegation;
 mod documents;
@@ -12,6 +14,8 @@ mod embedder;
 mod embedder_http;
 mod evaluation;
 mod exits;
+mod full_disk;
+mod fuzz;
 mod hostile;
 mod identity;
 mod import;
@@ -20,6 +24,7 @@ mod key;
 mod lifecycle;
 mod memory;
 mod outputs;
+mod poisoning;
 mod policy;
 mod policy_review;
 mod purge;
@@ -33,6 +38,7 @@ mod system;
 mod tenant;
 mod tenants;
 mod token;
+mod tui;
 
 use manushya_tests::{Caller, Daemon, Home, Programs};
 use serde_json::Value;

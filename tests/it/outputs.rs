@@ -63,6 +63,20 @@ fn every_list_and_show_parses_in_every_format() {
         &["--tag", "x,y", "--metadata", "k=a,b", "--session", "null"],
     );
     add(&a, "of another");
+    let new = [
+        "identity",
+        "create",
+        "--external-id",
+        "new",
+        "--role",
+        "agent",
+        "--quarantine",
+    ];
+    add(
+        &ctl.token(&word(&ctl.json(&new)["access_token"])),
+        "held back",
+    );
+    crate::add_with(&ctl, "a trap", &["--canary"]);
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
     ctl.json(&[
@@ -71,6 +85,7 @@ fn every_list_and_show_parses_in_every_format() {
     agent(&daemon, "gone");
     let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
     ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
+    ctl.json(&["backup", "create", "b.age"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
@@ -88,6 +103,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &["memory", "review", "list"],
+        &["memory", "canary", "list"],
         &[
             "memory",
             "search",
@@ -106,6 +123,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["backup", "list"],
         &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
@@ -125,6 +143,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "consistency", "1", "2"],
         &["whoami"],
         &["purge", "receipt", &purged],
+        &["backup", "verify", "b.age"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],

@@ -289,6 +289,42 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "memory review list",
+        &[
+            "manushyactl memory review list",
+            "manushyactl memory review list --all -o jsonl | jq -r '[.id,.owner,.text]|@tsv'",
+        ],
+    ),
+    (
+        "memory review approve",
+        &[
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --if-version 2",
+        ],
+    ),
+    (
+        "memory review reject",
+        &[
+            "manushyactl memory review reject mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
+            "manushyactl memory review list --all -o name | manushyactl memory review reject - -y",
+        ],
+    ),
+    (
+        "memory canary set",
+        &[
+            "manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
+        ],
+    ),
+    (
+        "memory canary clear",
+        &["manushyactl memory canary clear mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary list",
+        &["manushyactl memory canary list -o json"],
+    ),
+    (
         "policy apply",
         &[
             "manushyactl policy apply rule.json",
@@ -411,6 +447,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl purge plan --subject agent-a",
             "manushyactl purge plan --session scratch --until 30d -o json | jq .memories",
+            "manushyactl purge plan --writer agent-a --since 2h",
         ],
     ),
     (
@@ -441,6 +478,32 @@ pub const ALL: &[(&str, &[&str])] = &[
     (
         "purge hold release",
         &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "backup create",
+        &[
+            "manushyactl backup create /mnt/backup/manushya.age --keep 90d",
+            "manushyactl backup create b.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        ],
+    ),
+    (
+        "backup verify",
+        &[
+            "manushyactl backup verify b.age",
+            "manushyactl backup verify b.age --identity /media/usb/recovery.age-key",
+        ],
+    ),
+    (
+        "backup restore",
+        &[
+            "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "manushyactl backup restore b.age --into /srv/drill",
+        ],
+    ),
+    ("backup list", &["manushyactl backup list"]),
+    (
+        "backup forget",
+        &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),

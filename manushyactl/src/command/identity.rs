@@ -39,6 +39,7 @@ pub async fn run(verb: Identity, context: &Context) -> Outcome {
                 name: arguments.name,
                 description: arguments.description,
                 is_active: None,
+                quarantine: arguments.quarantine.map(|switch| switch == "on"),
             };
             change(update, &client, context).await
         }
@@ -82,6 +83,7 @@ impl Row for Created<'_> {
         "identity.description",
         "identity.claims",
         "identity.is_active",
+        "identity.quarantine",
         "identity.created_at",
         "identity.updated_at",
     ];
@@ -96,6 +98,7 @@ async fn create(arguments: cli::IdentityCreate, client: &Client, context: &Conte
         description: arguments.description,
         claims: object(&arguments.claims),
         token_ttl_seconds: arguments.token_ttl,
+        quarantine: arguments.quarantine,
     };
     let made = call!(client, identity_create, request).await?;
     context.note_dry_run();

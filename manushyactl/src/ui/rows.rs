@@ -2,6 +2,7 @@
 
 use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{AuditConsistency, AuditHeadView, AuditProof, AuditView};
+use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
@@ -43,7 +44,7 @@ rows! {
         columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "created_at" "updated_at"];
+            "quarantine" "created_at" "updated_at"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -56,7 +57,10 @@ rows! {
             "TEXT" "text" Text],
         fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
             "version" "created_at" "updated_at" "expires_at" "deleted_at"
-            "superseded_by" "superseded_at" "supersedes" "metadata" "text"];
+            "superseded_by" "superseded_at" "supersedes" "provenance.writer"
+            "provenance.writer_id" "provenance.token" "provenance.delegation"
+            "provenance.peer_uid" "provenance.source" "provenance.request_id"
+            "provenance.written_at" "quarantined" "metadata" "text"];
     SearchHit: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
@@ -64,7 +68,8 @@ rows! {
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
             "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
-            "memory.metadata" "memory.text" "explain"];
+            "memory.provenance.writer" "memory.provenance.source" "memory.metadata" "memory.text"
+            "explain"];
     RecalledMemory: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TEXT" "memory.text" Text],
@@ -125,6 +130,10 @@ rows! {
         fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
             "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
+    BackupView: name "id",
+        columns ["ID" "id" Text, "TAKEN" "created_at" Age, "KEPT UNTIL" "keep_until" Age,
+            "RECORDS" "records" Count, "BYTES" "bytes" Count, "RECIPIENTS" "recipients" Text],
+        fields ["id" "created_at" "keep_until" "recipients" "audit_size" "records" "bytes"];
     HoldView: name "id",
         columns ["ID" "id" Text, "SCOPE" "scope" Text, "KEEPS" "keeps" Text, "SET BY" "set_by" Text,
             "AGE" "created_at" Age, "REASON" "reason" Text],

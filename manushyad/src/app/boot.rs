@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
+use crate::jobs;
 use crate::os::{OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
@@ -41,6 +42,8 @@ pub struct Booted {
     pub service: Arc<Service>,
     /// The writer's threads.
     pub threads: WriterThreads,
+    /// The machine's clock, to be looked at for jumps.
+    pub clock: Arc<SystemClock>,
     /// The home's lock, held as long as the daemon lives.
     pub lock: File,
 }
@@ -51,7 +54,7 @@ pub fn failed(what: &str, error: &dyn std::error::Error) -> WireError {
 }
 
 /// Makes a folder for its owner only, and refuses one that others may read.
-fn private_folder(path: &Path) -> Result<(), WireError> {
+pub(super) fn private_folder(path: &Path) -> Result<(), WireError> {
     let unusable = |reason: String| {
         let message = format!("the folder {} cannot be used", path.display());
         WireError::new(ErrorCode::InvalidArgument, message).reason(reason)
@@ -72,7 +75,7 @@ fn private_folder(path: &Path) -> Result<(), WireError> {
 }
 
 /// Takes the home's lock. The kernel gives it back however the daemon ends.
-fn lock_home(home: &Home) -> Result<File, WireError> {
+pub(super) fn lock_home(home: &Home) -> Result<File, WireError> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -96,7 +99,7 @@ fn store_path(config: &Config) -> PathBuf {
     config.home.data.join("store.redb")
 }
 
-fn unlock(config: &Config) -> Result<Unlock, WireError> {
+pub(super) fn unlock(config: &Config) -> Result<Unlock, WireError> {
     let Some(path) = &config.passphrase_file else {
         return Ok(Unlock::Host);
     };
@@ -195,9 +198,11 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     if !opened.was_clean && !opened.created {
         tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
     }
+    let (clock, jump) = SystemClock::starting(opened.latest);
+    let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: clock.clone(),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
         embedder,
@@ -222,6 +227,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
+    if let Some(jump) = jump {
+        drop(writer.observe(jobs::clock::alert(&ports, jump))?);
+    }
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,
@@ -232,6 +240,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         indexes,
         writer,
         tokens: ArcSwap::from_pointee(tokens),
+        backups: crate::service::backup::Jobs::default(),
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
@@ -245,6 +254,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
             service,
             threads,
             lock,
+            clock,
         },
         listener,
     ))

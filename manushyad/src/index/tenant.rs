@@ -115,6 +115,13 @@ impl TenantIndex {
         self.state.write().remove(id)
     }
 
+    /// The memories that are there only to be noticed when they are read, in no order.
+    pub fn canaries(&self) -> Vec<MemoryId> {
+        let state = self.state.read();
+        let canaries = state.attributes.canaries.iter();
+        canaries.map(|slot| state.ids[slot as usize]).collect()
+    }
+
     /// Takes memories out for good: no vector of any version of theirs stays in RAM, nor in any
     /// later snapshot. A graph that had one is dropped, and [`Self::maintain`] builds another.
     pub fn forget(&self, ids: &[MemoryId]) {

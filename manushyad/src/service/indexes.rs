@@ -249,7 +249,7 @@ impl Indexes {
         let snapshot = store.snapshot()?;
         let census = Mutex::new(HashMap::<TenantId, Census>::new());
         snapshot.for_each_memory(None, threads, |memory| {
-            if memory.deleted_at.is_some() {
+            if memory.deleted_at.is_some() || memory.quarantined {
                 return;
             }
             self.parts(memory.tenant).serving.put(&memory);
@@ -298,7 +298,7 @@ impl Indexes {
             Some(old) => {
                 let serving = self.part(AnyEmbedder::Instant(old.clone()));
                 snapshot.for_each_memory(Some(tenant), threads, |memory| {
-                    if memory.deleted_at.is_none() {
+                    if memory.deleted_at.is_none() && !memory.quarantined {
                         serving.put(&memory);
                     }
                 })?;

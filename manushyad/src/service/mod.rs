@@ -4,12 +4,15 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+pub mod alerts;
 mod api_key;
 mod audit;
+pub mod backup;
 mod convert;
 mod doctor;
 mod duplicate;
 mod embedding;
+mod events;
 mod hold;
 mod identity;
 pub mod indexes;
@@ -27,10 +30,15 @@ mod purge;
 mod ranking;
 mod recall;
 mod receipt;
+mod review;
+pub mod room;
 mod search;
 mod session;
+#[cfg(test)]
+mod sim;
 mod survivors;
 mod system;
+pub mod tally;
 mod token;
 mod usage;
 mod view;
@@ -85,6 +93,8 @@ pub struct Service {
     pub tokens: ArcSwap<TokenKeys>,
     /// When the daemon started.
     pub started_at: UnixMillis,
+    /// The backups that are being taken.
+    pub backups: backup::Jobs,
     /// Connections open.
     pub connections: AtomicU64,
     /// Told when the daemon shall stop.
@@ -99,6 +109,15 @@ pub struct Service {
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
+}
+
+/// The name that the audit log is signed under.
+///
+/// # Errors
+///
+/// Never in practice: it is a constant that is valid.
+pub fn audit_origin() -> Result<manushya_core::audit::Origin, WireError> {
+    receipt::origin()
 }
 
 /// Waits until the daemon shall stop.

@@ -1,6 +1,8 @@
 //! Search: the policies are part of the question, so that k results are k permitted ones; and the
 //! audit entry is on its way to the disk while the answer is looked up.
 
+use std::cell::RefCell;
+
 use manushya_core::command::Context;
 use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
@@ -60,6 +62,8 @@ pub(super) struct Searching<'a> {
     pub context: &'a Context,
     pub choice: &'a Choice,
     pub permission: &'a Permission,
+    /// Those that were read and are there only to be noticed when they are.
+    canaries: &'a RefCell<Vec<MemoryId>>,
 }
 
 /// Checks what the types do not.
@@ -198,12 +202,15 @@ impl Service {
         // How many were found is known to the caller alone: the entry says that it searched.
         audit.count = 0;
         let written = self.writer.observe(audit)?;
+        let canaries = RefCell::default();
         let results = look_up(Searching {
             view: &view,
             context,
             choice: &choice,
             permission: &permission,
+            canaries: &canaries,
         });
+        let canaries = canaries.into_inner();
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
             written.await.map_err(|_| {
@@ -213,7 +220,9 @@ impl Service {
                 )
             })??;
         }
-        results
+        let results = results?;
+        self.alarm(context, Action::Search, canaries).await?;
+        Ok(results)
     }
 }
 
@@ -291,6 +300,9 @@ impl Searching<'_> {
         }) else {
             return Ok(None);
         };
+        if memory.canary {
+            self.canaries.borrow_mut().push(memory.id);
+        }
         let Visibility::AsOf(at) = visibility else {
             return Ok(Some(memory));
         };

@@ -16,8 +16,9 @@ use super::record::{
     gate_kind, revision_id,
 };
 use super::schema::{
-    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
-    SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed, tag_key,
+    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS,
+    SegmentId, SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed,
+    tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
@@ -33,6 +34,7 @@ pub(super) struct Tables<'t> {
     owners: Option<Table<'t, Fixed<48>, Fixed<4>>>,
     due: Option<Table<'t, Fixed<40>, ()>>,
     deleted: Option<Table<'t, Fixed<32>, ()>>,
+    held: Option<Table<'t, Fixed<32>, ()>>,
 }
 
 fn lazy<'a, 't, K: Key, V: Value>(
@@ -65,6 +67,7 @@ impl<'t> Tables<'t> {
             owners: None,
             due: None,
             deleted: None,
+            held: None,
         }
     }
 
@@ -76,6 +79,7 @@ impl<'t> Tables<'t> {
         owners: OWNERS, Fixed<48>, Fixed<4>;
         due: DUE, Fixed<40>, ();
         deleted: DELETED, Fixed<32>, ();
+        held: HELD, Fixed<32>, ();
     }
 
     /// The header of the current version of a memory.
@@ -295,6 +299,7 @@ impl Applier<'_, '_> {
             due,
             tag: memory.key.as_ref().map(|key| blind(key.as_str())),
             deleted: memory.deleted_at.is_some(),
+            held: memory.quarantined,
         };
         let plaintext = encode_memory(memory, &header)?;
         Ok(Prepared::Memory(at, known, header, plaintext))
@@ -318,7 +323,8 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn put_directory(
+    /// Seals a record of the directory into its row.
+    pub(super) fn put_directory(
         &mut self,
         kind: Kind,
         tenant: TenantId,
@@ -366,6 +372,17 @@ impl Applier<'_, '_> {
             });
         }
         Ok(())
+    }
+
+    /// Puts a version of a memory after those that are there.
+    pub(super) fn put_version(
+        &mut self,
+        at: MemoryAt,
+        header: MemoryHeader,
+        plaintext: &[u8],
+    ) -> Result<(), StoreError> {
+        let old = self.tables.header(at)?;
+        self.put_memory(at, old, header, plaintext)
     }
 
     fn put_memory(
@@ -443,6 +460,11 @@ impl Applier<'_, '_> {
             (true, false) => drop(self.tables.deleted()?.remove(&key)?),
             _ => {}
         }
+        match (old.is_some_and(|old| old.held), header.held) {
+            (false, true) => drop(self.tables.held()?.insert(&key, ())?),
+            (true, false) => drop(self.tables.held()?.remove(&key)?),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -484,6 +506,9 @@ impl Applier<'_, '_> {
         if header.deleted {
             self.tables.deleted()?.remove(&key)?;
         }
+        if header.held {
+            self.tables.held()?.remove(&key)?;
+        }
         Ok(())
     }
 
@@ -497,7 +522,8 @@ impl Applier<'_, '_> {
         clear(self.tables.keys()?, prefix)?;
         clear(self.tables.owners()?, prefix)?;
         clear(self.tables.due()?, prefix)?;
-        clear(self.tables.deleted()?, prefix)
+        clear(self.tables.deleted()?, prefix)?;
+        clear(self.tables.held()?, prefix)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod common;
 pub mod embedding;
 pub mod erasure;
@@ -9,8 +10,10 @@ pub mod hello;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod live;
 pub mod memory;
 pub mod policy;
+pub mod provenance;
 pub mod purge;
 pub mod recall;
 pub mod review;

@@ -6,6 +6,7 @@ use crate::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
 };
+use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::erasure::{
@@ -20,6 +21,7 @@ use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -29,6 +31,7 @@ use crate::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
+use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList};
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
@@ -141,6 +144,8 @@ pub trait Manushya {
     async fn audit_read(call: Call, request: AuditRead) -> Reply<AuditBytes>;
     /// Signs the head of the audit log.
     async fn audit_head(call: Call) -> Reply<AuditHeadView>;
+    /// Waits for what happens next; the newest entries win where the caller is late.
+    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 
     /// Plans an erasure.
     async fn purge_plan(call: Call, request: PurgePlanCreate) -> Reply<PlanView>;
@@ -215,6 +220,25 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+
+    /// Starts a backup.
+    async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
+    /// Reads the next bytes of a backup.
+    async fn backup_read(call: Call, request: BackupRef) -> Reply<BackupChunk>;
+    /// Lists the backups that may still exist.
+    async fn backup_list(call: Call) -> Reply<Listed<BackupView>>;
+    /// Takes a backup off the list.
+    async fn backup_forget(call: Call, request: BackupRef) -> Reply<Done>;
+    /// Lists memories that are held back.
+    async fn memory_review_list(call: Call, request: MemoryReviewList)
+    -> Reply<Listed<MemoryView>>;
+    /// Approves a memory that is held back, or deletes it.
+    async fn memory_review(call: Call, request: MemoryReview) -> Reply<MemoryView>;
+    /// Makes a memory a canary, or none.
+    async fn memory_canary(call: Call, request: MemoryCanary) -> Reply<MemoryView>;
+    /// Lists canaries.
+    async fn memory_canary_list(call: Call, request: MemoryCanaryList)
+    -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
 }

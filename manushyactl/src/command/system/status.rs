@@ -32,6 +32,8 @@ impl Row for Shown<'_> {
         "host.connections",
         "host.embedder",
         "host.audit_reads",
+        "host.alerts",
+        "host.last_alert_at",
         "host.embedder_down",
         "host.indexes",
     ];
@@ -111,6 +113,16 @@ fn words(status: &Status, socket: &str) -> String {
             "audit".to_owned(),
             format!("{entries}  root {root}…  reads {}", host.audit_reads),
         ));
+        if host.alerts > 0 {
+            let last = host.last_alert_at.map_or_else(String::new, |at| {
+                format!("  last {}", time::ago(at, time::now()))
+            });
+            let alerts = time::things(host.alerts, "alert", "alerts");
+            rows.push((
+                "alerts".to_owned(),
+                format!("{alerts} since the start{last}"),
+            ));
+        }
         rows.push((
             "load".to_owned(),
             format!(

@@ -6,6 +6,7 @@ use manushya_protocol::limits;
 
 use super::access::Access;
 use super::refusal::Refusal;
+use super::review::is_held_back;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
     Action, GateRecord, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind,
@@ -61,6 +62,8 @@ pub fn create(
         description: command.description.filter(|text| !text.is_empty()),
         claims: command.claims,
         is_active: true,
+        // Nobody leaves quarantine by making another.
+        quarantine: command.quarantine || is_held_back(directory, context),
         token_epoch: 0,
         created_at: context.now,
         updated_at: context.now,
@@ -170,6 +173,16 @@ pub fn update(
     {
         return Err(forbidden_to_self(&access, "change your own claims"));
     }
+    if own
+        && command
+            .quarantine
+            .is_some_and(|quarantine| quarantine != identity.quarantine)
+    {
+        return Err(forbidden_to_self(
+            &access,
+            "put yourself into quarantine or out of it",
+        ));
+    }
     if command.is_active == Some(false)
         && let Some(refusal) = host_operator(view, &access, &identity, "disabled")
     {
@@ -192,6 +205,9 @@ pub fn update(
     }
     if let Some(is_active) = command.is_active {
         changed.is_active = is_active;
+    }
+    if let Some(quarantine) = command.quarantine {
+        changed.quarantine = quarantine;
     }
     let checked = check_claims(&changed.claims)
         .and_then(|()| check_texts(changed.name.as_deref(), changed.description.as_deref()));

@@ -50,6 +50,7 @@ fn invited(invitation: &Invitation, id: IdentityId, name: ExternalId, now: UnixM
         description: invitation.label.clone(),
         claims: Map::new(),
         is_active: true,
+        quarantine: false,
         token_epoch: 0,
         created_at: now,
         updated_at: now,
@@ -290,6 +291,10 @@ pub fn enroll(view: &impl View, enroll: &Enroll) -> Result<Plan<Credentials>, Re
     }
     let mut identity = invited(invitation, enroll.identity, name, enroll.now);
     identity.name = enroll.name.clone().filter(|text| !text.is_empty());
+    // Nobody leaves quarantine by inviting another.
+    identity.quarantine = directory
+        .identity(tenant, invitation.invited_by)
+        .is_some_and(|inviter| inviter.quarantine);
     if let Err(invalid) = check_description("name", enroll.name.as_deref().unwrap_or_default()) {
         return Err(Refusal::invalid(&audit, &invalid));
     }

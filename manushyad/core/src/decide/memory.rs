@@ -8,6 +8,7 @@ use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use super::access::Access;
 use super::duplicate;
 use super::refusal::Refusal;
+use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
@@ -100,10 +101,16 @@ pub fn add(
         created_at: command.created_at.unwrap_or(context.now),
         updated_at: context.now,
         deleted_at: None,
+        provenance: provenance(context, command.source),
+        quarantined: is_held_back(directory, context),
+        canary: command.canary,
         superseded: None,
         supersedes: Vec::new(),
     };
     access.require_new(&memory)?;
+    if memory.canary {
+        require_manager(directory, context)?;
+    }
     memory.content = match memory.content.check() {
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
@@ -215,6 +222,9 @@ fn merge(
         version: existing.version.saturating_add(1),
         updated_at: context.now,
         deleted_at: None,
+        provenance: memory.provenance,
+        quarantined: existing.quarantined || memory.quarantined,
+        canary: existing.canary || memory.canary,
         // What is said again holds again.
         superseded: None,
         ..existing
@@ -258,6 +268,10 @@ pub fn update(
         let hint = "read it again, then repeat the change on what it says";
         return Err(access.conflict(message, &format!("version {expected} was expected"), hint));
     }
+    let held_back = is_held_back(view.directory(), context);
+    if held_back && memory.owner != context.actor.identity.id {
+        return Err(access.held_back());
+    }
     let old = memory.content.clone();
     let content = MemoryContent {
         kind: command.kind.unwrap_or(old.kind),
@@ -290,6 +304,8 @@ pub fn update(
         embedder: embedding.by,
         version,
         updated_at: context.now,
+        provenance: provenance(context, command.source),
+        quarantined: memory.quarantined || held_back,
         ..memory
     };
     if changed.is_expired(context.now) {

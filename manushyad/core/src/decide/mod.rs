@@ -17,6 +17,7 @@ pub mod policy;
 pub mod purge;
 mod refusal;
 pub mod replay;
+pub mod review;
 pub mod session;
 pub mod tenant;
 pub mod token;

@@ -8,6 +8,7 @@ mod gate;
 mod identity;
 mod memory;
 mod policy;
+mod provenance;
 mod purge;
 mod text;
 
@@ -25,10 +26,11 @@ pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
+pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
-    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Tag, TenantName,
-    check_claims, check_description, check_metadata, check_text,
+    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Source, Tag,
+    TenantName, check_claims, check_description, check_metadata, check_text,
 };
 
 use std::fmt;

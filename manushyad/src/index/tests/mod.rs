@@ -7,16 +7,16 @@ mod pending;
 mod property;
 mod threads;
 
-use manushya_core::model::{Memory, MemoryContent};
+use manushya_core::model::{Memory, MemoryContent, Provenance};
 use manushya_core::recall::fuse::Mode;
 use manushya_core::recall::tokens::{self, Terms};
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::Map;
 
 use super::{
     AttributeFilter, Facts, IndexOptions, Permit, Prepared, Ranking, Rule, SearchRequest,
-    TenantIndex, VectorError,
+    TenantIndex, VectorError, Writer,
 };
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -53,6 +53,9 @@ fn memory(number: u64, text: &str) -> Memory {
         created_at: UnixMillis(0),
         updated_at: UnixMillis(0),
         deleted_at: None,
+        provenance: Provenance::plain(owner_id(0), RequestId::from_bytes([0; 16]), UnixMillis(0)),
+        quarantined: false,
+        canary: false,
         superseded: None,
         supersedes: Vec::new(),
     }

@@ -36,6 +36,10 @@ impl Policy {
         (facts.kind, facts.namespace, facts.session).hash(&mut hasher);
         (facts.tags, facts.trust, facts.age_seconds).hash(&mut hasher);
         facts
+            .writer
+            .map(|writer| writer.to_bytes())
+            .hash(&mut hasher);
+        facts
             .metadata
             .map(|map| serde_json::to_string(map).unwrap())
             .hash(&mut hasher);
@@ -58,6 +62,7 @@ impl Policy {
                 .flatten(),
             trust: read(Facts::TRUST).then_some(content.trust.percent()),
             age_seconds: read(Facts::AGE).then_some(u64::try_from(age).unwrap_or(0)),
+            writer: read(Facts::WRITER).then_some(memory.provenance.writer),
             metadata: (read(Facts::METADATA) && !content.metadata.is_empty())
                 .then_some(&content.metadata),
         })
@@ -116,6 +121,12 @@ fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
             .as_ref()
             .is_none_or(|path| content.namespace.path().contains(&path.as_str()))
         && (filter.session.is_none() || filter.session == content.session)
+        && filter.writer.is_none_or(|by| {
+            let (from, own) = (&memory.provenance, memory.owner == by.identity);
+            let then = |at: UnixMillis| by.since.0 <= at.0 && at.0 < by.until.0;
+            own && then(memory.id.created_at())
+                || from.writer == by.identity && then(from.written_at)
+        })
         && filter.since.is_none_or(|since| memory.created_at >= since)
         && filter.until.is_none_or(|until| memory.created_at < until)
         && filter

@@ -42,6 +42,7 @@ enum Change {
 struct Draft {
     words: Vec<usize>,
     owner: u8,
+    writer: u8,
     kind: u8,
     tags: u8,
     namespace: u8,
@@ -95,6 +96,8 @@ impl Draft {
     fn memory(&self, number: u64, version: u32) -> Memory {
         let mut memory = memory(number, &text(&self.words));
         memory.owner = owner_id(self.owner);
+        memory.provenance.writer = owner_id(self.writer);
+        memory.provenance.written_at = UnixMillis(self.created_at / 2);
         memory.version = version;
         memory.created_at = UnixMillis(self.created_at);
         memory.vector = self.vector.map(|seed| Random(seed).vector(DIMS));
@@ -126,6 +129,7 @@ fn draft() -> impl Strategy<Value = Box<Draft>> {
     let labels = (
         0_u8..3,
         0_u8..3,
+        0_u8..3,
         0_u8..8,
         0_u8..5,
         0_u8..3,
@@ -139,11 +143,12 @@ fn draft() -> impl Strategy<Value = Box<Draft>> {
     );
     let vector = proptest::option::weighted(0.8, any::<u64>());
     (words, labels, times, vector).prop_map(|(words, labels, times, vector)| {
-        let (owner, kind, tags, namespace, session, trust, metadata) = labels;
+        let (owner, writer, kind, tags, namespace, session, trust, metadata) = labels;
         let (created_at, expires_at, superseded_at) = times;
         Box::new(Draft {
             words,
             owner,
+            writer,
             kind,
             tags,
             namespace,
@@ -190,6 +195,7 @@ fn filter() -> impl Strategy<Value = AttributeFilter> {
     let rare = |bound: u8| proptest::option::weighted(0.25, 0..bound);
     let time = || proptest::option::weighted(0.2, (0_i64..5_000).prop_map(UnixMillis));
     let kinds = proptest::collection::vec(0_u8..4, 0..3);
+    let writer = proptest::option::weighted(0.25, (0_u8..4, 0_i64..2_500, 0_i64..2_500));
     let trust = rare(25);
     (
         kinds,
@@ -199,22 +205,30 @@ fn filter() -> impl Strategy<Value = AttributeFilter> {
         rare(3),
         time(),
         time(),
+        writer,
         trust,
     )
         .prop_map(
-            |(kinds, tags, owner, path, episode, since, until, min_trust)| AttributeFilter {
-                kinds: if kinds.len() > 1 {
-                    kinds.into_iter().map(kind).collect()
-                } else {
-                    vec![]
-                },
-                tags: tags.into_iter().map(tag).collect(),
-                owner: owner.map(owner_id),
-                namespace: path.map(namespace),
-                session: episode.and_then(session),
-                since,
-                until,
-                min_trust,
+            |(kinds, tags, owner, path, episode, since, until, writer, min_trust)| {
+                AttributeFilter {
+                    kinds: if kinds.len() > 1 {
+                        kinds.into_iter().map(kind).collect()
+                    } else {
+                        vec![]
+                    },
+                    tags: tags.into_iter().map(tag).collect(),
+                    owner: owner.map(owner_id),
+                    namespace: path.map(namespace),
+                    session: episode.and_then(session),
+                    since,
+                    until,
+                    writer: writer.map(|(writer, since, until)| Writer {
+                        identity: owner_id(writer),
+                        since: UnixMillis(since),
+                        until: UnixMillis(until),
+                    }),
+                    min_trust,
+                }
             },
         )
 }
