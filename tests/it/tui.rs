@@ -220,7 +220,8 @@ fn search_finds_while_typing_and_explains() {
     let tui = Tui::start(&daemon, &[]);
     tui.then("connected", "3");
     tui.then("fern", "swhen do we deploy");
-    tui.sees("SCORE");
+    // Its score stands there when the answer has come.
+    tui.sees("1.00");
     tui.sees("Deploys");
     tui.press(ENTER);
     tui.press("E");
