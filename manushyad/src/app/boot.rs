@@ -201,10 +201,8 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
     let (store, opened) = open_store(&config, vault.clone())?;
-    let (clock, jump) = SystemClock::starting(Left {
-        latest: opened.latest,
-        trusted: opened.trusted,
-    });
+    let (latest, trusted) = (opened.latest, opened.trusted);
+    let (clock, jump) = SystemClock::starting(Left { latest, trusted });
     let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
