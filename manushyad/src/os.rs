@@ -7,7 +7,7 @@ use std::io;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
 
-pub use clock::{Hands, Jump, Machine, SystemClock};
+pub use clock::{Hands, Jump, Left, Machine, SystemClock};
 
 use crate::port::Entropy;
 

@@ -197,6 +197,7 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory add \"We deploy on Mondays\" --on-duplicate supersede",
             "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
              rev-parse HEAD)\"",
+            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
         ],
     ),
     (
@@ -311,10 +312,7 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "memory canary set",
-        &[
-            "manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
-            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
-        ],
+        &["manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "memory canary clear",

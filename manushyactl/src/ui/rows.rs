@@ -68,7 +68,8 @@ rows! {
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
             "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
-            "memory.provenance.writer" "memory.provenance.source" "memory.metadata" "memory.text"
+            "memory.provenance.writer" "memory.provenance.source" "memory.quarantined"
+            "memory.metadata" "memory.text"
             "explain"];
     RecalledMemory: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,

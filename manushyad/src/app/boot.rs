@@ -26,7 +26,7 @@ use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::jobs;
-use crate::os::{OsEntropy, SystemClock};
+use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
@@ -179,6 +179,16 @@ fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     ))
 }
 
+fn open_store(config: &Config, vault: Arc<Vault>) -> Result<(Store, Opened), WireError> {
+    let (store, opened) = Store::open(&store_path(config), vault, false).map_err(|error| {
+        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
+    })?;
+    if !opened.was_clean && !opened.created {
+        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
+    }
+    Ok((store, opened))
+}
+
 /// Boots. The socket is bound, but nobody is served yet.
 ///
 /// # Errors
@@ -191,14 +201,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     }
     let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
-    let path = store_path(&config);
-    let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
-        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
-    })?;
-    if !opened.was_clean && !opened.created {
-        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
-    }
-    let (clock, jump) = SystemClock::starting(opened.latest);
+    let (store, opened) = open_store(&config, vault.clone())?;
+    let (latest, trusted) = (opened.latest, opened.trusted);
+    let (clock, jump) = SystemClock::starting(Left { latest, trusted });
     let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {

@@ -100,12 +100,11 @@ fn close(booted: Booted) -> Result<(), WireError> {
         service,
         threads,
         lock,
-        clock: _,
+        clock,
     } = booted;
     jobs::snapshot::save_all(&service);
     let socket = service.config.socket.clone();
     let (store, vault) = (service.store.clone(), service.vault.clone());
-    let now = service.ports.clock.now();
     // The writer ends when the last one who could queue a command is gone.
     let alone = Arc::try_unwrap(service).is_ok();
     if !alone {
@@ -117,7 +116,9 @@ fn close(booted: Booted) -> Result<(), WireError> {
         tracing::warn!("The writer did not end well; the store is left unclean.");
         return Ok(());
     }
-    let closed = store.note_time(now).and_then(|()| store.close());
+    let closed = store
+        .note_time(clock.left().latest, clock.left().trusted)
+        .and_then(|()| store.close());
     // Spare keys that outlive the process would have to be destroyed at the next start.
     if let Err(error) = vault.drop_spares() {
         tracing::warn!(error = %chain(&error), "Spare keys could not be given back.");

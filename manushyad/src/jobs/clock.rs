@@ -7,6 +7,7 @@ use manushya_core::model::{
     Action, AlertKind, AuditActor, AuditDraft, Decision, Extensions, Outcome, Resource,
 };
 use manushya_protocol::id::RequestId;
+use manushya_protocol::unit::UnixMillis;
 use tokio::sync::watch;
 
 use crate::os::{Jump, SystemClock};
@@ -16,7 +17,7 @@ use crate::service::{Service, stopped};
 
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often the latest time is put on disk while nothing else is.
+/// How often the time is put on disk.
 const NOTE_MS: i64 = 60_000;
 
 /// The audit entry of a jump, which is one of the daemon's own: what it counts is how far, in seconds.
@@ -55,7 +56,7 @@ pub async fn watch(
 ) {
     let mut interval = tokio::time::interval(LOOK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut noted, mut commits) = (clock.now(), service.writer.commits());
+    let mut noted = None;
     loop {
         tokio::select! {
             _ = interval.tick() => {}
@@ -66,15 +67,12 @@ pub async fn watch(
         {
             tracing::error!(code = %error.code, "A jump of the clock has no audit entry.");
         }
-        let (now, by_now) = (clock.now(), service.writer.commits());
-        if by_now != commits {
-            // Every commit notes the time as well.
-            (noted, commits) = (now, by_now);
-        } else if now.0 - noted.0 >= NOTE_MS {
-            noted = now;
-            let store = service.store.clone();
-            let note = tokio::task::spawn_blocking(move || store.note_time(now)).await;
-            if let Ok(Err(error)) = note {
+        let now = clock.now();
+        if noted.is_none_or(|noted: UnixMillis| now.0 - noted.0 >= NOTE_MS) {
+            noted = Some(now);
+            let (store, left) = (service.store.clone(), clock.left());
+            let note = move || store.note_time(left.latest, left.trusted);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
                 // The writer meets the same disk with its next command, and stops the daemon.
                 tracing::error!(error = %chain(&error), "The time cannot be put on disk.");
             }

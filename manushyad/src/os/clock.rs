@@ -70,6 +70,15 @@ impl Hands for Machine {
     }
 }
 
+/// What a run leaves to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The latest time that was shown.
+    pub latest: Option<UnixMillis>,
+    /// The latest time by which was erased.
+    pub trusted: Option<UnixMillis>,
+}
+
 /// A clock that was set by more than clocks drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
@@ -107,19 +116,23 @@ fn millis(duration: Duration) -> i64 {
 }
 
 impl SystemClock {
-    /// The clock of this machine, which goes on from the latest time that an earlier run has shown.
-    /// Also tells if the machine's clock was set back since, or so far ahead that the daemon can
-    /// hardly have been down for so long.
-    pub fn starting(latest: Option<UnixMillis>) -> (Self, Option<Jump>) {
-        Self::with_hands(Box::new(Machine::default()), latest)
+    /// The clock of this machine, which goes on from what an earlier run left. Also tells if the
+    /// machine's clock was set back since, or so far ahead that the daemon can hardly have been down
+    /// for so long.
+    pub fn starting(left: Left) -> (Self, Option<Jump>) {
+        Self::with_hands(Box::new(Machine::default()), left)
     }
 
     /// The same with other hands.
-    pub fn with_hands(hands: Box<dyn Hands>, latest: Option<UnixMillis>) -> (Self, Option<Jump>) {
+    pub fn with_hands(hands: Box<dyn Hands>, left: Left) -> (Self, Option<Jump>) {
+        let Left { latest, trusted } = left;
         let (wall, steady, awake) = (hands.wall(), hands.steady(), hands.awake());
-        let by_ms = latest.map_or(0, |latest| wall.saturating_sub(latest.0));
-        let ahead = by_ms > FORWARD_OVER_RESTART_MS_MIN;
-        let jumped = ahead || by_ms < -BACKWARD_MS_MIN;
+        let since = |then: Option<UnixMillis>| then.map_or(0, |then| wall.saturating_sub(then.0));
+        // A pause that a restart cut short begins anew: what is shown is ahead then already.
+        let (back_ms, ahead_ms) = (since(latest), since(trusted.or(latest)));
+        let ahead = ahead_ms > FORWARD_OVER_RESTART_MS_MIN;
+        let jumped = ahead || back_ms < -BACKWARD_MS_MIN;
+        let by_ms = if ahead { ahead_ms } else { back_ms };
         let state = State {
             shown: latest.map_or(wall, |latest| latest.0.max(wall)),
             shown_at: steady,
@@ -132,6 +145,14 @@ impl SystemClock {
             state: Mutex::new(state),
         };
         (clock, jumped.then_some(Jump { by_ms }))
+    }
+
+    /// What a later run goes on from.
+    pub fn left(&self) -> Left {
+        Left {
+            latest: Some(self.now()),
+            trusted: self.erasing(),
+        }
     }
 
     /// Looks whether the machine's clock was set since the last look. After it was set ahead nothing
@@ -180,132 +201,4 @@ impl Clock for SystemClock {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const TEN_YEARS: i64 = 10 * 365 * 86_400_000;
-    const NOW: i64 = 1_790_000_000_000;
-
-    /// Hands that are moved by hand.
-    #[derive(Clone, Default)]
-    struct Moved(Arc<Mutex<(i64, Duration)>>);
-
-    impl Moved {
-        fn at(wall: i64) -> Self {
-            Self(Arc::new(Mutex::new((wall, Duration::ZERO))))
-        }
-
-        fn pass(&self, millis: u64) {
-            let mut at = self.0.lock();
-            at.0 += millis as i64;
-            at.1 += Duration::from_millis(millis);
-        }
-
-        fn set(&self, by: i64) {
-            self.0.lock().0 += by;
-        }
-    }
-
-    impl Hands for Moved {
-        fn wall(&self) -> i64 {
-            self.0.lock().0
-        }
-
-        fn steady(&self) -> Duration {
-            self.0.lock().1
-        }
-    }
-
-    fn clock(latest: Option<i64>) -> (Moved, SystemClock, Option<Jump>) {
-        let hands = Moved::at(NOW);
-        let latest = latest.map(UnixMillis);
-        let (clock, jump) = SystemClock::with_hands(Box::new(hands.clone()), latest);
-        (hands, clock, jump)
-    }
-
-    #[test]
-    fn clock_set_back_goes_on_from_where_it_was() {
-        let (hands, clock, jump) = clock(Some(NOW - 1_000));
-        assert_eq!((clock.now().0, jump), (NOW, None));
-        hands.set(-TEN_YEARS);
-        assert_eq!(clock.now().0, NOW);
-        assert_eq!(clock.look(), Some(Jump { by_ms: -TEN_YEARS }));
-        hands.pass(60_000);
-        assert_eq!((clock.now().0, clock.look()), (NOW + 60_000, None));
-        // What is erased by the clock goes by the earlier of the two.
-        assert_eq!(clock.erasing(), Some(UnixMillis(NOW + 60_000 - TEN_YEARS)));
-    }
-
-    #[test]
-    fn clock_set_ahead_erases_nothing_for_a_day() {
-        let (hands, clock, _) = clock(None);
-        hands.set(TEN_YEARS);
-        assert_eq!(clock.look(), Some(Jump { by_ms: TEN_YEARS }));
-        assert_eq!((clock.now().0, clock.erasing()), (NOW + TEN_YEARS, None));
-        // Set right again: what was shown stays, what is erased goes by the right time.
-        hands.set(-TEN_YEARS);
-        assert_eq!(clock.look(), Some(Jump { by_ms: -TEN_YEARS }));
-        hands.pass(86_400_000);
-        assert_eq!(clock.now().0, NOW + TEN_YEARS + 86_400_000);
-        assert_eq!(clock.erasing(), Some(UnixMillis(NOW + 86_400_000)));
-    }
-
-    #[test]
-    fn restart_knows_the_latest_time_of_the_run_before() {
-        let (_, later, jump) = clock(Some(NOW + TEN_YEARS));
-        assert_eq!(later.now().0, NOW + TEN_YEARS);
-        assert_eq!(jump, Some(Jump { by_ms: -TEN_YEARS }));
-        assert_eq!(later.erasing(), Some(UnixMillis(NOW)));
-        let (_, ahead, jump) = clock(Some(NOW - TEN_YEARS));
-        assert_eq!(jump, Some(Jump { by_ms: TEN_YEARS }));
-        assert_eq!((ahead.now().0, ahead.erasing()), (NOW, None));
-        let (_, rested, jump) = clock(Some(NOW - 20 * 86_400_000));
-        assert_eq!((jump, rested.erasing()), (None, Some(UnixMillis(NOW))));
-    }
-
-    #[test]
-    fn clock_shows_the_time_of_day() {
-        let (clock, jump) = SystemClock::starting(None);
-        // 2020-01-01 to 2200-01-01.
-        assert!((1_577_836_800_000..7_258_118_400_000).contains(&clock.now().0));
-        assert_eq!((jump, clock.look()), (None, None));
-        assert!(clock.erasing().is_some());
-    }
-
-    proptest! {
-        /// Whatever is done to the wall clock: what is shown never goes back and runs at least at the
-        /// pace of the machine, and nothing is erased that is not due by both.
-        #[test]
-        fn no_jump_brings_time_back_or_erases_early(
-            steps in proptest::collection::vec((0_u64..10_000_000, prop_oneof![
-                4 => Just(0_i64), 1 => -TEN_YEARS..TEN_YEARS, 1 => -10_000_i64..10_000,
-            ]), 1..40),
-        ) {
-            let (hands, clock, _) = clock(None);
-            let (mut last, mut real) = (clock.now().0, NOW);
-            let mut ahead = 0;
-            for (passed, set) in steps {
-                hands.pass(passed);
-                hands.set(set);
-                real += passed as i64;
-                ahead += set;
-                let jump = clock.look();
-                prop_assert_eq!(jump.is_some(), !(-5_000..=3_600_000).contains(&set), "{}", set);
-                let now = clock.now().0;
-                prop_assert!(now >= last + passed as i64);
-                last = now;
-                if let Some(erasing) = clock.erasing() {
-                    prop_assert!(erasing.0 <= now);
-                    prop_assert!(erasing.0 <= real + ahead);
-                }
-                if set > 3_600_000 {
-                    prop_assert_eq!(clock.erasing(), None);
-                }
-            }
-        }
-    }
-}
+mod tests;

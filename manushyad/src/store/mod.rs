@@ -61,6 +61,8 @@ pub struct Opened {
     pub audit_len: u64,
     /// The latest time that [`Txn::set_clock`] or [`Store::note_time`] was given.
     pub latest: Option<UnixMillis>,
+    /// The latest time by which was erased that [`Store::note_time`] was given.
+    pub trusted: Option<UnixMillis>,
     /// Whether the last run ended with [`Store::close`].
     pub was_clean: bool,
     /// Whether the database was made by this call.
@@ -173,13 +175,18 @@ impl Store {
         Ok(metadata.len())
     }
 
-    /// Remembers that it is `now`, if that is the latest so far. Waits while there is a transaction.
+    /// Remembers that `latest` was shown and `trusted` was erased by, where they are the latest so far.
+    /// Waits while there is a transaction.
     ///
     /// # Errors
     ///
     /// What the disk says; then the store has to be opened anew.
-    pub fn note_time(&self, now: UnixMillis) -> Result<(), StoreError> {
-        open::note_time(self.inner.db()?, now)
+    pub fn note_time(
+        &self,
+        latest: Option<UnixMillis>,
+        trusted: Option<UnixMillis>,
+    ) -> Result<(), StoreError> {
+        open::note_time(self.inner.db()?, latest, trusted)
     }
 
     /// Ends the run cleanly: the next start need not check a large file. Other clones of the store

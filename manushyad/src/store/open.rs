@@ -19,7 +19,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 use super::error::StoreError;
 use super::schema::{
     AUDIT, DELETED, DIRECTORY, DUE, ERASED, HELD, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
-    META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, META_TRUSTED, OWNERS, SCHEMA, SEGMENTS,
+    SHRED,
 };
 use super::seal::open_directory;
 use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
@@ -214,29 +215,41 @@ fn mark_unclean(db: &Database) -> Result<(), StoreError> {
 }
 
 /// See [`Store::note_time`].
-pub(super) fn note_time(db: &Database, now: UnixMillis) -> Result<(), StoreError> {
+pub(super) fn note_time(
+    db: &Database,
+    latest: Option<UnixMillis>,
+    trusted: Option<UnixMillis>,
+) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
-    put_time(&mut txn.open_table(META)?, now)?;
+    {
+        let mut meta = txn.open_table(META)?;
+        put_time(&mut meta, META_CLOCK, latest)?;
+        put_time(&mut meta, META_TRUSTED, trusted)?;
+    }
     txn.commit()?;
     Ok(())
 }
 
-/// Puts the latest time in its row.
+/// Puts a time in its row, if it is the latest so far.
 pub(super) fn put_time(
     meta: &mut redb::Table<'_, &'static str, super::schema::Bytes>,
-    now: UnixMillis,
+    row: &'static str,
+    time: Option<UnixMillis>,
 ) -> Result<(), StoreError> {
-    let before = time_of(meta)?;
-    if before.is_none_or(|before| before < now) {
-        meta.insert(META_CLOCK, now.0.to_be_bytes().as_slice())?;
+    let Some(time) = time.filter(|time| time.0 > i64::MIN) else {
+        return Ok(());
+    };
+    if time_of(meta, row)?.is_none_or(|before| before < time) {
+        meta.insert(row, time.0.to_be_bytes().as_slice())?;
     }
     Ok(())
 }
 
 fn time_of(
     meta: &impl ReadableTable<&'static str, super::schema::Bytes>,
+    row: &'static str,
 ) -> Result<Option<UnixMillis>, StoreError> {
-    let Some(row) = meta.get(META_CLOCK)? else {
+    let Some(row) = meta.get(row)? else {
         return Ok(None);
     };
     let bytes: [u8; 8] = row
@@ -283,7 +296,8 @@ fn load(
         directory,
         audit_head: head.map(|head| head.value().to_vec()),
         audit_len: read::audit_len(&txn.open_table(AUDIT)?)?,
-        latest: time_of(&meta)?,
+        latest: time_of(&meta, META_CLOCK)?,
+        trusted: time_of(&meta, META_TRUSTED)?,
         was_clean,
         created,
         home,

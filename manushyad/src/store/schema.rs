@@ -57,6 +57,8 @@ pub(super) const META_SCHEMA: &str = "schema";
 pub(super) const META_CLEAN: &str = "clean";
 /// The latest time that was shown, 8 bytes: time does not go back over a restart.
 pub(super) const META_CLOCK: &str = "clock";
+/// The latest time by which was erased, 8 bytes: a clock that is set ahead is noticed over a restart.
+pub(super) const META_TRUSTED: &str = "trusted_clock";
 /// What the audit log wants remembered with its last entry.
 pub(super) const META_AUDIT_HEAD: &str = "audit_head";
 

@@ -14,7 +14,9 @@ use super::apply::{Applier, Tables, blind_key};
 use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
-use super::schema::{AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, OWNERS};
+use super::schema::{
+    AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
+};
 use super::segment::Segments;
 use super::{Inner, begin_durable, erase, open, read};
 use crate::port::Cipher;
@@ -225,8 +227,8 @@ impl Txn {
             let mut meta = self.txn.open_table(META)?;
             meta.insert(META_AUDIT_HEAD, head.as_slice())?;
         }
-        if let Some(now) = self.clock {
-            open::put_time(&mut self.txn.open_table(META)?, now)?;
+        if self.clock.is_some() {
+            open::put_time(&mut self.txn.open_table(META)?, META_CLOCK, self.clock)?;
         }
         let ledger = self.ledger.flush(&self.txn)?;
         let (open, doomed) = self.segments.finish();

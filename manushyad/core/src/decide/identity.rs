@@ -153,35 +153,10 @@ pub fn update(
         Resource::Identity,
         &command.identity,
     )?;
-    let own = identity.id == context.actor.identity.id;
-    if own
-        && command
-            .role
-            .as_ref()
-            .is_some_and(|role| *role != identity.role)
+    if identity.id == context.actor.identity.id
+        && let Some(what) = own_rights(&command, &identity)
     {
-        return Err(forbidden_to_self(&access, "change your own role"));
-    }
-    if own && command.is_active == Some(false) {
-        return Err(forbidden_to_self(&access, "disable yourself"));
-    }
-    if own
-        && command
-            .claims
-            .as_ref()
-            .is_some_and(|claims| *claims != identity.claims)
-    {
-        return Err(forbidden_to_self(&access, "change your own claims"));
-    }
-    if own
-        && command
-            .quarantine
-            .is_some_and(|quarantine| quarantine != identity.quarantine)
-    {
-        return Err(forbidden_to_self(
-            &access,
-            "put yourself into quarantine or out of it",
-        ));
+        return Err(forbidden_to_self(&access, what));
     }
     if command.is_active == Some(false)
         && let Some(refusal) = host_operator(view, &access, &identity, "disabled")
@@ -222,6 +197,24 @@ pub fn update(
     changed.updated_at = context.now;
     let changed = Arc::new(changed);
     Ok(access.plan(vec![Write::PutIdentity(changed.clone())], 1, changed))
+}
+
+/// What of its own rights an identity would change with a command.
+fn own_rights(command: &UpdateIdentity, identity: &Identity) -> Option<&'static str> {
+    let differs = |given: Option<bool>| given == Some(true);
+    if differs(command.role.as_ref().map(|role| *role != identity.role)) {
+        return Some("change your own role");
+    }
+    if command.is_active == Some(false) {
+        return Some("disable yourself");
+    }
+    let claims = command.claims.as_ref();
+    if differs(claims.map(|claims| *claims != identity.claims)) {
+        return Some("change your own claims");
+    }
+    let quarantine = command.quarantine;
+    differs(quarantine.map(|it| it != identity.quarantine))
+        .then_some("put yourself into quarantine or out of it")
 }
 
 fn forbidden_to_self(access: &Access<'_>, what: &str) -> Refusal {

@@ -10,6 +10,7 @@ use super::duplicate;
 use super::refusal::Refusal;
 use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
+use crate::directory::Directory;
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -73,23 +74,14 @@ pub(super) fn put(memory: &Memory, context: &Context) -> Write {
     }
 }
 
-/// Adds a memory. With a key that exists, a retry of the same content changes nothing; another
-/// content is refused, left or taken as a new version, as the caller said.
-///
-/// # Errors
-///
-/// A refusal.
-pub fn add(
-    view: &impl View,
+/// The memory that a command makes, as far as nothing else is known, and what it may be like.
+fn made(
+    directory: &Directory,
     context: &Context,
     command: AddMemory,
-) -> Result<Plan<Added>, Refusal> {
-    let directory = view.directory();
-    let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
+) -> (Memory, Vec<(MemoryId, u32)>) {
     let owner = &context.actor.identity;
-    let on_duplicate = command.on_duplicate;
-    let told = (on_duplicate, command.alike.as_slice());
-    let mut memory = Memory {
+    let memory = Memory {
         id: command.id,
         tenant: owner.tenant,
         owner: owner.id,
@@ -107,6 +99,36 @@ pub fn add(
         superseded: None,
         supersedes: Vec::new(),
     };
+    (memory, command.alike)
+}
+
+/// What is answered to a memory that was not added, since one says the same.
+fn duplicate_of(existing: &Memory) -> Added {
+    Added {
+        id: existing.id,
+        version: existing.version,
+        created_at: existing.created_at,
+        outcome: AddOutcome::Duplicate,
+        supersedes: Vec::new(),
+    }
+}
+
+/// Adds a memory. With a key that exists, a retry of the same content changes nothing; another
+/// content is refused, left or taken as a new version, as the caller said.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn add(
+    view: &impl View,
+    context: &Context,
+    command: AddMemory,
+) -> Result<Plan<Added>, Refusal> {
+    let directory = view.directory();
+    let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
+    let (on_duplicate, on_conflict) = (command.on_duplicate, command.on_conflict);
+    let (mut memory, alike) = made(directory, context, command);
+    let told = (on_duplicate, alike.as_slice());
     access.require_new(&memory)?;
     if memory.canary {
         require_manager(directory, context)?;
@@ -126,7 +148,7 @@ pub fn add(
             .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
         match existing {
             Ok(Some(existing)) => {
-                return merge(context, access, existing, memory, command.on_conflict);
+                return merge(context, access, existing, memory, on_conflict);
             }
             Ok(None) => {}
             Err(error) => return Err(access.broken(error)),
@@ -140,14 +162,7 @@ pub fn add(
         && let Some(existing) = alike.first()
     {
         access.audit.resource_id = Some(existing.id.to_bytes());
-        let reply = Added {
-            id: existing.id,
-            version: existing.version,
-            created_at: existing.created_at,
-            outcome: AddOutcome::Duplicate,
-            supersedes: Vec::new(),
-        };
-        return Ok(access.plan(Vec::new(), 0, reply));
+        return Ok(access.plan(Vec::new(), 0, duplicate_of(existing)));
     }
     memory.supersedes = alike.iter().map(|existing| existing.id).collect();
     let added = Added {

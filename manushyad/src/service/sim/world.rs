@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use super::parts::*;
 use crate::config::{Config, RunOptions};
 use crate::embed::HashEmbedder;
-use crate::os::SystemClock;
+use crate::os::{Left, SystemClock};
 use crate::port::{AnyEmbedder, Clock as _, Embedder as _};
 use crate::service::indexes::Indexes;
 use crate::service::ledger::LedgerFile;
@@ -109,8 +109,11 @@ impl World {
         let head = opened.audit_head.as_deref().map(Head::from_bytes);
         let head = head.map_or_else(Head::new, Result::unwrap);
         assert_eq!(head.size(), opened.audit_len);
-        let latest = opened.latest;
-        let (clock, _) = SystemClock::with_hands(Box::new(self.hands.clone()), latest);
+        let (latest, trusted) = (opened.latest, opened.trusted);
+        let left = Left { latest, trusted };
+        let (clock, _) = SystemClock::with_hands(Box::new(self.hands.clone()), left);
+        let noted = store.note_time(clock.left().latest, clock.left().trusted);
+        noted.unwrap();
         assert!(latest.is_none_or(|latest| clock.now() >= latest));
         let embedder = AnyEmbedder::Instant(Arc::new(HashEmbedder));
         let indexes = Indexes::new(&self.config, embedder, Vec::new());
@@ -447,7 +450,6 @@ impl World {
         }
     }
 
-    /// Time passes, and somebody may set the clock.
     fn pass(&mut self) {
         let passed = self.random.below(3_000_000);
         {
@@ -470,7 +472,6 @@ impl World {
         self.trace.jumps += u64::from(jump.is_some());
     }
 
-    /// What happened to the parts is over: only the disk is left.
     fn crash(&mut self, in_doubt: Vec<Vec<Write>>, entries: u64) {
         self.running = None;
         let image = match self.random.below(2) {
@@ -508,7 +509,8 @@ impl World {
             hand,
         } = self.running.take().unwrap();
         drop((writer, hand));
-        store.note_time(clock.now()).unwrap();
+        let Left { latest, trusted } = clock.left();
+        store.note_time(latest, trusted).unwrap();
         store.close().unwrap();
         self.start();
         if check {
@@ -530,7 +532,6 @@ impl World {
         self.disk.mend();
     }
 
-    /// A token that has ended has ended for good.
     fn check_tokens(&mut self) {
         let running = self.running.as_ref().unwrap();
         let (published, now) = (running.writer.published(), running.clock.now());
