@@ -93,15 +93,7 @@ impl Directory {
                 self.gates.forget(*id);
                 self.erasures.forget(*id);
             }
-            Write::PutIdentity(identity) => {
-                let at = (identity.tenant, identity.id);
-                if let Some(old) = self.identities.insert(at, identity.clone()) {
-                    self.external_ids
-                        .remove(&(old.tenant, old.external_id.clone()));
-                }
-                self.external_ids
-                    .insert((identity.tenant, identity.external_id.clone()), identity.id);
-            }
+            Write::PutIdentity(identity) => self.put_identity(identity),
             Write::EraseIdentity(tenant, id) => {
                 if let Some(identity) = self.identities.remove(&(*tenant, *id)) {
                     self.external_ids
@@ -152,6 +144,16 @@ impl Directory {
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
+    }
+
+    fn put_identity(&mut self, identity: &Arc<Identity>) {
+        let at = (identity.tenant, identity.id);
+        if let Some(old) = self.identities.insert(at, identity.clone()) {
+            self.external_ids
+                .remove(&(old.tenant, old.external_id.clone()));
+        }
+        self.external_ids
+            .insert((identity.tenant, identity.external_id.clone()), identity.id);
     }
 
     fn put_token(&mut self, token: &Arc<Token>) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use manushya_core::model::{DataKeyId, ErasureKey, Memory};
+use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -112,6 +112,27 @@ enum Prepared {
     EraseMemory(MemoryAt),
 }
 
+fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
+    let (key, sealed) = (it.key(), encode_gate(it)?);
+    Ok(Prepared::Put(
+        gate_kind(key),
+        it.tenant(),
+        key.to_bytes(),
+        sealed,
+    ))
+}
+
+fn put_revision(it: &PolicyRevision) -> Result<Prepared, StoreError> {
+    let id = revision_id(it.policy.id, it.policy.revision);
+    let plaintext = encode_policy_revision(it)?;
+    Ok(Prepared::Put(
+        Kind::PolicyRevision,
+        it.policy.tenant,
+        id,
+        plaintext,
+    ))
+}
+
 /// What is stored of a memory before a write.
 enum Stored {
     /// This, or nothing; no earlier write of the same call touches it.
@@ -214,24 +235,11 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
-            Write::PutGate(it) => {
-                let key = it.key();
-                Prepared::Put(
-                    gate_kind(key),
-                    it.tenant(),
-                    key.to_bytes(),
-                    encode_gate(it)?,
-                )
-            }
+            Write::PutGate(it) => put_gate(it)?,
             Write::DropGate(tenant, key) => {
                 Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
             }
-            Write::PutRevision(it) => Prepared::Put(
-                Kind::PolicyRevision,
-                it.policy.tenant,
-                revision_id(it.policy.id, it.policy.revision),
-                encode_policy_revision(it)?,
-            ),
+            Write::PutRevision(it) => put_revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
             }

@@ -246,6 +246,25 @@ pub fn enroll_draft(enroll: &Enroll) -> AuditDraft {
     }
 }
 
+fn first_token(enroll: &Enroll, invitation: &Invitation, identity: IdentityId) -> Arc<Token> {
+    Arc::new(Token {
+        id: enroll.token,
+        tenant: invitation.tenant,
+        identity,
+        scopes: vec![Scope::ALL],
+        label: Some("first token".to_owned()),
+        epoch: 0,
+        issued_at: enroll.now,
+        expires_at: enroll.now.plus_seconds(invitation.token_ttl_seconds),
+        revoked_at: None,
+        limits: Limits::default(),
+        uses: None,
+        purpose: None,
+        parent: None,
+        kind: TokenKind::Access,
+    })
+}
+
 /// Turns a code into an identity and its first token. Who invited had the right; that it does not
 /// end with who invited is as with an identity made by hand.
 ///
@@ -298,22 +317,7 @@ pub fn enroll(view: &impl View, enroll: &Enroll) -> Result<Plan<Credentials>, Re
     if let Err(invalid) = check_description("name", enroll.name.as_deref().unwrap_or_default()) {
         return Err(Refusal::invalid(&audit, &invalid));
     }
-    let token = Arc::new(Token {
-        id: enroll.token,
-        tenant,
-        identity: identity.id,
-        scopes: vec![Scope::ALL],
-        label: Some("first token".to_owned()),
-        epoch: 0,
-        issued_at: enroll.now,
-        expires_at: enroll.now.plus_seconds(invitation.token_ttl_seconds),
-        revoked_at: None,
-        limits: Limits::default(),
-        uses: None,
-        purpose: None,
-        parent: None,
-        kind: TokenKind::Access,
-    });
+    let token = first_token(enroll, invitation, identity.id);
     let mut accepted = invitation.clone();
     accepted.accepted = Some((enroll.now, identity.id));
     audit.actor = AuditActor::Identity(identity.id);

@@ -9,7 +9,7 @@ use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 
-use super::super::{Collapse, Visibility};
+use super::super::{Collapse, SearchOutcome, Visibility};
 use super::model::{Ask, Model, Policy};
 use super::*;
 
@@ -407,7 +407,6 @@ fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
         boost: question.boost,
     };
     let candidates = model.candidates(&ask);
-    let is_candidate = |id: &MemoryId| candidates.iter().any(|memory| memory.id == *id);
     let terms = tokens::terms(&query);
     let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
     let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
@@ -436,7 +435,16 @@ fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
         },
         ..request(&terms, ask.vector, &question.filter)
     };
-    let outcome = index.search(asked).unwrap();
+    check_answer(model, question, &candidates, index.search(asked).unwrap());
+}
+
+fn check_answer(
+    model: &Model,
+    question: &Question,
+    candidates: &[&Memory],
+    outcome: SearchOutcome,
+) {
+    let is_candidate = |id: &MemoryId| candidates.iter().any(|memory| memory.id == *id);
     let hits = outcome.hits;
     assert!(hits.len() <= question.limit);
     let mut ids: Vec<_> = hits.iter().map(|hit| hit.id).collect();
