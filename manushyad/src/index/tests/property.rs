@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use manushya_core::model::{Kind, Memory, Namespace, Session, Superseded, Tag, Trust};
 use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::language::Language;
 use manushya_core::recall::rank::Boost;
 use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
@@ -341,7 +342,7 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
     };
     let expected = model.search(&ask);
     let by_id: BTreeMap<_, _> = expected.iter().copied().collect();
-    let terms = tokens::terms(&query);
+    let terms = tokens::terms(&query, Language::English);
     let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
     let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
     let asked = SearchRequest {
@@ -407,7 +408,7 @@ fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
         boost: question.boost,
     };
     let candidates = model.candidates(&ask);
-    let terms = tokens::terms(&query);
+    let terms = tokens::terms(&query, Language::English);
     let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
     let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
     let asked = SearchRequest {
