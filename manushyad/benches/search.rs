@@ -11,8 +11,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushyad::embed::HashEmbedder;
 use manushyad::index::{
-    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Ranking, Rule, SearchRequest,
-    SlotFacts, TenantIndex,
+    AttributeFilter, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest, SlotFacts,
+    TenantIndex,
 };
 use manushyad::port::Embedder;
 
