@@ -1,5 +1,6 @@
 //! The index against a model that does everything the slow and obvious way.
 
+mod cases;
 mod graph;
 mod leak;
 mod model;
