@@ -63,6 +63,20 @@ fn every_list_and_show_parses_in_every_format() {
         &["--tag", "x,y", "--metadata", "k=a,b", "--session", "null"],
     );
     add(&a, "of another");
+    let new = [
+        "identity",
+        "create",
+        "--external-id",
+        "new",
+        "--role",
+        "agent",
+        "--quarantine",
+    ];
+    add(
+        &ctl.token(&word(&ctl.json(&new)["access_token"])),
+        "held back",
+    );
+    crate::add_with(&ctl, "a trap", &["--canary"]);
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
     ctl.json(&[
@@ -71,11 +85,16 @@ fn every_list_and_show_parses_in_every_format() {
     agent(&daemon, "gone");
     let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
     ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
+    ctl.json(&["backup", "create", "b.age"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
     let draft = daemon.home().write("draft.json", draft);
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
+    let invited = ctl.json(&["identity", "invite", "--role", "agent"]);
+    let invited = word(&invited["id"]);
+    ctl.json(&["login", "--identity", "a"]);
+    ctl.json(&["logout", "--forget"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -84,6 +103,18 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &["memory", "review", "list"],
+        &["memory", "canary", "list"],
+        &[
+            "memory",
+            "search",
+            "several lines",
+            "--diversify",
+            "--by-trust",
+            "--recency",
+            "1d",
+        ],
+        &["memory", "recall", "several lines"],
         &["policy", "list"],
         &["policy", "who-can", "read", "memory"],
         &["policy", "what-can", "a"],
@@ -92,9 +123,13 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["backup", "list"],
         &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
+        &["invitation", "list"],
+        &["session", "list"],
+        &["key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -108,10 +143,14 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "consistency", "1", "2"],
         &["whoami"],
         &["purge", "receipt", &purged],
+        &["backup", "verify", "b.age"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
         &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["invitation", "show", &invited],
+        &["identity", "invite", "--role", "agent", "--dry-run"],
+        &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
     ];
     for arguments in lists {

@@ -60,11 +60,14 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tui",
         &[
-            &["effect", "connect"],
+            &["text", "connect"],
+            &["effect"],
             &["msg"],
+            &["keymap"],
             &["model"],
-            &["keymap", "update", "view"],
+            &["update", "view"],
             &["runtime"],
+            &["tests"],
             &["lib"],
             &["main"],
         ],
@@ -73,7 +76,7 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
         "tests",
         &[
             &["caller", "embeddings", "measure", "random", "scan", "wire"],
-            &["home", "text"],
+            &["home", "text", "hostile", "fuzz"],
             &["daemon"],
             &["own"],
             &["lib"],

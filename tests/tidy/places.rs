@@ -34,6 +34,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "manushyad/src/main.rs",
             "manushyactl/src/embedded.rs",
             "tests/src/bin/",
+            "tests/src/fuzz.rs",
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
@@ -53,16 +54,20 @@ const EXPOSE: &[&str] = &[
     // The one place that shows a new token, and where it is checked that there is one.
     "manushyactl/src/command/api_key.rs",
     "manushyactl/src/command/identity.rs",
+    "manushyactl/src/command/invitation.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",
     "manushyactl/src/command/quickstart.rs",
     "manushyactl/src/context.rs",
-    // An empty token is no token.
-    "manushya-tui/src/main.rs",
+    // The same for the dashboard, and where a new token goes to the clipboard.
+    "manushya-tui/src/view/secret.rs",
+    "manushya-tui/src/runtime/terminal.rs",
     // The header that shows a service its key.
     "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.
     "tests/src/bin/load/",
+    // Where it is checked that a token is not told.
+    "tests/src/fuzz.rs",
 ];
 
 /// Files that may be unsafe: none.

@@ -140,13 +140,64 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl api-key revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
+        "login",
+        &[
+            "manushyactl login --token-file agent-a.token --label laptop",
+            "manushyactl login --identity agent-a --ttl 12h",
+        ],
+    ),
+    ("logout", &["manushyactl logout"]),
+    (
+        "session list",
+        &["manushyactl session list --identity agent-a"],
+    ),
+    (
+        "session revoke",
+        &["manushyactl session revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "identity invite",
+        &[
+            "manushyactl identity invite --role agent --ttl 7d",
+            "manushyactl identity invite --role agent --external-id agent-c --out agent-c.code",
+        ],
+    ),
+    (
+        "enroll",
+        &[
+            "manushyactl enroll - --external-id agent-c < agent-c.code",
+            "manushyactl enroll @agent-c.code --out agent-c.token",
+        ],
+    ),
+    (
+        "invitation list",
+        &["manushyactl invitation list --all-states"],
+    ),
+    (
+        "invitation show",
+        &["manushyactl invitation show inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation revoke",
+        &["manushyactl invitation revoke inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation resend",
+        &["manushyactl invitation resend inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    ("key list", &["manushyactl key list"]),
+    ("key rotate", &["manushyactl key rotate jwt"]),
+    ("key jwks", &["manushyactl key jwks > jwks.json"]),
+    (
         "memory add",
         &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
             "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl \
              30d",
+            "manushyactl memory add \"We deploy on Mondays\" --on-duplicate supersede",
             "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
              rev-parse HEAD)\"",
+            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
         ],
     ),
     (
@@ -177,8 +228,18 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory search \"which theme does the user like\"",
             "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 \
              --explain",
+            "manushyactl memory search \"where do we live\" --recency 30d --by-trust --diversify",
+            "manushyactl memory search \"where do we live\" --as-of 2026-01-01",
             "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < \
              question.txt",
+        ],
+    ),
+    (
+        "memory recall",
+        &[
+            "manushyactl memory recall \"what does the user like\" --budget 2000 -q >> prompt.txt",
+            "manushyactl memory recall \"when do we deploy\" --budget 800 --min-trust 60 -o json \
+             | jq -r .text",
         ],
     ),
     (
@@ -227,6 +288,39 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory stats",
             "manushyactl memory stats --owner agent-a -o json",
         ],
+    ),
+    (
+        "memory review list",
+        &[
+            "manushyactl memory review list",
+            "manushyactl memory review list --all -o jsonl | jq -r '[.id,.owner,.text]|@tsv'",
+        ],
+    ),
+    (
+        "memory review approve",
+        &[
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --if-version 2",
+        ],
+    ),
+    (
+        "memory review reject",
+        &[
+            "manushyactl memory review reject mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
+            "manushyactl memory review list --all -o name | manushyactl memory review reject - -y",
+        ],
+    ),
+    (
+        "memory canary set",
+        &["manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary clear",
+        &["manushyactl memory canary clear mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary list",
+        &["manushyactl memory canary list -o json"],
     ),
     (
         "policy apply",
@@ -351,6 +445,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl purge plan --subject agent-a",
             "manushyactl purge plan --session scratch --until 30d -o json | jq .memories",
+            "manushyactl purge plan --writer agent-a --since 2h",
         ],
     ),
     (
@@ -381,6 +476,32 @@ pub const ALL: &[(&str, &[&str])] = &[
     (
         "purge hold release",
         &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "backup create",
+        &[
+            "manushyactl backup create /mnt/backup/manushya.age --keep 90d",
+            "manushyactl backup create b.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        ],
+    ),
+    (
+        "backup verify",
+        &[
+            "manushyactl backup verify b.age",
+            "manushyactl backup verify b.age --identity /media/usb/recovery.age-key",
+        ],
+    ),
+    (
+        "backup restore",
+        &[
+            "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "manushyactl backup restore b.age --into /srv/drill",
+        ],
+    ),
+    ("backup list", &["manushyactl backup list"]),
+    (
+        "backup forget",
+        &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
 use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
@@ -24,7 +25,8 @@ use tokio::sync::Notify;
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
-use crate::os::{OsEntropy, SystemClock};
+use crate::jobs;
+use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
@@ -40,6 +42,8 @@ pub struct Booted {
     pub service: Arc<Service>,
     /// The writer's threads.
     pub threads: WriterThreads,
+    /// The machine's clock, to be looked at for jumps.
+    pub clock: Arc<SystemClock>,
     /// The home's lock, held as long as the daemon lives.
     pub lock: File,
 }
@@ -50,7 +54,7 @@ pub fn failed(what: &str, error: &dyn std::error::Error) -> WireError {
 }
 
 /// Makes a folder for its owner only, and refuses one that others may read.
-fn private_folder(path: &Path) -> Result<(), WireError> {
+pub(super) fn private_folder(path: &Path) -> Result<(), WireError> {
     let unusable = |reason: String| {
         let message = format!("the folder {} cannot be used", path.display());
         WireError::new(ErrorCode::InvalidArgument, message).reason(reason)
@@ -71,7 +75,7 @@ fn private_folder(path: &Path) -> Result<(), WireError> {
 }
 
 /// Takes the home's lock. The kernel gives it back however the daemon ends.
-fn lock_home(home: &Home) -> Result<File, WireError> {
+pub(super) fn lock_home(home: &Home) -> Result<File, WireError> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -95,7 +99,7 @@ fn store_path(config: &Config) -> PathBuf {
     config.home.data.join("store.redb")
 }
 
-fn unlock(config: &Config) -> Result<Unlock, WireError> {
+pub(super) fn unlock(config: &Config) -> Result<Unlock, WireError> {
     let Some(path) = &config.passphrase_file else {
         return Ok(Unlock::Host);
     };
@@ -175,6 +179,16 @@ fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     ))
 }
 
+fn open_store(config: &Config, vault: Arc<Vault>) -> Result<(Store, Opened), WireError> {
+    let (store, opened) = Store::open(&store_path(config), vault, false).map_err(|error| {
+        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
+    })?;
+    if !opened.was_clean && !opened.created {
+        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
+    }
+    Ok((store, opened))
+}
+
 /// Boots. The socket is bound, but nobody is served yet.
 ///
 /// # Errors
@@ -187,16 +201,13 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     }
     let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
-    let path = store_path(&config);
-    let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
-        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
-    })?;
-    if !opened.was_clean && !opened.created {
-        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
-    }
+    let (store, opened) = open_store(&config, vault.clone())?;
+    let (latest, trusted) = (opened.latest, opened.trusted);
+    let (clock, jump) = SystemClock::starting(Left { latest, trusted });
+    let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: clock.clone(),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
         embedder,
@@ -221,6 +232,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
+    if let Some(jump) = jump {
+        drop(writer.observe(jobs::clock::alert(&ports, jump))?);
+    }
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,
@@ -230,10 +244,12 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         home_id,
         indexes,
         writer,
-        tokens,
+        tokens: ArcSwap::from_pointee(tokens),
+        backups: crate::service::backup::Jobs::default(),
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),
@@ -243,6 +259,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
             service,
             threads,
             lock,
+            clock,
         },
         listener,
     ))

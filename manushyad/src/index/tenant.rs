@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use manushya_core::model::Memory;
+use manushya_core::recall::fuse::Weights;
+use manushya_core::recall::language::Language;
+use manushya_core::recall::tokens::{self, Terms};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::{Mutex, RwLock};
 
 use super::decide;
-use super::permit::{AttributeFilter, Permit, Rule};
+use super::permit::{AttributeFilter, Permit, Rule, Visibility};
 use super::prepared::Prepared;
 use super::report::{self, Selection, Stats};
 use super::search::{self, Scratch, SearchOutcome, SearchRequest};
@@ -18,7 +22,7 @@ use super::state::{DEAD, Entry, GraphPart, State};
 use super::vectors::{Graph, VectorError, VectorIndex};
 
 /// When the index does what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IndexOptions {
     /// From how many vectors on a graph is kept. Below, all are compared one by one.
     pub graph_threshold: u64,
@@ -26,6 +30,12 @@ pub struct IndexOptions {
     pub scan_max: u64,
     /// How many threads build the graph.
     pub build_threads: usize,
+    /// How much words and vectors count.
+    pub weights: Weights,
+    /// Whether the best answers have a part in the question.
+    pub feedback: bool,
+    /// The language that words are stemmed in.
+    pub language: Language,
 }
 
 impl Default for IndexOptions {
@@ -36,6 +46,9 @@ impl Default for IndexOptions {
             // Half the machine: the other half answers questions meanwhile.
             build_threads: std::thread::available_parallelism()
                 .map_or(1, |threads| (threads.get() / 2).clamp(1, 8)),
+            weights: Weights::default(),
+            feedback: true,
+            language: Language::default(),
         }
     }
 }
@@ -66,7 +79,7 @@ pub struct TenantIndex {
     pub(super) state: RwLock<State>,
     /// Held by the one thread that maintains the graph, or saves or loads it.
     pub(super) upkeep: Mutex<()>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     erasures: AtomicU64,
 }
 
@@ -88,6 +101,20 @@ impl TenantIndex {
         self.dims
     }
 
+    /// Makes a memory ready to be put in, outside of any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorError`] if its vector is not of [`Self::dims`] finite numbers, or all zero.
+    pub fn prepare(&self, memory: &Memory) -> Result<Prepared, VectorError> {
+        Prepared::from_memory(memory, self.dims, self.options.language)
+    }
+
+    /// The terms of a question, as those of memories are taken.
+    pub fn terms(&self, query: &str) -> Terms {
+        tokens::terms(query, self.options.language)
+    }
+
     /// Puts a memory in, in the place of any other version of it; takes it out if it is deleted.
     /// Searches that start afterwards see it.
     pub fn upsert(&self, prepared: &Prepared) {
@@ -106,6 +133,13 @@ impl TenantIndex {
     /// do not see it; its vector may stay in the bytes of the graph until that is rebuilt.
     pub fn remove(&self, id: MemoryId) -> bool {
         self.state.write().remove(id)
+    }
+
+    /// The memories that are there only to be noticed when they are read, in no order.
+    pub fn canaries(&self) -> Vec<MemoryId> {
+        let state = self.state.read();
+        let canaries = state.attributes.canaries.iter();
+        canaries.map(|slot| state.ids[slot as usize]).collect()
     }
 
     /// Takes memories out for good: no vector of any version of theirs stays in RAM, nor in any
@@ -209,7 +243,7 @@ impl TenantIndex {
         now: UnixMillis,
     ) -> Stats {
         let state = self.state.read();
-        let permitted = decide::permitted(&state, &mut permit, now.0);
+        let permitted = decide::permitted(&state, &mut permit, now.0, Visibility::All);
         let slots = search::candidates(&state, filter, rule, &permitted, now);
         report::stats(&state, slots.as_ref())
     }
@@ -226,7 +260,7 @@ impl TenantIndex {
         limit: usize,
     ) -> Selection {
         let state = self.state.read();
-        let permitted = decide::permitted(&state, &mut permit, now.0);
+        let permitted = decide::permitted(&state, &mut permit, now.0, Visibility::All);
         let slots = search::candidates(&state, filter, rule, &permitted, now);
         report::select(&state, slots.as_ref(), after, limit)
     }

@@ -1,6 +1,7 @@
 //! What the daemon does by the clock: sweeping what is due, tending the index, saving it, embedding
 //! what waits for it.
 
+pub mod clock;
 pub mod snapshot;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
+use crate::os::SystemClock;
 use crate::service::{Service, Step, stopped};
 
 /// How often the index is tended when there is nothing to do.
@@ -19,6 +21,7 @@ const TEND_INTERVAL: Duration = Duration::from_millis(200);
 /// The running jobs.
 pub struct Jobs {
     sweeper: Task<()>,
+    watch: Task<()>,
     gardener: JoinHandle<()>,
     embedder: JoinHandle<()>,
 }
@@ -27,6 +30,7 @@ impl Jobs {
     /// Waits until the jobs have noticed that they shall stop.
     pub async fn join(self) {
         let _ = self.sweeper.await;
+        let _ = self.watch.await;
         for thread in [self.gardener, self.embedder] {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -38,7 +42,12 @@ impl Jobs {
 /// # Errors
 ///
 /// If the system gives no thread.
-pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result<Jobs> {
+pub fn start(
+    service: &Arc<Service>,
+    clock: &Arc<SystemClock>,
+    stop: &watch::Receiver<bool>,
+) -> io::Result<Jobs> {
+    let watch = tokio::spawn(clock::watch(service.clone(), clock.clone(), stop.clone()));
     let sweeper = tokio::spawn(sweep(service.clone(), stop.clone()));
     let thread = |name: &str, work: fn(&Service, &watch::Receiver<bool>)| {
         let (service, stop) = (service.clone(), stop.clone());
@@ -47,6 +56,7 @@ pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result
     };
     Ok(Jobs {
         sweeper,
+        watch,
         gardener: thread("gardener", tend)?,
         embedder: thread("embedder", embed)?,
     })
@@ -59,12 +69,21 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = interval.tick() => match service.sweep().await {
-                Ok(0) => {}
+                Ok(0) => prune(&service).await,
                 Ok(memories) => tracing::info!(memories, "Swept what was due."),
                 Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
             },
             () = stopped(&mut stop) => return,
         }
+    }
+}
+
+/// Removes keys that have nothing left to verify.
+async fn prune(service: &Service) {
+    match service.prune_jwt_keys(service.ports.clock.now()).await {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => tracing::info!(keys = gone.len(), "Removed keys whose tokens have ended."),
+        Err(error) => tracing::error!(code = %error.code, "Old keys could not be removed."),
     }
 }
 

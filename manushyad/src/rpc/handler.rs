@@ -2,17 +2,21 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::limits;
 use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
+};
+use manushya_protocol::v1::backup::{
+    BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
@@ -24,6 +28,11 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::invitation::{
+    Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
+};
+use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
+use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -33,14 +42,21 @@ use manushya_protocol::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
+use manushya_protocol::v1::provenance::{
+    MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList,
+};
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
+use manushya_protocol::v1::session::{
+    SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
+};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -54,13 +70,21 @@ use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
-const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run"];
+const CAPABILITIES: &[&str] = &[
+    "search.hybrid",
+    "audit.tail",
+    "purge.plan",
+    "dry_run",
+    "events",
+];
 
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
 pub struct Session {
     service: Arc<Service>,
     peer: PeerCred,
+    /// The connection is one of those kept for who administers the daemon.
+    reserved: bool,
     /// Set once, by the hello.
     caller: Arc<OnceLock<Caller>>,
     greeted: Arc<Notify>,
@@ -68,12 +92,27 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred) -> Self {
+    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
         Self {
             service,
             peer,
+            reserved,
             caller: Arc::default(),
             greeted: Arc::default(),
+        }
+    }
+
+    /// User id of the peer process.
+    pub fn peer_uid(&self) -> u32 {
+        self.peer.uid
+    }
+
+    /// How long the connection may take to say hello.
+    pub fn patience(&self) -> Duration {
+        if self.reserved {
+            Duration::from_millis(limits::RESERVE_HELLO_MS_MAX)
+        } else {
+            Duration::from_secs(limits::HELLO_SECONDS_MAX)
         }
     }
 
@@ -106,9 +145,30 @@ impl Session {
         .instrument(span.clone())
         .await;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.service.writer.tally().took(method, elapsed_us);
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
+        }
+        outcome.map_err(|error| named(error, request_id))
+    }
+
+    /// Runs one request that brings its own credential, so that it does not matter who calls.
+    async fn run_unknown<T, F, Fut>(&self, method: &'static str, serve: F) -> Reply<T>
+    where
+        F: FnOnce(Arc<Service>, Caller, RequestId) -> Fut,
+        Fut: Future<Output = Reply<T>>,
+    {
+        let request_id = self.service.new_request_id();
+        let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
+        let outcome = async {
+            let caller = self.caller()?.clone();
+            serve(self.service.clone(), caller, request_id).await
+        }
+        .instrument(span.clone())
+        .await;
+        if let Err(error) = &outcome {
+            tracing::info!(parent: &span, code = %error.code, "Refused.");
         }
         outcome.map_err(|error| named(error, request_id))
     }
@@ -144,6 +204,17 @@ impl Session {
     }
 }
 
+/// What is said to those for whom no connection is left.
+fn crowded(uid: u32) -> WireError {
+    let ordinary = limits::CONNECTIONS_PER_UID_MAX - limits::CONNECTIONS_ADMIN_RESERVED;
+    let message = format!("user {uid} has too many connections");
+    WireError::new(ErrorCode::ResourceExhausted, message)
+        .reason(format!(
+            "{ordinary} are open; further ones are kept for who administers the daemon"
+        ))
+        .hint("close some, or try again in 1000 ms")
+}
+
 fn named(error: WireError, request_id: RequestId) -> WireError {
     if error.request_id.is_some() {
         error
@@ -173,6 +244,10 @@ impl Manushya for Session {
         let shows_token = matches!(caller.credential, Credential::Token(_));
         // Without a token a peer may be nobody here; such a one may ask for the status only.
         let known = self.service.resolve_quietly(&caller, request_id);
+        let administers = |context| self.service.administers(context);
+        if self.reserved && !known.as_ref().is_ok_and(administers) {
+            return Err(named(crowded(self.peer.uid), request_id));
+        }
         let identity = match known {
             Ok(context) => Some(self.service.whoami(&context)),
             Err(_) if !shows_token => None,
@@ -214,6 +289,30 @@ impl Manushya for Session {
         drop(call);
         let context = self.service.resolve_quietly(caller, request_id).ok();
         Ok(self.service.status(context.as_ref()))
+    }
+
+    async fn session_refresh(
+        self,
+        _: Context,
+        call: Call,
+        request: SessionRefresh,
+    ) -> Reply<SessionTokens> {
+        drop(call);
+        self.run_unknown(
+            "session_refresh",
+            |service, caller, request_id| async move {
+                service.session_refresh(&caller, request, request_id).await
+            },
+        )
+        .await
+    }
+
+    async fn enroll(self, _: Context, call: Call, request: Enroll) -> Reply<IdentityCreated> {
+        drop(call);
+        self.run_unknown("enroll", |service, caller, request_id| async move {
+            service.enroll(&caller, request, request_id).await
+        })
+        .await
     }
 
     forward! {
@@ -258,6 +357,7 @@ impl Manushya for Session {
         audit_tail(request: AuditTail) -> AuditTailed;
         audit_read(request: AuditRead) -> AuditBytes;
         audit_head() -> AuditHeadView;
+        events(request: Events) -> EventsSeen;
         purge_plan(request: PurgePlanCreate) -> PlanView;
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
@@ -273,11 +373,31 @@ impl Manushya for Session {
         hold_add(request: HoldAdd) -> HoldView;
         hold_list() -> Listed<HoldView>;
         hold_release(request: HoldRef) -> Done;
+        backup_create(request: BackupCreate) -> BackupStarted;
+        backup_read(request: BackupRef) -> BackupChunk;
+        backup_list() -> Listed<BackupView>;
+        backup_forget(request: BackupRef) -> Done;
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
+        session_open(request: SessionOpen) -> SessionTokens;
+        session_list(request: SessionList) -> Listed<SessionView>;
+        session_revoke(request: SessionRef) -> Done;
+        identity_invite(request: Invite) -> Invited;
+        invitation_list(request: InvitationList) -> Listed<InvitationView>;
+        invitation_show(request: InvitationRef) -> InvitationView;
+        invitation_revoke(request: InvitationRef) -> Done;
+        invitation_resend(request: InvitationRef) -> Invited;
+        key_list() -> Listed<KeyView>;
+        key_rotate_jwt() -> KeyRotated;
+        key_jwks() -> JwkSet;
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_review_list(request: MemoryReviewList) -> Listed<MemoryView>;
+        memory_review(request: MemoryReview) -> MemoryView;
+        memory_canary(request: MemoryCanary) -> MemoryView;
+        memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
+        memory_recall(request: MemoryRecall) -> Recalled;
     }
 }

@@ -5,7 +5,7 @@ use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
-    Policy, PurgePlan, Session, Tag, Tenant, Token, TokenState, Trust,
+    Policy, PurgePlan, Session, Source, Tag, Tenant, Token, TokenState, Trust,
 };
 use manushya_core::policy::Mask;
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -14,6 +14,7 @@ use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdd, MemoryUpdate, MemoryView};
 use manushya_protocol::v1::policy::PolicyView;
+use manushya_protocol::v1::provenance::ProvenanceView;
 use manushya_protocol::v1::purge::PlanView;
 use manushya_protocol::v1::token::TokenView;
 
@@ -50,6 +51,7 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
         description: identity.description.clone(),
         claims: identity.claims.clone(),
         is_active: identity.is_active,
+        quarantine: identity.quarantine,
         created_at: identity.created_at,
         updated_at: identity.updated_at,
     }
@@ -117,15 +119,25 @@ pub fn token(
     }
 }
 
-/// A memory, as shown.
-pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
-    let owner = directory.identity(memory.tenant, memory.owner).map_or_else(
-        || memory.owner.to_string(),
-        |identity| identity.external_id.to_string(),
-    );
-    let content = memory.content;
+/// A memory, as shown to one from whom `mask` is hidden. There is no other way to show one.
+pub fn memory(directory: &Directory, memory: Memory, mask: &Mask) -> MemoryView {
+    let name = |id| name_of(directory, memory.tenant, id);
+    let owner = name(memory.owner);
+    let from = memory.provenance;
+    let provenance = ProvenanceView {
+        writer: name(from.writer),
+        writer_id: from.writer,
+        token: from.token,
+        delegation: from.chain.iter().map(|step| name(step.identity)).collect(),
+        peer_uid: from.peer_uid,
+        source: from.source.map(|source| source.as_str().to_owned()),
+        request_id: from.request_id,
+        written_at: from.written_at,
+    };
+    let mut content = memory.content;
+    let redacted = mask.apply(&mut content.text, &mut content.metadata);
     MemoryView {
-        redacted: Vec::new(),
+        redacted,
         id: memory.id,
         owner,
         owner_id: memory.owner,
@@ -146,16 +158,12 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
         updated_at: memory.updated_at,
         expires_at: content.expires_at,
         deleted_at: memory.deleted_at,
+        provenance: Some(provenance),
+        quarantined: memory.quarantined,
+        superseded_by: memory.superseded.map(|superseded| superseded.by),
+        superseded_at: memory.superseded.map(|superseded| superseded.at),
+        supersedes: memory.supersedes,
     }
-}
-
-/// A memory, as shown to one from whom parts of it are masked.
-pub fn masked_memory(directory: &Directory, memory: Memory, mask: &Mask) -> MemoryView {
-    let mut view = self::memory(directory, memory);
-    if !mask.is_empty() {
-        view.redacted = mask.apply(&mut view.text, &mut view.metadata);
-    }
-    view
 }
 
 /// A policy, as shown.
@@ -237,6 +245,10 @@ pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMe
         embedding: Embedding::default(),
         created_at: add.created_at,
         on_conflict: add.on_conflict,
+        source: add.source.map(Source::new).transpose()?,
+        canary: add.canary,
+        on_duplicate: add.on_duplicate,
+        alike: Vec::new(),
     })
 }
 
@@ -269,5 +281,6 @@ pub fn update_memory(update: MemoryUpdate, now: UnixMillis) -> Result<UpdateMemo
         expires_at: update
             .ttl_seconds
             .map(|seconds| (seconds > 0).then(|| now.plus_seconds(seconds))),
+        source: update.source.map(Source::new).transpose()?,
     })
 }

@@ -47,7 +47,7 @@ fn head(home: [u8; 16]) -> Vec<u8> {
 
 impl LedgerFile {
     /// Makes a new, empty copy.
-    fn create(path: &Path, home: [u8; 16]) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, home: [u8; 16]) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -259,6 +259,29 @@ pub fn reconcile(
     file.catch_up(store)
         .map_err(|error| unusable(path, &error))?;
     Ok((file, published))
+}
+
+/// Does again what another copy of the ledger of this home knows and the store does not.
+///
+/// # Errors
+///
+/// As [`reconcile`].
+pub fn reapply_copy(
+    store: &Store,
+    ports: &Ports,
+    home: [u8; 16],
+    path: &Path,
+    published: Published,
+) -> Result<Published, WireError> {
+    let found = read(path).map_err(|error| unusable(path, &error))?;
+    let Some(found) = found.filter(|found| found.home == home) else {
+        return Ok(published);
+    };
+    match compare(store, &*ports.cipher, path, found.rows)? {
+        Difference::None => Ok(published),
+        Difference::Ahead(rows) => reapply(store, ports, published, &rows, true),
+        Difference::Apart(rows) => reapply(store, ports, published, &rows, false),
+    }
 }
 
 fn aside(path: &Path, suffix: &str) -> PathBuf {

@@ -6,7 +6,6 @@ use manushya_core::decide::Refusal;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::memory::Added;
 use manushya_core::model::{Action, Memory, Resource};
-use manushya_core::plan::Plan;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -15,11 +14,12 @@ use manushya_protocol::v1::common::{Done, Listed};
 use manushya_protocol::v1::memory::{
     ItemResult, MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryFilter,
     MemoryHistory, MemoryList, MemoryRef, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
+    OnDuplicate,
 };
 
-use super::permit::{Choice, Permission};
+use super::permit::{Choice, Permission, shown_as};
 use super::view::ReadView;
-use super::{Service, convert, page, unreadable};
+use super::{Service, convert, duplicate, page, unreadable};
 
 impl Service {
     fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
@@ -39,7 +39,16 @@ impl Service {
         context: Context,
         request: MemoryAdd,
     ) -> Result<MemoryAdded, WireError> {
-        let command = self.adding(&context, request)?;
+        let least = duplicate::least(&request)?;
+        let mut command = self.adding(&context, request)?;
+        // One after the other, so that the next one sees what this one adds.
+        let _alone = match least {
+            Some(_) => Some(self.duplicates.lock().await),
+            None => None,
+        };
+        if let Some(least) = least {
+            command.alike = self.alike(&context, &command, least).await?;
+        }
         let fallback = draft(&context, Action::Create, Resource::Memory);
         let added = self
             .change(fallback, move |txn| {
@@ -47,6 +56,23 @@ impl Service {
             })
             .await?;
         Ok(show_added(added))
+    }
+
+    /// Adds a batch of which some must not repeat what is there, one after the other.
+    async fn add_each(
+        &self,
+        context: &Context,
+        items: Vec<MemoryAdd>,
+    ) -> Result<MemoryAddedMany, WireError> {
+        let mut results = Vec::with_capacity(items.len());
+        for item in items {
+            results.push(match self.memory_add(context.clone(), item).await {
+                Ok(added) => ItemResult::Ok(added),
+                Err(error) if error.code == ErrorCode::AuditUnavailable => return Err(error),
+                Err(error) => ItemResult::Err(error),
+            });
+        }
+        Ok(MemoryAddedMany { results })
     }
 
     /// Adds a batch of memories, each on its own.
@@ -62,6 +88,13 @@ impl Service {
         if request.items.len() > limits::BATCH_ITEMS_MAX {
             let message = format!("a batch holds at most {} memories", limits::BATCH_ITEMS_MAX);
             return Err(WireError::new(ErrorCode::InvalidArgument, message));
+        }
+        if request
+            .items
+            .iter()
+            .any(|item| item.on_duplicate != OnDuplicate::Keep)
+        {
+            return self.add_each(&context, request.items).await;
         }
         let mut results: Vec<Option<ItemResult>> = Vec::with_capacity(request.items.len());
         let mut commands = Vec::with_capacity(request.items.len());
@@ -102,18 +135,22 @@ impl Service {
         context: Context,
         request: MemoryRef,
     ) -> Result<MemoryView, WireError> {
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
             let memory = access.require_memory(view, request.id)?;
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
+            let canary = memory.canary;
             let mask = access.mask(&memory);
-            let shown = convert::masked_memory(directory, memory, &mask);
-            Ok(access.plan(Vec::new(), 1, shown))
-        })
-        .await
+            let shown = convert::memory(directory, memory, &mask);
+            Ok(access.plan(Vec::new(), 1, (shown, canary)))
+        };
+        let (shown, canary) = self.read(&context, read).await?;
+        self.alarm(&context, Action::Read, canary.then_some(request.id))
+            .await?;
+        Ok(shown)
     }
 
     /// Lists memories, oldest first.
@@ -153,7 +190,7 @@ impl Service {
             None => None,
             Some(cursor) => Some(cursor.parse().map_err(|_| page::bad_cursor())?),
         };
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, action, Resource::Memory)?;
             access.audit.decision = manushya_core::model::Decision::Allow;
@@ -164,10 +201,12 @@ impl Service {
             };
             let count = listed
                 .as_ref()
-                .map_or(0, |listed| listed.items.len() as u64);
+                .map_or(0, |(listed, _)| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
-        })
-        .await?
+        };
+        let (listed, canaries) = self.read(&context, read).await??;
+        self.alarm(&context, action, canaries).await?;
+        Ok(listed)
     }
 
     fn live_page(
@@ -178,7 +217,7 @@ impl Service {
         filter: &MemoryFilter,
         after: Option<MemoryId>,
         limit: usize,
-    ) -> Result<Listed<MemoryView>, WireError> {
+    ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
         let directory = view.directory();
         let permission = Permission::new(directory, context, action);
         let asked = limit.saturating_add(1);
@@ -194,8 +233,8 @@ impl Service {
             let seen = memory.filter(|memory| {
                 memory.is_live(context.now) && permission.admits(memory, context.now)
             });
-            let shown = seen.map(|memory| permission.show(directory, memory, context.now));
-            if !page.take(*id, shown) {
+            let show = |memory| permission.show(directory, memory, context.now);
+            if !page.take(*id, seen, show) {
                 break;
             }
         }
@@ -211,7 +250,7 @@ impl Service {
         filter: &MemoryFilter,
         after: Option<MemoryId>,
         limit: usize,
-    ) -> Result<Listed<MemoryView>, WireError> {
+    ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
         let directory = view.directory();
         let tenant = context.actor.identity.tenant;
         let permission = Permission::new(directory, context, action);
@@ -230,11 +269,7 @@ impl Service {
                 memory.deleted_at.is_some()
                     && !memory.is_expired(context.now)
                     && permission.admits(memory, context.now)
-                    && choice.matches(
-                        memory,
-                        context.now,
-                        &permission.mask(memory, context.now),
-                    )
+                    && permission.means(&choice, memory, context.now)
             }) else {
                 continue;
             };
@@ -242,8 +277,8 @@ impl Service {
             if after.is_some_and(|after| id <= after) {
                 continue;
             }
-            let shown = permission.show(directory, memory, context.now);
-            if page.items.len() == limit || !page.take(id, Some(shown)) {
+            let show = |memory| permission.show(directory, memory, context.now);
+            if page.items.len() == limit || !page.take(id, Some(memory), show) {
                 complete = false;
             }
         }
@@ -266,11 +301,14 @@ impl Service {
             *embedding = self.embed(text);
         }
         let fallback = draft(&context, Action::Update, Resource::Memory);
-        let memory = self
+        let asked = context.clone();
+        let (memory, canary) = self
             .change(fallback, move |txn| {
                 let plan = decide::memory::update(txn, &context, command)?;
-                Ok(shown_as(txn, &context, Action::Update, plan))
+                Ok(shown_as(txn.directory(), &context, Action::Update, plan))
             })
+            .await?;
+        self.alarm(&asked, Action::Update, canary.then_some(memory.id))
             .await?;
         Ok(memory)
     }
@@ -286,7 +324,7 @@ impl Service {
         request: MemoryHistory,
     ) -> Result<Listed<MemoryView>, WireError> {
         page::limit(&request.page)?;
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
             let memory = access.require_memory(view, request.id)?;
@@ -294,6 +332,7 @@ impl Service {
                 return Err(access.not_found(request.id));
             }
             let current = access.mask(&memory);
+            let canary = memory.canary;
             let versions = match history(view, memory) {
                 Ok(versions) => versions,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
@@ -307,14 +346,17 @@ impl Service {
                 // What is masked now is masked in what it was, and the other way round.
                 let mut mask = access.mask(memory);
                 mask.join(current.clone());
-                convert::masked_memory(directory, memory.clone(), &mask)
+                convert::memory(directory, memory.clone(), &mask)
             });
             let count = listed
                 .as_ref()
                 .map_or(0, |listed| listed.items.len() as u64);
-            Ok(access.plan(Vec::new(), count, listed))
-        })
-        .await?
+            Ok(access.plan(Vec::new(), count, listed.map(|listed| (listed, canary))))
+        };
+        let (listed, canary) = self.read(&context, read).await??;
+        self.alarm(&context, Action::Read, canary.then_some(request.id))
+            .await?;
+        Ok(listed)
     }
 
     /// Restores a deleted memory.
@@ -328,11 +370,14 @@ impl Service {
         request: MemoryRef,
     ) -> Result<MemoryView, WireError> {
         let fallback = draft(&context, Action::Restore, Resource::Memory);
-        let memory = self
+        let asked = context.clone();
+        let (memory, canary) = self
             .change(fallback, move |txn| {
                 let plan = decide::memory::restore(txn, &context, request.id)?;
-                Ok(shown_as(txn, &context, Action::Restore, plan))
+                Ok(shown_as(txn.directory(), &context, Action::Restore, plan))
             })
+            .await?;
+        self.alarm(&asked, Action::Restore, canary.then_some(memory.id))
             .await?;
         Ok(memory)
     }
@@ -398,21 +443,7 @@ fn show_added(added: Added) -> MemoryAdded {
         version: added.version,
         created_at: added.created_at,
         outcome: added.outcome.as_str().to_owned(),
-    }
-}
-
-/// The plan with the memory as shown to the caller.
-fn shown_as(
-    txn: &crate::store::Txn,
-    context: &Context,
-    action: Action,
-    plan: Plan<Memory>,
-) -> Plan<MemoryView> {
-    let permission = Permission::new(txn.directory(), context, action);
-    Plan {
-        reply: permission.show(txn.directory(), plan.reply, context.now),
-        writes: plan.writes,
-        audit: plan.audit,
+        supersedes: added.supersedes,
     }
 }
 
@@ -442,15 +473,24 @@ struct Filling {
     bytes: usize,
     last: Option<MemoryId>,
     is_full: bool,
+    /// Those of the items that are there only to be noticed.
+    canaries: Vec<MemoryId>,
 }
 
 impl Filling {
     /// Takes one memory, or notes that one was passed over. Returns whether there is room for more.
-    fn take(&mut self, id: MemoryId, memory: Option<MemoryView>) -> bool {
+    fn take(
+        &mut self,
+        id: MemoryId,
+        memory: Option<Memory>,
+        show: impl FnOnce(Memory) -> MemoryView,
+    ) -> bool {
         if self.is_full {
             return false;
         }
-        if let Some(shown) = memory {
+        if let Some(memory) = memory {
+            let canary = memory.canary;
+            let shown = show(memory);
             let bytes = page::json_bytes(&shown);
             if !self.items.is_empty() && self.bytes + bytes > limits::PAGE_BYTES_MAX {
                 self.is_full = true;
@@ -458,17 +498,20 @@ impl Filling {
             }
             self.bytes += bytes;
             self.items.push(shown);
+            self.canaries.extend(canary.then_some(id));
         }
         self.last = Some(id);
         true
     }
 
-    fn listed(self, total: u64, complete: bool) -> Listed<MemoryView> {
+    /// The page, and the canaries on it.
+    fn listed(self, total: u64, complete: bool) -> (Listed<MemoryView>, Vec<MemoryId>) {
         let next = self.last.filter(|_| !complete).map(|id| id.to_string());
-        Listed {
+        let listed = Listed {
             items: self.items,
             next,
             total,
-        }
+        };
+        (listed, self.canaries)
     }
 }

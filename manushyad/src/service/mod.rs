@@ -4,14 +4,20 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+pub mod alerts;
 mod api_key;
 mod audit;
+pub mod backup;
 mod convert;
 mod doctor;
+mod duplicate;
 mod embedding;
+mod events;
 mod hold;
 mod identity;
 pub mod indexes;
+mod invitation;
+mod key;
 pub mod ledger;
 mod login;
 mod memory;
@@ -21,10 +27,18 @@ mod policy;
 mod policy_review;
 mod policy_simulate;
 mod purge;
+mod ranking;
+mod recall;
 mod receipt;
+mod review;
+pub mod room;
 mod search;
+mod session;
+#[cfg(test)]
+mod sim;
 mod survivors;
 mod system;
+pub mod tally;
 mod token;
 mod usage;
 mod view;
@@ -33,12 +47,15 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -72,22 +89,35 @@ pub struct Service {
     pub indexes: Arc<Indexes>,
     /// The one writer.
     pub writer: Writer,
-    /// Signs and verifies access tokens.
-    pub tokens: TokenKeys,
+    /// Signs and verifies access tokens; another takes its place when the key is rotated.
+    pub tokens: ArcSwap<TokenKeys>,
     /// When the daemon started.
     pub started_at: UnixMillis,
+    /// The backups that are being taken.
+    pub backups: backup::Jobs,
     /// Connections open.
     pub connections: AtomicU64,
     /// Told when the daemon shall stop.
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
+}
+
+/// The name that the audit log is signed under.
+///
+/// # Errors
+///
+/// Never in practice: it is a constant that is valid.
+pub fn audit_origin() -> Result<manushya_core::audit::Origin, WireError> {
+    receipt::origin()
 }
 
 /// Waits until the daemon shall stop.
@@ -128,6 +158,8 @@ impl Service {
         new_token_id -> TokenId;
         /// A fresh id.
         new_plan_id -> PlanId;
+        /// A fresh id.
+        new_invitation_id -> InvitationId;
     }
 
     /// A consistent state to read.

@@ -8,8 +8,9 @@ use manushya_core::command::Context;
 use manushya_core::decide::access::{About, Asking};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag,
+    Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag, Trust,
 };
+use manushya_core::plan::Plan;
 use manushya_core::policy::{
     Candidates, Filter, Forbidden, Mask, Masking, MemoryFact, MemoryFacts, PolicySet, RuleError,
     SearchScope,
@@ -21,7 +22,7 @@ use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStat
 
 use super::convert;
 use super::indexes::Indexes;
-use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts};
+use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts, Writer};
 
 /// What one request may do to memories at large.
 pub struct Permission {
@@ -29,6 +30,8 @@ pub struct Permission {
     asking: Option<Asking>,
     links: Arc<[Link]>,
     action: Action,
+    /// Whether what it says decides what is found, so that masked texts must not have a part in it.
+    by_text: bool,
 }
 
 /// The caller's own choice among the memories it may see.
@@ -72,9 +75,26 @@ impl Choice {
                 .identity_by_ref(tenant, reference)
                 .map(|identity| identity.id)
         });
+        let writer = filter.writer.as_deref().map(|reference| {
+            directory
+                .identity_by_ref(tenant, reference)
+                .map(|identity| Writer {
+                    identity: identity.id,
+                    since: filter.written_since.unwrap_or(UnixMillis(i64::MIN)),
+                    until: filter.written_until.unwrap_or(UnixMillis(i64::MAX)),
+                })
+        });
+        if writer.is_none() && (filter.written_since.or(filter.written_until)).is_some() {
+            let message = "a time of writing is asked for, but not whose";
+            return Err(
+                WireError::new(ErrorCode::InvalidArgument, message).hint("give --writer IDENTITY")
+            );
+        }
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
         let rule = filter.rule.as_ref().map(Filter::parse).transpose();
+        let min_trust = filter.min_trust.map(Trust::new).transpose();
+        let min_trust = min_trust.map(|trust| trust.map(Trust::percent));
         let mut choice = Self {
             attributes: AttributeFilter {
                 kinds: kinds.map_err(invalid)?,
@@ -94,9 +114,11 @@ impl Choice {
                     .map_err(invalid)?,
                 since: filter.since,
                 until: filter.until,
+                writer: writer.flatten(),
+                min_trust: min_trust.map_err(invalid)?,
             },
             rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
-            nothing: owner == Some(None),
+            nothing: owner == Some(None) || writer == Some(None),
         };
         for link in context.actor.links.iter() {
             choice.narrow(&link.token.limits);
@@ -128,7 +150,7 @@ impl Choice {
     }
 
     /// Whether it selects a memory that is at hand. What is masked is not there for its rule.
-    pub fn matches(&self, memory: &Memory, now: UnixMillis, mask: &Mask) -> bool {
+    fn matches(&self, memory: &Memory, now: UnixMillis, mask: &Mask) -> bool {
         let wanted = &self.attributes;
         let content = &memory.content;
         let below = |namespace: &Namespace| content.namespace.path().contains(&namespace.as_str());
@@ -141,8 +163,20 @@ impl Choice {
                 .session
                 .as_ref()
                 .is_none_or(|s| content.session.as_ref() == Some(s))
+            && wanted.writer.is_none_or(|by| {
+                let from = &memory.provenance;
+                by.means(
+                    memory.owner,
+                    memory.id.created_at(),
+                    from.writer,
+                    from.written_at,
+                )
+            })
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
+            && wanted
+                .min_trust
+                .is_none_or(|least| content.trust.percent() >= least)
             && self
                 .rule
                 .as_ref()
@@ -184,6 +218,9 @@ fn reads(facts: &BTreeSet<MemoryFact>) -> Facts {
             MemoryFact::Session => Facts::SESSION,
             MemoryFact::Trust => Facts::TRUST,
             MemoryFact::AgeSeconds => Facts::AGE,
+            MemoryFact::Writer => Facts::WRITER,
+            // What is held back is in no index, so that nobody's search has to ask.
+            MemoryFact::Quarantined => Facts::NONE,
             MemoryFact::Metadata(_) => Facts::METADATA,
         }
     })
@@ -202,6 +239,8 @@ fn lent<'a>(slot: &SlotFacts<'a>) -> MemoryFacts<'a> {
         age_seconds: slot
             .age_seconds
             .map(|age| i64::try_from(age).unwrap_or(i64::MAX)),
+        writer: slot.writer,
+        quarantined: Some(false),
         metadata: slot.metadata,
     }
 }
@@ -214,11 +253,29 @@ impl Permission {
             asking: Asking::of(directory, context),
             links: context.actor.links.clone(),
             action,
+            by_text: action == Action::Search,
         }
     }
 
-    /// Whether the caller may do it to a memory that is at hand.
+    /// The same where memories are found by what they say, without being searched for.
+    pub fn by_text(self) -> Self {
+        Self {
+            by_text: true,
+            ..self
+        }
+    }
+
+    /// Whether the caller means a memory that is at hand, going by what it may see of it.
+    pub fn means(&self, choice: &Choice, memory: &Memory, now: UnixMillis) -> bool {
+        choice.matches(memory, now, &self.mask(memory, now))
+    }
+
+    /// Whether the caller may do it to a memory that is at hand. One that is held back is there for
+    /// those only who review or erase.
     pub fn admits(&self, memory: &Memory, now: UnixMillis) -> bool {
+        if memory.quarantined && !matches!(self.action, Action::Manage | Action::Purge) {
+            return false;
+        }
         let Some(asking) = &self.asking else {
             return false;
         };
@@ -227,18 +284,21 @@ impl Permission {
             && asking
                 .decide(&self.set, self.action, Resource::Memory, &about)
                 .allowed
-            && !(self.action == Action::Search && self.mask(memory, now).text)
+            && !(self.by_text && self.mask(memory, now).text)
     }
 
     /// What is masked of a memory in answers to the caller.
     pub fn mask(&self, memory: &Memory, now: UnixMillis) -> Mask {
+        if !self.set.redacts() {
+            return Mask::default();
+        }
         masked(&self.maskings(), &MemoryFacts::new(memory, now))
     }
 
     /// A memory, as shown to the caller.
     pub fn show(&self, directory: &Directory, memory: Memory, now: UnixMillis) -> MemoryView {
         let mask = self.mask(&memory, now);
-        convert::masked_memory(directory, memory, &mask)
+        convert::memory(directory, memory, &mask)
     }
 
     fn maskings(&self) -> Vec<Masking<'_>> {
@@ -284,7 +344,7 @@ impl Permission {
             decide,
         });
         let forbidden = self.forbidden(asking)?;
-        let hides = self.action == Action::Search && !maskings.is_empty();
+        let hides = self.by_text && !maskings.is_empty();
         let is_forbidden = |slot: &SlotFacts<'_>| {
             let memory = lent(slot);
             forbidden.iter().any(|those| those.forbids(&memory))
@@ -405,5 +465,21 @@ impl Permission {
             oldest: stats.oldest,
             newest: stats.newest,
         })
+    }
+}
+
+/// The plan with its memory as shown to the caller who did `action` to it, and whether it is a canary.
+pub fn shown_as(
+    directory: &Directory,
+    context: &Context,
+    action: Action,
+    plan: Plan<Memory>,
+) -> Plan<(MemoryView, bool)> {
+    let permission = Permission::new(directory, context, action);
+    let canary = plan.reply.canary;
+    Plan {
+        reply: (permission.show(directory, plan.reply, context.now), canary),
+        writes: plan.writes,
+        audit: plan.audit,
     }
 }

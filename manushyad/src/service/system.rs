@@ -75,7 +75,10 @@ impl Service {
     fn host_status(&self, context: &Context) -> HostStatus {
         let published = self.writer.published();
         let directory = &published.directory;
+        let (alerts, last_alert_at) = self.writer.alerts().told();
         let mut host = HostStatus {
+            alerts,
+            last_alert_at,
             identities: directory.identity_count() as u64,
             audit_size: published.head.size(),
             audit_root: published.head.root().to_string(),
@@ -87,6 +90,9 @@ impl Service {
             embedder_down: self.trouble.reason(),
             ..HostStatus::default()
         };
+        let tally = self.writer.tally();
+        host.activity = tally.activity(directory, self.writer.commits());
+        host.activity.disk_free_bytes = fs4::available_space(&self.config.home.data).ok();
         for tenant in directory.tenants() {
             host.tenants += 1;
             host.policies += directory.policies(tenant.id).count() as u64;

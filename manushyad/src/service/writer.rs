@@ -5,10 +5,16 @@
 //! into the index and then replies. So the index of one batch is made while the next batch is on its
 //! way to the disk, and order is kept.
 
+mod books;
+#[cfg(test)]
+mod hand;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
@@ -17,12 +23,16 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{AuditDraft, Outcome};
 use manushya_core::plan::{Plan, Write};
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::limits;
-use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::indexes::Indexes;
-use super::ledger::LedgerFile;
+#[cfg(test)]
+pub(super) use hand::Hand;
+
+use super::alerts::Alerts;
+use super::room::{Place, Room, Share};
+use super::tally::Tally;
+use super::{indexes::Indexes, ledger::LedgerFile};
 use crate::store::{Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -69,11 +79,15 @@ pub struct Published {
 /// Hands commands to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Decide>,
+    /// Bounded by the places of [`Room`].
+    queue: mpsc::UnboundedSender<Decide>,
     published: Arc<ArcSwap<Published>>,
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    alerts: Arc<Alerts>,
+    room: Arc<Room>,
+    tally: Arc<Tally>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -89,18 +103,6 @@ impl WriterThreads {
         let written = self.writer.join().is_ok();
         self.applier.join().is_ok() && written
     }
-}
-
-fn full() -> WireError {
-    WireError::new(
-        ErrorCode::ResourceExhausted,
-        "the daemon has too much to do",
-    )
-    .reason(format!(
-        "{} commands wait to be written",
-        limits::QUEUE_COMMANDS_MAX
-    ))
-    .hint("try again in a moment, with fewer requests in flight")
 }
 
 fn stopping() -> WireError {
@@ -120,13 +122,55 @@ fn panicked(audit: &AuditDraft) -> Refusal {
 
 impl Writer {
     /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
     pub fn start(
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
         ledger: LedgerFile,
     ) -> std::io::Result<(Self, WriterThreads)> {
-        let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
+        let end = Box::new(|code| {
+            // Replies need a moment to leave.
+            std::thread::sleep(Duration::from_millis(200));
+            std::process::exit(code);
+        });
+        let (writer, state, commands, applies) =
+            Self::assemble(store, published, indexes.clone(), ledger, end);
+        let tally = writer.tally.clone();
+        let threads = WriterThreads {
+            writer: std::thread::Builder::new()
+                .name("writer".to_owned())
+                .spawn(move || state.run(commands))?,
+            applier: std::thread::Builder::new()
+                .name("applier".to_owned())
+                .spawn(move || {
+                    for batch in applies {
+                        indexes.apply(&batch.writes);
+                        tally.applied();
+                        batch.answer();
+                    }
+                })?,
+        };
+        Ok((writer, threads))
+    }
+
+    /// The parts of a writer, before anything runs. `end` ends the process with a code.
+    fn assemble(
+        store: Store,
+        published: Published,
+        indexes: Arc<Indexes>,
+        ledger: LedgerFile,
+        end: Box<dyn Fn(i32) + Send>,
+    ) -> (
+        Self,
+        Thread,
+        mpsc::UnboundedReceiver<Decide>,
+        Receiver<Batch>,
+    ) {
+        let (queue, commands) = mpsc::unbounded_channel();
         // Bounded, so that the writer cannot run away from the index.
         let (committed, applies) = std::sync::mpsc::sync_channel::<Batch>(2);
         let (size, audit_size) = watch::channel(published.head.size());
@@ -137,31 +181,25 @@ impl Writer {
             audit_size,
             failed: Arc::default(),
             commits: Arc::default(),
+            alerts: Arc::default(),
+            room: Arc::default(),
+            tally: Arc::default(),
         };
         let state = Thread {
             store,
             published,
-            indexes: indexes.clone(),
+            indexes,
             committed,
             size,
+            end,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            alerts: writer.alerts.clone(),
+            room: writer.room.clone(),
+            tally: writer.tally.clone(),
             ledger: parking_lot::Mutex::new(ledger),
         };
-        let threads = WriterThreads {
-            writer: std::thread::Builder::new()
-                .name("writer".to_owned())
-                .spawn(move || state.run(commands))?,
-            applier: std::thread::Builder::new()
-                .name("applier".to_owned())
-                .spawn(move || {
-                    for batch in applies {
-                        indexes.apply(&batch.writes);
-                        batch.answer();
-                    }
-                })?,
-        };
-        Ok((writer, threads))
+        (writer, state, commands, applies)
     }
 
     /// The state as of the last commit.
@@ -176,7 +214,7 @@ impl Writer {
 
     /// How many commands wait.
     pub fn queued(&self) -> u64 {
-        (self.queue.max_capacity() - self.queue.capacity()) as u64
+        self.room.taken() as u64
     }
 
     /// How many transactions were committed.
@@ -184,12 +222,22 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Audit entries since the start that deserve attention.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// What was done since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
     /// if the caller is gone.
     ///
     /// # Errors
     ///
-    /// `RESOURCE_EXHAUSTED` if the queue is full, `UNREACHABLE` if the daemon is stopping.
+    /// `RESOURCE_EXHAUSTED` if its share of the queue is full, `UNREACHABLE` if the daemon is stopping.
     pub fn submit<R, F>(
         &self,
         fallback: AuditDraft,
@@ -199,11 +247,23 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
-        let (command, receiver) = command(fallback, decide);
-        self.queue.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => full(),
-            mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
+        self.enqueue(fallback, decide, true)
+    }
+
+    fn enqueue<R, F>(
+        &self,
+        fallback: AuditDraft,
+        decide: F,
+        writes: bool,
+    ) -> Result<oneshot::Receiver<Fate<R>>, WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        let share = Share::of(&self.published().directory, &fallback, writes);
+        let place = self.room.take(share)?;
+        let (command, receiver) = command(fallback, place, decide);
+        self.queue.send(command).map_err(|_| stopping())?;
         Ok(receiver)
     }
 
@@ -239,18 +299,11 @@ impl Writer {
             return Ok(Vec::new());
         }
         let mut receivers = Vec::with_capacity(commands.len());
-        {
-            // Waits for room: a batch that is refused as a whole would only be sent again.
-            let permits = self
-                .queue
-                .reserve_many(commands.len())
-                .await
-                .map_err(|_| stopping())?;
-            for (permit, (fallback, decide)) in permits.zip(commands) {
-                let (command, receiver) = command(fallback, decide);
-                permit.send(command);
-                receivers.push(receiver);
-            }
+        let places = self.room.take_many(commands.len()).await?;
+        for (place, (fallback, decide)) in places.into_iter().zip(commands) {
+            let (command, receiver) = command(fallback, place, decide);
+            self.queue.send(command).map_err(|_| stopping())?;
+            receivers.push(receiver);
         }
         let mut fates = Vec::with_capacity(receivers.len());
         for receiver in receivers {
@@ -266,37 +319,14 @@ impl Writer {
     /// As [`Self::submit`].
     pub fn observe(&self, draft: AuditDraft) -> Result<oneshot::Receiver<Fate<()>>, WireError> {
         let plan = draft.clone();
-        self.submit(draft, move |_| {
+        let decide = move |_: &Txn| {
             Ok(Plan {
                 writes: Vec::new(),
                 audit: plan,
                 reply: (),
             })
-        })
-    }
-
-    /// Carries out bookkeeping and waits until it is on disk. It makes no audit entry: it is part of a
-    /// call that has one.
-    ///
-    /// # Errors
-    ///
-    /// What `decide` says, or as [`Self::submit`].
-    pub async fn keep_books<F>(&self, decide: F) -> Result<(), WireError>
-    where
-        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    {
-        let (sender, receiver) = oneshot::channel();
-        let command = books(decide, move |fate| drop(sender.send(fate)));
-        self.queue.send(command).await.map_err(|_| stopping())?;
-        receiver.await.map_err(|_| stopping())?
-    }
-
-    /// The same without waiting, and given up if there is too much to do.
-    pub fn keep_books_later<F>(&self, decide: F)
-    where
-        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    {
-        let _ = self.queue.try_send(books(decide, drop));
+        };
+        self.enqueue(draft, decide, false)
     }
 
     /// Whether the disk has failed.
@@ -305,39 +335,19 @@ impl Writer {
     }
 }
 
-/// Packs bookkeeping and the way to answer it.
-fn books(
-    decide: impl FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    answer: impl FnOnce(Result<(), WireError>) + Send + 'static,
-) -> Decide {
-    Box::new(move |txn| {
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(txn))).unwrap_or_else(|_| {
-            Err(WireError::new(
-                ErrorCode::Internal,
-                "the daemon failed to count this call",
-            ))
-        });
-        let (writes, refused) = match decided {
-            Ok(writes) => (writes, Ok(())),
-            Err(error) => (Vec::new(), Err(error)),
-        };
-        Step {
-            writes,
-            audit: None,
-            broken: false,
-            done: Box::new(move |fate| answer(fate.and(refused))),
-        }
-    })
-}
-
 /// Packs a decision and the way to answer it.
-fn command<R, F>(fallback: AuditDraft, decide: F) -> (Decide, oneshot::Receiver<Fate<R>>)
+fn command<R, F>(
+    fallback: AuditDraft,
+    place: Place,
+    decide: F,
+) -> (Decide, oneshot::Receiver<Fate<R>>)
 where
     R: Send + 'static,
     F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
     let command: Decide = Box::new(move |txn| {
+        drop(place);
         let decided = catch_unwind(AssertUnwindSafe(|| decide(txn)))
             .unwrap_or_else(|_| Err(panicked(&fallback)));
         match decided {
@@ -379,6 +389,8 @@ struct Batch {
     writes: Vec<Write>,
     answers: Vec<(Done, AuditSeq)>,
     keys_destroyed: u64,
+    /// When each of its entries was decided that deserves attention.
+    alerts: Vec<UnixMillis>,
 }
 
 impl Batch {
@@ -408,16 +420,23 @@ struct Thread {
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
     size: watch::Sender<u64>,
+    /// Ends the process.
+    end: Box<dyn Fn(i32) + Send>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    alerts: Arc<Alerts>,
+    room: Arc<Room>,
+    tally: Arc<Tally>,
     ledger: parking_lot::Mutex<LedgerFile>,
 }
 
 impl Thread {
-    fn run(self, mut commands: mpsc::Receiver<Decide>) {
+    fn run(self, mut commands: mpsc::UnboundedReceiver<Decide>) {
         let mut waiting = Vec::new();
         while commands.blocking_recv_many(&mut waiting, BATCH_COMMANDS_MAX) > 0 {
+            let (count, start) = (waiting.len(), Instant::now());
             self.batch(waiting.drain(..));
+            self.room.learn(count, start.elapsed());
         }
     }
 
@@ -431,13 +450,18 @@ impl Thread {
         };
         let mut batch = Batch::default();
         let mut failure = None;
+        let mut latest = None;
         for command in commands {
             let step = command(&txn);
             if failure.is_some() {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
-            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
+            let audit = step.audit.as_ref();
+            latest = latest.max(audit.map(|it| it.time));
+            let alert = audit.filter(|it| it.extensions.alert().is_some());
+            batch.alerts.extend(alert.map(|it| it.time));
+            match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
                 Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
                     batch.answers.push((done, AuditSeq(0)));
@@ -447,6 +471,9 @@ impl Thread {
         }
         if let Some(error) = failure {
             return self.give_up(batch.answers, &error, Doubt::NothingDone);
+        }
+        if let Some(latest) = latest {
+            txn.set_clock(latest);
         }
         let committed = txn
             .set_audit_head(&head.to_bytes())
@@ -459,6 +486,7 @@ impl Thread {
 
     fn publish(&self, committed: crate::store::Committed, head: Head, mut batch: Batch) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        self.alerts.note(&batch.alerts);
         if !committed.doomed.is_empty() {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.
@@ -504,9 +532,7 @@ impl Thread {
                     "look at disk space and at the daemon's log, then: manushyactl up",
                 )));
         }
-        // Replies need a moment to leave.
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        std::process::exit(EXIT_DISK);
+        (self.end)(EXIT_DISK);
     }
 }
 
@@ -517,6 +543,7 @@ fn take_in(
     head: &mut Head,
     step: Step,
     writes: &mut Vec<Write>,
+    tally: &Tally,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step {
         writes: own,
@@ -548,6 +575,7 @@ fn take_in(
     let Some(audit) = audit else {
         return Ok((done, AuditSeq(head.size())));
     };
+    tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
         Ok(()) => {

@@ -11,14 +11,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use manushya_core::directory::Directory;
 use manushya_core::plan::Write;
+use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
-    META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HELD, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
+    META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, META_TRUSTED, OWNERS, SCHEMA, SEGMENTS,
+    SHRED,
 };
 use super::seal::open_directory;
 use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
@@ -53,7 +55,7 @@ pub(super) fn open(
                 path: path.to_owned(),
             });
         }
-        create(path)?;
+        create(path, None)?;
     }
     shielded(|| open_existing(path, cipher, created))
 }
@@ -67,7 +69,7 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Makes a database under another name and renames it, so that a file of the right name is whole.
-fn create(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create(path: &Path, home: Option<[u8; 16]>) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = PathBuf::from(name);
@@ -82,7 +84,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     let file = options.open(&fresh).map_err(StoreError::from_io)?;
     let backend = FileBackend::new(file)?;
     let db = builder().create_with_backend(backend)?;
-    write_genesis(&db)?;
+    write_genesis(&db, home)?;
     db.close()?;
     fs::rename(&fresh, path).map_err(StoreError::from_io)?;
     let folder = match path.parent() {
@@ -93,16 +95,20 @@ fn create(path: &Path) -> Result<(), StoreError> {
     folder.sync_all().map_err(StoreError::from_io)
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
-fn write_genesis(db: &Database) -> Result<(), StoreError> {
+/// The first row: the id of the home, random unless it is restored, and the moment.
+pub(super) fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(), StoreError> {
     let mut genesis = [0; 24];
-    getrandom::fill(&mut genesis[..16])
-        .map_err(|error| StoreError::from_io(io::Error::other(error.to_string())))?;
+    match home {
+        Some(home) => genesis[..16].copy_from_slice(&home),
+        None => getrandom::fill(&mut genesis[..16])
+            .map_err(|error| StoreError::from_io(io::Error::other(error.to_string())))?,
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
     genesis[16..].copy_from_slice(&millis.to_be_bytes());
@@ -119,10 +125,12 @@ fn write_genesis(db: &Database) -> Result<(), StoreError> {
         txn.open_table(OWNERS)?;
         txn.open_table(DUE)?;
         txn.open_table(DELETED)?;
+        txn.open_table(HELD)?;
         txn.open_table(AUDIT)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
         txn.open_table(ERASED)?;
+        txn.open_table(HELD)?;
     }
     txn.commit()?;
     Ok(())
@@ -137,7 +145,7 @@ fn open_existing(
     let length = fs::metadata(path).map_err(StoreError::from_io)?.len();
     let check = !created && length <= CHECK_ALWAYS_BYTES_MAX;
     let opened = builder().set_check_integrity_on_open(check).open(path);
-    let mut db = opened.map_err(|error| match error {
+    let db = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             StoreError::InUse {
                 path: path.to_owned(),
@@ -145,8 +153,19 @@ fn open_existing(
         }
         other => other.into(),
     })?;
+    take_over(db, path, cipher, created, check)
+}
+
+/// Makes a store of an open database. `checked` says that its pages were checked on opening.
+pub(super) fn take_over(
+    mut db: Database,
+    path: &Path,
+    cipher: Arc<dyn Cipher>,
+    created: bool,
+    checked: bool,
+) -> Result<(Store, Opened), StoreError> {
     let (home, was_clean) = read_genesis(&db, path)?;
-    if !was_clean && !check && !db.check_integrity()? {
+    if !was_clean && !checked && !db.check_integrity()? {
         return Err(StoreError::corrupted("its pages are inconsistent"));
     }
     migrate::migrate(&db, migrate::STEPS)?;
@@ -195,6 +214,51 @@ fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// See [`Store::note_time`].
+pub(super) fn note_time(
+    db: &Database,
+    latest: Option<UnixMillis>,
+    trusted: Option<UnixMillis>,
+) -> Result<(), StoreError> {
+    let txn = begin_durable(db)?;
+    {
+        let mut meta = txn.open_table(META)?;
+        put_time(&mut meta, META_CLOCK, latest)?;
+        put_time(&mut meta, META_TRUSTED, trusted)?;
+    }
+    txn.commit()?;
+    Ok(())
+}
+
+/// Puts a time in its row, if it is the latest so far.
+pub(super) fn put_time(
+    meta: &mut redb::Table<'_, &'static str, super::schema::Bytes>,
+    row: &'static str,
+    time: Option<UnixMillis>,
+) -> Result<(), StoreError> {
+    let Some(time) = time.filter(|time| time.0 > i64::MIN) else {
+        return Ok(());
+    };
+    if time_of(meta, row)?.is_none_or(|before| before < time) {
+        meta.insert(row, time.0.to_be_bytes().as_slice())?;
+    }
+    Ok(())
+}
+
+fn time_of(
+    meta: &impl ReadableTable<&'static str, super::schema::Bytes>,
+    row: &'static str,
+) -> Result<Option<UnixMillis>, StoreError> {
+    let Some(row) = meta.get(row)? else {
+        return Ok(None);
+    };
+    let bytes: [u8; 8] = row
+        .value()
+        .try_into()
+        .map_err(|_| StoreError::corrupted("the latest time is no time"))?;
+    Ok(Some(UnixMillis(i64::from_be_bytes(bytes))))
+}
+
 /// Notes that the run ends cleanly.
 pub(super) fn mark_clean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
@@ -226,11 +290,14 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
-    let head = txn.open_table(META)?.get(META_AUDIT_HEAD)?;
+    let meta = txn.open_table(META)?;
+    let head = meta.get(META_AUDIT_HEAD)?;
     let opened = Opened {
         directory,
         audit_head: head.map(|head| head.value().to_vec()),
         audit_len: read::audit_len(&txn.open_table(AUDIT)?)?,
+        latest: time_of(&meta, META_CLOCK)?,
+        trusted: time_of(&meta, META_TRUSTED)?,
         was_clean,
         created,
         home,

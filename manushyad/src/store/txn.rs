@@ -14,9 +14,12 @@ use super::apply::{Applier, Tables, blind_key};
 use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
-use super::schema::{AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, OWNERS};
+use super::schema::{
+    AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
+};
 use super::segment::Segments;
-use super::{Inner, begin_durable, erase, read};
+use super::{Inner, begin_durable, erase, open, read};
+use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
 const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
@@ -30,6 +33,7 @@ pub struct Txn {
     audit_len: u64,
     audit: Vec<(u64, Vec<u8>)>,
     audit_head: Option<Vec<u8>>,
+    clock: Option<UnixMillis>,
     ledger: Ledger,
     broken: bool,
 }
@@ -60,6 +64,7 @@ impl Txn {
             audit_len,
             audit: Vec::new(),
             audit_head: None,
+            clock: None,
             ledger: Ledger::new(ledger),
             broken: false,
         })
@@ -117,6 +122,11 @@ impl Txn {
             }
             self.directory.apply(write);
         }
+    }
+
+    /// What records are sealed and written with.
+    pub(super) fn parts(&mut self) -> (&dyn Cipher, &WriteTransaction, &mut Segments) {
+        (&*self.inner.cipher, &self.txn, &mut self.segments)
     }
 
     /// Notes in the erasure ledger what `writes` erase, under the audit entry that tells of it.
@@ -179,6 +189,12 @@ impl Txn {
         Ok(())
     }
 
+    /// Remembers that it is `now`, if that is the latest so far; [`super::Opened::latest`] gives it
+    /// back.
+    pub fn set_clock(&mut self, now: UnixMillis) {
+        self.clock = Some(now);
+    }
+
     /// How many entries the audit log has, those of this transaction included.
     pub fn audit_len(&self) -> u64 {
         self.audit_len
@@ -210,6 +226,9 @@ impl Txn {
         if let Some(head) = &self.audit_head {
             let mut meta = self.txn.open_table(META)?;
             meta.insert(META_AUDIT_HEAD, head.as_slice())?;
+        }
+        if self.clock.is_some() {
+            open::put_time(&mut self.txn.open_table(META)?, META_CLOCK, self.clock)?;
         }
         let ledger = self.ledger.flush(&self.txn)?;
         let (open, doomed) = self.segments.finish();

@@ -7,6 +7,8 @@ use crate::error::WireError;
 use crate::id::{IdentityId, MemoryId};
 use crate::unit::UnixMillis;
 use crate::v1::common::Page;
+use crate::v1::provenance::ProvenanceView;
+use crate::v1::recall::{Ranking, SearchLeft};
 
 /// A memory, as shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,21 @@ pub struct MemoryView {
     pub expires_at: Option<UnixMillis>,
     /// When it was deleted; it can be restored until the retention ends.
     pub deleted_at: Option<UnixMillis>,
+    /// Where this version comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceView>,
+    /// Held back until it is reviewed.
+    #[serde(default)]
+    pub quarantined: bool,
+    /// The memory that says it better; a search passes over this one then.
+    #[serde(default)]
+    pub superseded_by: Option<MemoryId>,
+    /// Since when.
+    #[serde(default)]
+    pub superseded_at: Option<UnixMillis>,
+    /// The memories that this one superseded.
+    #[serde(default)]
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// What to do when the `key` of a new memory exists already with another content.
@@ -60,6 +77,19 @@ pub enum OnConflict {
     Update,
     /// Leave the existing memory as it is.
     Skip,
+}
+
+/// What to do when one of the caller's own memories says nearly the same as a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDuplicate {
+    /// Keep both.
+    #[default]
+    Keep,
+    /// Leave the existing memory and add none.
+    Skip,
+    /// Add the new one; the existing ones are superseded by it and leave the searches.
+    Supersede,
 }
 
 /// Adds a memory.
@@ -100,6 +130,19 @@ pub struct MemoryAdd {
     /// What to do when the key exists with another content.
     #[serde(default)]
     pub on_conflict: OnConflict,
+    /// Where the writer has it from, such as a page or a file; it becomes part of the provenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// It exists only to be noticed when it is read; takes the right to manage it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
+    /// What to do when one of the caller's own memories says nearly the same.
+    #[serde(default)]
+    pub on_duplicate: OnDuplicate,
+    /// From which cosine of the vectors on two texts say nearly the same, above 0 to 1; the default
+    /// is [`crate::limits::DUPLICATE_COSINE_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_cosine: Option<f32>,
 }
 
 /// Answers [`MemoryAdd`].
@@ -111,8 +154,12 @@ pub struct MemoryAdded {
     pub version: u32,
     /// When it was made.
     pub created_at: UnixMillis,
-    /// `added`, `updated` or `unchanged`.
+    /// `added`, `updated`, `unchanged`, or `duplicate` if the id is that of a memory that says
+    /// nearly the same and nothing was added.
     pub outcome: String,
+    /// The memories that it superseded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// Adds a batch. Each item stands on its own: some may be refused.
@@ -173,6 +220,18 @@ pub struct MemoryFilter {
     /// JSON Logic over the facts `memory.*`; only `true` selects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Value>,
+    /// Made or last changed by this identity: id or external id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
+    /// With `writer`: written at or after this moment, by the daemon's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_since: Option<UnixMillis>,
+    /// With `writer`: written before this moment, by the daemon's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_until: Option<UnixMillis>,
+    /// Trusted at least so far, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_trust: Option<u8>,
 }
 
 /// Lists memories, oldest first.
@@ -219,9 +278,12 @@ pub struct MemorySearch {
     /// Drop results scored below this.
     #[serde(default)]
     pub min_score: Option<f32>,
-    /// Show each part of each score.
+    /// Show each part of each score, and why others left.
     #[serde(default)]
     pub explain: bool,
+    /// What counts beside the question.
+    #[serde(default)]
+    pub ranking: Ranking,
 }
 
 /// One result of a search.
@@ -231,6 +293,9 @@ pub struct SearchHit {
     pub score: f32,
     /// The memory.
     pub memory: MemoryView,
+    /// How many more results say the same; they are left out.
+    #[serde(default)]
+    pub duplicates: u64,
     /// The parts of the score, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<ScoreParts>,
@@ -241,10 +306,14 @@ pub struct SearchHit {
 pub struct ScoreParts {
     /// Raw BM25 over the memories the caller may see.
     pub bm25: f32,
-    /// BM25 with its windows, divided by the best of this answer.
+    /// BM25 with its windows, divided by the best of this answer, or by more where the best has hardly
+    /// any of the query's words.
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,
+    /// The same to the question that its best answers have drawn towards them, which counts.
+    #[serde(default)]
+    pub drawn: f32,
     /// Cosine with what is lent to it, divided by the best of this answer; 0 where negative.
     pub semantic: f32,
     /// Weight of the lexical part.
@@ -259,6 +328,18 @@ pub struct ScoreParts {
     /// What its neighbours in its session lend to the cosine.
     #[serde(default)]
     pub lent: f32,
+    /// What the score was multiplied by for its age, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recency: Option<f32>,
+    /// The same for its trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<f32>,
+    /// The same for its importance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<f32>,
+    /// How near it is to the nearest result above it, if the results were diversified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sameness: Option<f32>,
 }
 
 /// What one word added to BM25.
@@ -281,6 +362,9 @@ pub struct SearchResults {
     pub total: u64,
     /// `complete`, or what is missing from the answer and why.
     pub semantic: String,
+    /// Why other memories are not in the answer, if the search was to be explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<SearchLeft>,
 }
 
 /// Changes a memory; what is absent stays.
@@ -315,6 +399,9 @@ pub struct MemoryUpdate {
     /// A new life, in seconds from now; 0 means that it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u64>,
+    /// Where the writer has the new version from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// Deletes a memory.

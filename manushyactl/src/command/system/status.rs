@@ -1,6 +1,6 @@
 //! `status` and `whoami`.
 
-use manushya_protocol::v1::system::{IndexStatus, Status};
+use manushya_protocol::v1::system::{HostStatus, IndexStatus, Status};
 use serde::Serialize;
 
 use crate::context::{Context, call};
@@ -32,6 +32,8 @@ impl Row for Shown<'_> {
         "host.connections",
         "host.embedder",
         "host.audit_reads",
+        "host.alerts",
+        "host.last_alert_at",
         "host.embedder_down",
         "host.indexes",
     ];
@@ -111,6 +113,7 @@ fn words(status: &Status, socket: &str) -> String {
             "audit".to_owned(),
             format!("{entries}  root {root}…  reads {}", host.audit_reads),
         ));
+        rows.extend(alerts(host));
         rows.push((
             "load".to_owned(),
             format!(
@@ -121,6 +124,20 @@ fn words(status: &Status, socket: &str) -> String {
         ));
     }
     table::pairs(&rows)
+}
+
+/// The row that tells of alerts, if there were any.
+fn alerts(host: &HostStatus) -> Option<(String, String)> {
+    let last = host.last_alert_at.map_or_else(String::new, |at| {
+        format!("  last {}", time::ago(at, time::now()))
+    });
+    let alerts = time::things(host.alerts, "alert", "alerts");
+    (host.alerts > 0).then(|| {
+        (
+            "alerts".to_owned(),
+            format!("{alerts} since the start{last}"),
+        )
+    })
 }
 
 fn index_words(index: &IndexStatus) -> String {

@@ -430,7 +430,7 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`.
     pub fn ask_memory(&mut self, memory: &Memory) -> Result<(), Refusal> {
-        if !self.context.actor.reaches(memory) {
+        if !self.may_know_of(memory) || !self.context.actor.reaches(memory) {
             return Err(self.not_found(memory.id));
         }
         let about = About::Memory(MemoryFacts::new(memory, self.context.now));
@@ -448,13 +448,38 @@ impl<'a> Access<'a> {
 
     /// What of a memory is masked in the answer to this request.
     pub fn mask(&self, memory: &Memory) -> Mask {
-        let set = self.directory.policy_set(self.context.actor.identity.tenant);
-        let facts = MemoryFacts::new(memory, self.context.now);
+        let set = self
+            .directory
+            .policy_set(self.context.actor.identity.tenant);
         let mut mask = Mask::default();
+        if !set.redacts() {
+            return mask;
+        }
+        let facts = MemoryFacts::new(memory, self.context.now);
         for masking in self.asking.maskings(&set, self.audit.action) {
             mask.join(masking.of(&facts));
         }
         mask
+    }
+
+    /// Whether the caller may know of a memory that is held back, whatever the policies say: its owner
+    /// may, and who reviews or erases.
+    fn may_know_of(&self, memory: &Memory) -> bool {
+        !memory.quarantined
+            || memory.owner == self.context.actor.identity.id
+            || self.context.actor.via == Via::Daemon
+            || matches!(self.audit.action, Action::Manage | Action::Purge)
+    }
+
+    /// The refusal for one in quarantine who would change what others wrote.
+    pub fn held_back(&self) -> Refusal {
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "one in quarantine may not change the memories of others",
+        )
+        .reason("what it writes is held back until it is reviewed, and would take theirs along")
+        .hint("an administrator ends it: manushyactl identity update --quarantine off");
+        Refusal::denied(&self.audit, error)
     }
 
     /// Asks about another action that the same request comes to, on a memory that is at hand. The

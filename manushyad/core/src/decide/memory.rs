@@ -3,13 +3,17 @@
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 
 use super::access::Access;
+use super::duplicate;
 use super::refusal::Refusal;
+use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
+use crate::directory::Directory;
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
+use crate::policy::Mask;
 use crate::view::View;
 
 /// What became of an added memory.
@@ -21,6 +25,8 @@ pub enum AddOutcome {
     Updated,
     /// The one with its key says the same already, or was to be left as it is.
     Unchanged,
+    /// One that says nearly the same exists, and was to be left.
+    Duplicate,
 }
 
 impl AddOutcome {
@@ -30,12 +36,13 @@ impl AddOutcome {
             Self::Added => "added",
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
+            Self::Duplicate => "duplicate",
         }
     }
 }
 
 /// What is answered to an added memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
     /// Its id.
     pub id: MemoryId,
@@ -45,6 +52,8 @@ pub struct Added {
     pub created_at: UnixMillis,
     /// What became of it.
     pub outcome: AddOutcome,
+    /// The memories that it superseded, the nearest first.
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// When the sweeper has to look at a memory: at the end of its retention if it is deleted, at its
@@ -59,10 +68,49 @@ pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
     }
 }
 
-fn put(memory: &Memory, context: &Context) -> Write {
+pub(super) fn put(memory: &Memory, context: &Context) -> Write {
     Write::PutMemory {
         memory: Box::new(memory.clone()),
         due: due(memory, context),
+    }
+}
+
+/// The memory that a command makes, as far as nothing else is known, and what it may be like.
+fn made(
+    directory: &Directory,
+    context: &Context,
+    command: AddMemory,
+) -> (Memory, Vec<(MemoryId, u32)>) {
+    let owner = &context.actor.identity;
+    let memory = Memory {
+        id: command.id,
+        tenant: owner.tenant,
+        owner: owner.id,
+        key: command.key,
+        content: command.content,
+        vector: command.embedding.vector,
+        embedder: command.embedding.by,
+        version: 1,
+        created_at: command.created_at.unwrap_or(context.now),
+        updated_at: context.now,
+        deleted_at: None,
+        provenance: provenance(context, command.source),
+        quarantined: is_held_back(directory, context),
+        canary: command.canary,
+        superseded: None,
+        supersedes: Vec::new(),
+    };
+    (memory, command.alike)
+}
+
+/// What is answered to a memory that was not added, since one says the same.
+fn duplicate_of(existing: &Memory) -> Added {
+    Added {
+        id: existing.id,
+        version: existing.version,
+        created_at: existing.created_at,
+        outcome: AddOutcome::Duplicate,
+        supersedes: Vec::new(),
     }
 }
 
@@ -79,21 +127,13 @@ pub fn add(
 ) -> Result<Plan<Added>, Refusal> {
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
-    let owner = &context.actor.identity;
-    let mut memory = Memory {
-        id: command.id,
-        tenant: owner.tenant,
-        owner: owner.id,
-        key: command.key,
-        content: command.content,
-        vector: command.embedding.vector,
-        embedder: command.embedding.by,
-        version: 1,
-        created_at: command.created_at.unwrap_or(context.now),
-        updated_at: context.now,
-        deleted_at: None,
-    };
+    let (on_duplicate, on_conflict) = (command.on_duplicate, command.on_conflict);
+    let (mut memory, alike) = made(directory, context, command);
+    let told = (on_duplicate, alike.as_slice());
     access.require_new(&memory)?;
+    if memory.canary {
+        require_manager(directory, context)?;
+    }
     memory.content = match memory.content.check() {
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
@@ -109,7 +149,7 @@ pub fn add(
             .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
         match existing {
             Ok(Some(existing)) => {
-                return merge(context, access, existing, memory, command.on_conflict);
+                return merge(context, access, existing, memory, on_conflict);
             }
             Ok(None) => {}
             Err(error) => return Err(access.broken(error)),
@@ -118,18 +158,29 @@ pub fn add(
     if memory.is_expired(context.now) {
         return Err(expired_at_birth(&access));
     }
+    let alike = duplicate::alike(view, context, &mut access, &memory, told)?;
+    if on_duplicate == OnDuplicate::Skip
+        && let Some(existing) = alike.first()
+    {
+        access.audit.resource_id = Some(existing.id.to_bytes());
+        return Ok(access.plan(Vec::new(), 0, duplicate_of(existing)));
+    }
+    memory.supersedes = alike.iter().map(|existing| existing.id).collect();
     let added = Added {
         id: memory.id,
         version: 1,
         created_at: memory.created_at,
         outcome: AddOutcome::Added,
+        supersedes: memory.supersedes.clone(),
     };
-    let due = due(&memory, context);
-    let write = Write::PutMemory {
+    let superseded = alike.iter().map(|existing| put(existing, context));
+    let mut writes: Vec<Write> = superseded.collect();
+    writes.push(Write::PutMemory {
+        due: due(&memory, context),
         memory: Box::new(memory),
-        due,
-    };
-    Ok(access.plan(vec![write], 1, added))
+    });
+    let count = writes.len() as u64;
+    Ok(access.plan(writes, count, added))
 }
 
 fn expired_at_birth(access: &Access<'_>) -> Refusal {
@@ -156,6 +207,7 @@ fn merge(
         version: memory.version,
         created_at: memory.created_at,
         outcome,
+        supersedes: Vec::new(),
     };
     // A key is no way to learn of, or to revive, what the credential does not reach.
     if !context.actor.reaches(&existing) {
@@ -165,7 +217,8 @@ fn merge(
         access.audit.resource_id = Some(memory.id.to_bytes());
         return Err(Refusal::denied(&access.audit, error));
     }
-    let same = existing.content == memory.content;
+    // Whoever may not see what it says cannot find out by saying the same.
+    let same = existing.content == memory.content && access.mask(&existing).is_empty();
     if existing.is_live(context.now) && (same || on_conflict == OnConflict::Skip) {
         return Ok(access.plan(Vec::new(), 0, answer(&existing, AddOutcome::Unchanged)));
     }
@@ -186,6 +239,11 @@ fn merge(
         version: existing.version.saturating_add(1),
         updated_at: context.now,
         deleted_at: None,
+        provenance: memory.provenance,
+        quarantined: existing.quarantined || memory.quarantined,
+        canary: existing.canary || memory.canary,
+        // What is said again holds again.
+        superseded: None,
         ..existing
     };
     if let Some(existing) = live {
@@ -227,7 +285,16 @@ pub fn update(
         let hint = "read it again, then repeat the change on what it says";
         return Err(access.conflict(message, &format!("version {expected} was expected"), hint));
     }
+    let held_back = is_held_back(view.directory(), context);
+    if held_back && memory.owner != context.actor.identity.id {
+        return Err(access.held_back());
+    }
     let old = memory.content.clone();
+    let touched = Mask {
+        text: command.text.is_some(),
+        metadata: command.metadata.is_some(),
+        ..Mask::default()
+    };
     let content = MemoryContent {
         kind: command.kind.unwrap_or(old.kind),
         tags: command.tags.unwrap_or(old.tags),
@@ -249,17 +316,21 @@ pub fn update(
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
     };
-    if content == memory.content {
+    let before = access.mask(&memory);
+    // Nothing changes, unless that would tell that a guess at what is masked is right.
+    let guesses = (touched.text && before.text) || (touched.metadata && before.hides_metadata());
+    if content == memory.content && !guesses {
         return Ok(access.plan(Vec::new(), 0, memory));
     }
     let version = memory.version.saturating_add(1);
-    let before = access.mask(&memory);
     let changed = Memory {
         content,
         vector: embedding.vector,
         embedder: embedding.by,
         version,
         updated_at: context.now,
+        provenance: provenance(context, command.source),
+        quarantined: memory.quarantined || held_back,
         ..memory
     };
     if changed.is_expired(context.now) {
@@ -270,9 +341,12 @@ pub fn update(
     access.ask_memory(&changed)?;
     // Nor may it carry what is masked to where it is not.
     if !access.mask(&changed).covers(&before) {
-        let error = WireError::new(ErrorCode::Denied, "this change would uncover what is redacted")
-            .reason("a policy masks parts of this memory, and would not any more")
-            .hint("ask someone to whom it is not redacted");
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "this change would uncover what is redacted",
+        )
+        .reason("a policy masks parts of this memory, and would not any more")
+        .hint("ask someone to whom it is not redacted");
         return Err(Refusal::denied(&access.audit, error));
     }
     let write = put(&changed, context);
@@ -309,17 +383,25 @@ pub fn delete(
     Ok(access.plan(vec![write], 1, deleted.id))
 }
 
-/// Restores a deleted memory.
+/// Restores a deleted memory, or one that was superseded.
 ///
 /// # Errors
 ///
-/// A refusal, among others `CONFLICT` if it is not deleted.
+/// A refusal, among others `CONFLICT` if it is neither.
 pub fn restore(view: &impl View, context: &Context, id: MemoryId) -> Result<Plan<Memory>, Refusal> {
     let mut access = Access::begin(view.directory(), context, Action::Restore, Resource::Memory)?;
     let memory = access.require_memory(view, id)?;
     let Some(deleted_at) = memory.deleted_at else {
         if memory.is_expired(context.now) {
             return Err(access.not_found(id));
+        }
+        if memory.superseded.is_some() {
+            let restored = Memory {
+                superseded: None,
+                ..memory
+            };
+            let write = put(&restored, context);
+            return Ok(access.plan(vec![write], 1, restored));
         }
         let message = format!("memory {id} is not deleted");
         return Err(access.conflict(

@@ -70,7 +70,12 @@ pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
             found("/description", invalid.reason);
         }
         let masks = spec.effect == Effect::Redact;
-        for (place, field) in spec.fields.iter().enumerate().take(limits::METADATA_KEYS_MAX) {
+        for (place, field) in spec
+            .fields
+            .iter()
+            .enumerate()
+            .take(limits::METADATA_KEYS_MAX)
+        {
             if let Err(invalid) = field.parse::<Redacted>() {
                 found(&format!("/fields/{place}"), invalid.reason);
             }

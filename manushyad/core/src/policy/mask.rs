@@ -75,7 +75,8 @@ impl Mask {
     /// The metadata without what is masked, for whoever asks about it.
     pub fn without(&self, metadata: &Map<String, Value>) -> Map<String, Value> {
         let seen = metadata.iter().filter(|(key, _)| !self.hides(key));
-        seen.map(|(key, value)| (key.clone(), value.clone())).collect()
+        seen.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Masks an answer; returns the names of what was masked in it. Keys stay, so that it shows that

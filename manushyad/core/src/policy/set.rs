@@ -251,6 +251,16 @@ impl PolicySet {
         self.len() == 0
     }
 
+    /// Whether any policy masks.
+    pub fn redacts(&self) -> bool {
+        !self.redactions.is_empty()
+    }
+
+    /// The policies that mask, of all roles.
+    pub(super) fn all_redactions(&self) -> impl Iterator<Item = &Entry> {
+        self.redactions.iter()
+    }
+
     /// The policies that mask for `role`.
     pub(super) fn redactions(&self, role: &Role) -> impl Iterator<Item = &Entry> {
         let of = move |entry: &&Entry| entry.policy.role.as_ref().is_none_or(|of| of == role);

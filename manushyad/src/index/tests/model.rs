@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use manushya_core::model::Memory;
 use manushya_core::recall::fuse::{Mode, Weights};
+use manushya_core::recall::language::Language;
+use manushya_core::recall::rank::Boost;
 use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 
-use super::super::{AttributeFilter, Facts, SlotFacts, Unit};
+use super::super::{AttributeFilter, Facts, SlotFacts, Unit, Visibility};
 
 /// Memories by id.
 #[derive(Default)]
@@ -35,6 +37,10 @@ impl Policy {
         (facts.kind, facts.namespace, facts.session).hash(&mut hasher);
         (facts.tags, facts.trust, facts.age_seconds).hash(&mut hasher);
         facts
+            .writer
+            .map(|writer| writer.to_bytes())
+            .hash(&mut hasher);
+        facts
             .metadata
             .map(|map| serde_json::to_string(map).unwrap())
             .hash(&mut hasher);
@@ -57,6 +63,7 @@ impl Policy {
                 .flatten(),
             trust: read(Facts::TRUST).then_some(content.trust.percent()),
             age_seconds: read(Facts::AGE).then_some(u64::try_from(age).unwrap_or(0)),
+            writer: read(Facts::WRITER).then_some(memory.provenance.writer),
             metadata: (read(Facts::METADATA) && !content.metadata.is_empty())
                 .then_some(&content.metadata),
         })
@@ -72,6 +79,37 @@ pub struct Ask<'a> {
     pub permit: Option<Policy>,
     pub rule: Option<Policy>,
     pub now: UnixMillis,
+    pub visibility: Visibility,
+    pub boost: Boost,
+}
+
+/// Whether `memory` is part of what is searched.
+fn holds(memory: &Memory, visibility: Visibility) -> bool {
+    match visibility {
+        Visibility::Current => memory.superseded.is_none(),
+        Visibility::All => true,
+        Visibility::AsOf(at) => {
+            memory.created_at <= at && memory.superseded.is_none_or(|past| past.at > at)
+        }
+    }
+}
+
+/// What the score of `memory` is multiplied by.
+fn factor(boost: &Boost, memory: &Memory, now: UnixMillis) -> f64 {
+    let mut factor = 1.0;
+    if let Some(seconds) = boost.half_life_seconds {
+        let age = (now.0 - memory.created_at.0).max(0) as f64 / 1000.0;
+        factor *= 0.5_f64.powf(age / seconds as f64).max(0.01);
+    }
+    if boost.trust {
+        factor *= (f64::from(memory.content.trust.percent()) / 100.0).max(0.01);
+    }
+    if boost.importance {
+        let importance = memory.content.metadata.get("importance");
+        let said = importance.and_then(serde_json::Value::as_f64);
+        factor *= said.unwrap_or(0.5).clamp(0.01, 1.0);
+    }
+    factor
 }
 
 fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
@@ -84,8 +122,17 @@ fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
             .as_ref()
             .is_none_or(|path| content.namespace.path().contains(&path.as_str()))
         && (filter.session.is_none() || filter.session == content.session)
+        && filter.writer.is_none_or(|by| {
+            let (from, own) = (&memory.provenance, memory.owner == by.identity);
+            let then = |at: UnixMillis| by.since.0 <= at.0 && at.0 < by.until.0;
+            own && then(memory.id.created_at())
+                || from.writer == by.identity && then(from.written_at)
+        })
         && filter.since.is_none_or(|since| memory.created_at >= since)
         && filter.until.is_none_or(|until| memory.created_at < until)
+        && filter
+            .min_trust
+            .is_none_or(|least| content.trust.percent() >= least)
 }
 
 fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {
@@ -93,7 +140,7 @@ fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {
     let mut words = 0.0;
     let tags = memory.content.tags.iter().map(|tag| tag.as_str());
     for text in std::iter::once(memory.content.text.as_str()).chain(tags) {
-        for term in tokens::terms(text).counts {
+        for term in tokens::terms(text, Language::English).counts {
             *counts.entry(term.term).or_insert(0.0) += f64::from(term.count);
             words += f64::from(term.count);
         }
@@ -127,7 +174,7 @@ impl Model {
         let live = self
             .memories
             .values()
-            .filter(|memory| memory.is_live(ask.now));
+            .filter(|memory| memory.is_live(ask.now) && holds(memory, ask.visibility));
         let may = |memory: &&Memory| ask.permit.is_none_or(|rule| rule.passes(memory, ask.now));
         live.filter(may).collect()
     }
@@ -158,11 +205,11 @@ impl Model {
                     .chain(episode.get(at + distance).copied());
                 sides.map(near).fold(0.0, f64::max)
             };
-            let bm25 = 0.5 * window(0) + 0.3 * window(1) + 0.2 * window(2);
+            let bm25 = 0.4 * window(0) + 0.3 * window(1) + 0.3 * window(2);
             (
                 memory.id,
                 bm25,
-                near(memory) + 0.4 * beside(1) + 0.2 * beside(2),
+                near(memory) + 0.8 * beside(1) + 0.5 * beside(2),
             )
         };
         let raws: Vec<_> = candidates.iter().map(raw).collect();
@@ -171,11 +218,15 @@ impl Model {
         let best = |part: fn(&(MemoryId, f64, f64)) -> f64| {
             raws.iter().map(part).fold(0.0, f64::max).max(1e-30)
         };
-        let (best_bm25, best_cosine) = (best(|raw| raw.1), best(|raw| raw.2));
+        let (mut best_bm25, best_cosine) = (best(|raw| raw.1), best(|raw| raw.2));
+        if ask.mode == Mode::Hybrid {
+            best_bm25 = best_bm25.max(0.15 * words.reach());
+        }
         let fused = |&(id, bm25, cosine): &(MemoryId, f64, f64)| {
             (
                 id,
-                lexical * bm25 / best_bm25 + semantic * cosine / best_cosine,
+                (lexical * bm25 / best_bm25 + semantic * cosine / best_cosine)
+                    * factor(&ask.boost, &self.memories[&id], ask.now),
             )
         };
         let mut results: Vec<_> = raws.iter().map(fused).filter(|&(_, s)| s > 1e-9).collect();
@@ -215,24 +266,38 @@ impl Words {
                 .filter(|(all, _)| all.contains_key(&term.term));
             let holding = holding.count() as f64;
             let idf = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln();
-            (term, idf)
+            (term, idf.powf(1.3))
         };
         Self {
-            query: tokens::terms(query).counts.into_iter().map(idf).collect(),
+            query: tokens::terms(query, Language::English)
+                .counts
+                .into_iter()
+                .map(idf)
+                .collect(),
             average: average.max(1.0),
         }
+    }
+
+    /// What a word of the question weighs that tells as it does.
+    fn asked((term, idf): &(tokens::TermCount, f64)) -> f64 {
+        f64::from(term.count) * f64::from(telling(&term.term, Language::English)) * idf
+    }
+
+    fn reach(&self) -> f64 {
+        self.query.iter().map(Self::asked).sum()
     }
 
     /// BM25 of these memories as one of their mean length.
     fn bm25(&self, memories: &[&Memory]) -> f64 {
         let all: Vec<_> = memories.iter().copied().map(counts).collect();
         let words = all.iter().map(|(_, words)| words).sum::<f64>() / all.len() as f64;
-        let part = |(term, idf): &(tokens::TermCount, f64)| {
-            let counts = all.iter().filter_map(|(counts, _)| counts.get(&term.term));
+        let part = |word: &(tokens::TermCount, f64)| {
+            let counts = all
+                .iter()
+                .filter_map(|(counts, _)| counts.get(&word.0.term));
             let count: f64 = counts.sum();
-            let norm = 1.2 * (0.25 + 0.75 * words / self.average);
-            let asked = f64::from(term.count) * f64::from(telling(&term.term));
-            asked * idf * count * 2.2 / (count + norm)
+            let norm = 0.9 * (0.6 + 0.4 * words / self.average);
+            Self::asked(word) * count * 1.9 / (count + norm)
         };
         self.query.iter().map(part).sum()
     }

@@ -1,9 +1,10 @@
 //! Tests of the store as its callers see it.
 
 mod cases;
-mod cipher;
+pub(crate) mod cipher;
 mod damage;
 mod erase;
+mod faults;
 mod model;
 mod opening;
 

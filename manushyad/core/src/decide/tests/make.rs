@@ -1,7 +1,7 @@
 //! Commands with what a test does not care about filled in.
 
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TokenId};
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,10 @@ pub fn add(world: &mut World, text: &str) -> AddMemory {
         embedding: embedding(text),
         created_at: None,
         on_conflict: OnConflict::Fail,
+        source: None,
+        canary: false,
+        on_duplicate: OnDuplicate::Keep,
+        alike: Vec::new(),
     }
 }
 
@@ -44,6 +48,7 @@ pub fn update(id: MemoryId) -> UpdateMemory {
         session: None,
         trust: None,
         expires_at: None,
+        source: None,
     }
 }
 
@@ -70,6 +75,7 @@ pub fn identity(world: &mut World, external_id: &str, role: &str) -> Command {
         name: None,
         description: None,
         claims: Map::new(),
+        quarantine: false,
         token: world.id(TokenId::from_bytes),
         ttl_seconds: 86_400,
     })
