@@ -239,7 +239,7 @@ fn a_guess_at_what_is_redacted_is_not_confirmed() {
         ];
         writer.refused(7, &add);
         let alike = add_with(&writer, text, &["--on-duplicate", "skip"]);
-        writer.json(&["memory", "delete", &alike]);
+        writer.json(&["memory", "delete", &alike, "-y"]);
     }
     // What was exported with parts masked is not written back over them.
     let exported = writer.run(&["memory", "export"]).ok().stdout;
