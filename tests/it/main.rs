@@ -30,6 +30,7 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod restore;
 mod scripts;
 mod search;
 mod session;
