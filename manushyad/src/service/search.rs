@@ -8,7 +8,6 @@ use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
 use manushya_core::model::{Action, Decision, Memory, Resource};
 use manushya_core::recall::fuse::Mode;
-use manushya_core::recall::tokens;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -228,7 +227,7 @@ impl Service {
 
 /// Asks the index, and reads what it found.
 pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found, WireError> {
-    let terms = tokens::terms(asked.query);
+    let terms = asked.question.serving.index.terms(asked.query);
     let Searching {
         context, choice, ..
     } = searching;

@@ -303,7 +303,8 @@ pub struct SearchHit {
 pub struct ScoreParts {
     /// Raw BM25 over the memories the caller may see.
     pub bm25: f32,
-    /// BM25 with its windows, divided by the best of this answer.
+    /// BM25 with its windows, divided by the best of this answer, or by more where the best has hardly
+    /// any of the query's words.
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,
