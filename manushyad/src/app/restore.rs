@@ -162,7 +162,9 @@ pub fn verify(
     progress: &mut dyn FnMut(u64),
 ) -> Result<RestoreReport, WireError> {
     let config = Config::resolve(&options.run)?;
-    let Means { identity, known, .. } = means(options, &config)?;
+    let Means {
+        identity, known, ..
+    } = means(options, &config)?;
     private_folder(&config.home.state)?;
     let name = format!("backup-verify.{}", std::process::id());
     let draft = Draft::new(config.home.state.join(name))?;
@@ -248,8 +250,7 @@ pub fn restore(
         // The home that the command runs in may know of erasures too.
         copies.push(config.erasure_ledger.clone());
     }
-    (report.ledgers, report.erased_again) =
-        settle(loaded, options, &draft.0, &ledger, &copies)?;
+    (report.ledgers, report.erased_again) = settle(loaded, options, &draft.0, &ledger, &copies)?;
     put_in_place(&draft.0, &target.data)
         .map_err(|error| failed("the restored files cannot be put in place", &error))?;
     report.restored_to = Some(target.data.display().to_string());
