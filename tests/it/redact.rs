@@ -102,7 +102,7 @@ fn what_is_redacted_is_not_found_by_asking_for_it() {
     }
     assert_eq!(
         found(&reader, "xylophone", &["--mode", "lexical"]),
-        [plain.clone()]
+        [plain]
     );
     let asked = |rule: &str| {
         let list = reader.json(&["memory", "list", "--filter", rule]);
