@@ -120,12 +120,7 @@ impl Service {
         let results = look_up(&view, &context, &asked, &choice, &permission);
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
-            written.await.map_err(|_| {
-                WireError::new(
-                    ErrorCode::AuditUnavailable,
-                    "the audit entry could not be written",
-                )
-            })??;
+            self.writer.fate(written).await?;
         }
         results
     }

@@ -22,13 +22,17 @@ use manushya_protocol::unit::AuditSeq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
-use crate::store::{Store, StoreError, Txn};
+use super::notary::{Notary, Witnessed};
+use crate::store::{Stall, Store, StoreError, Txn};
+
+mod ending;
+mod patience;
+
+use ending::Doubt;
+pub use ending::{Ending, end_process};
 
 /// How many commands one transaction takes.
 const BATCH_COMMANDS_MAX: usize = 1024;
-
-/// How the daemon ends when the disk fails: `EX_TEMPFAIL`, so that a supervisor starts it again.
-const EXIT_DISK: i32 = 75;
 
 /// What a decided command hands to the writer.
 struct Step {
@@ -73,6 +77,8 @@ pub struct Writer {
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    stall: Stall,
+    witnessed: Arc<Witnessed>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -123,6 +129,8 @@ impl Writer {
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
+        notary: Notary,
+        ending: Ending,
     ) -> std::io::Result<(Self, WriterThreads)> {
         let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
         // Bounded, so that the writer cannot run away from the index.
@@ -135,9 +143,13 @@ impl Writer {
             audit_size,
             failed: Arc::default(),
             commits: Arc::default(),
+            stall: store.stall(),
+            witnessed: notary.witnessed(),
         };
         let state = Thread {
             store,
+            notary,
+            ending,
             published,
             indexes: indexes.clone(),
             committed,
@@ -196,6 +208,7 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
+        self.check_disk()?;
         let (command, receiver) = command(fallback, decide);
         self.queue.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => full(),
@@ -214,9 +227,7 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
-        self.submit(fallback, decide)?
-            .await
-            .map_err(|_| stopping())?
+        self.fate(self.submit(fallback, decide)?).await
     }
 
     /// Queues many commands at once, all or none, and waits for all of their fates.
@@ -238,11 +249,10 @@ impl Writer {
         let mut receivers = Vec::with_capacity(commands.len());
         {
             // Waits for room: a batch that is refused as a whole would only be sent again.
-            let permits = self
-                .queue
-                .reserve_many(commands.len())
-                .await
-                .map_err(|_| stopping())?;
+            let room = self.queue.reserve_many(commands.len());
+            let message = "nothing was done: the store does not answer";
+            let permits = self.patient(message, room).await?;
+            let permits = permits.map_err(|_| stopping())?;
             for (permit, (fallback, decide)) in permits.zip(commands) {
                 let (command, receiver) = command(fallback, decide);
                 permit.send(command);
@@ -251,7 +261,7 @@ impl Writer {
         }
         let mut fates = Vec::with_capacity(receivers.len());
         for receiver in receivers {
-            fates.push(receiver.await.unwrap_or_else(|_| Err(stopping())));
+            fates.push(self.fate(receiver).await);
         }
         Ok(fates)
     }
@@ -284,8 +294,10 @@ impl Writer {
     {
         let (sender, receiver) = oneshot::channel();
         let command = books(decide, move |fate| drop(sender.send(fate)));
-        self.queue.send(command).await.map_err(|_| stopping())?;
-        receiver.await.map_err(|_| stopping())?
+        let message = "nothing was done: the store does not answer";
+        let sent = self.patient(message, self.queue.send(command)).await?;
+        sent.map_err(|_| stopping())?;
+        self.fate(receiver).await
     }
 
     /// The same without waiting, and given up if there is too much to do.
@@ -389,18 +401,11 @@ impl Batch {
     }
 }
 
-/// What is known of commands when the store fails.
-#[derive(Clone, Copy)]
-enum Doubt {
-    /// Their transaction was dropped.
-    NothingDone,
-    /// Their transaction failed on its way to the disk.
-    MayBeDone,
-}
-
 /// The writer's own state.
 struct Thread {
     store: Store,
+    notary: Notary,
+    ending: Ending,
     published: Arc<ArcSwap<Published>>,
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
@@ -410,14 +415,36 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(self, mut commands: mpsc::Receiver<Decide>) {
+    fn run(mut self, mut commands: mpsc::Receiver<Decide>) {
         let mut waiting = Vec::new();
         while commands.blocking_recv_many(&mut waiting, BATCH_COMMANDS_MAX) > 0 {
             self.batch(waiting.drain(..));
+            if self.failed.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+        self.sign_last();
+    }
+
+    /// Signs the head the log is left with.
+    fn sign_last(&mut self) {
+        let published = self.published.load_full();
+        let Some(note) = self.notary.last(&published.head) else {
+            return;
+        };
+        let size = published.head.size();
+        let begun = self.store.begin(published.directory.clone());
+        let stored = begun.and_then(|mut txn| {
+            txn.put_checkpoint(size, &note)?;
+            txn.commit()
+        });
+        match stored {
+            Ok(_) => self.notary.stored(size, note),
+            Err(error) => tracing::error!(error = %chain(&error), "The head was not signed."),
         }
     }
 
-    fn batch(&self, commands: impl Iterator<Item = Decide>) {
+    fn batch(&mut self, commands: impl Iterator<Item = Decide>) {
         let published = self.published.load_full();
         let mut head = published.head.clone();
         let mut txn = match self.store.begin(published.directory.clone()) {
@@ -444,11 +471,20 @@ impl Thread {
         if let Some(error) = failure {
             return self.give_up(batch.answers, &error, Doubt::NothingDone);
         }
-        let committed = txn
-            .set_audit_head(&head.to_bytes())
+        let note = self.notary.due(&head);
+        let signed = note
+            .as_ref()
+            .map_or(Ok(()), |note| txn.put_checkpoint(head.size(), note));
+        let committed = signed
+            .and_then(|()| txn.set_audit_head(&head.to_bytes()))
             .and_then(|()| txn.commit());
         match committed {
-            Ok(committed) => self.publish(committed, head, batch),
+            Ok(committed) => {
+                if let Some(note) = note {
+                    self.notary.stored(head.size(), note);
+                }
+                self.publish(committed, head, batch);
+            }
             Err(error) => self.give_up(batch.answers, &error, Doubt::MayBeDone),
         }
     }
@@ -474,32 +510,6 @@ impl Thread {
         if let Err(unsent) = self.committed.send(batch) {
             unsent.0.answer();
         }
-    }
-
-    /// Answers everyone, and stops: after a failed sync, what is on disk is not known until it is
-    /// opened again.
-    fn give_up(&self, answers: Vec<(Done, AuditSeq)>, error: &StoreError, doubt: Doubt) {
-        tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
-        self.failed.store(true, Ordering::Relaxed);
-        for (done, _) in answers {
-            let code = if matches!(error, StoreError::Full(_)) {
-                ErrorCode::ResourceExhausted
-            } else {
-                ErrorCode::AuditUnavailable
-            };
-            let message = match doubt {
-                Doubt::NothingDone => "nothing was done: the store cannot be written",
-                Doubt::MayBeDone => "it may or may not be done: the store failed while writing",
-            };
-            done(Err(WireError::new(code, message)
-                .reason(error.to_string())
-                .hint(
-                    "look at disk space and at the daemon's log, then: manushyactl up",
-                )));
-        }
-        // Replies need a moment to leave.
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        std::process::exit(EXIT_DISK);
     }
 }
 
@@ -558,3 +568,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,11 @@
 //! the [`Cipher`] before they meet a page. The layout stands in `docs/formats/store.md`.
 
 mod apply;
+mod backend;
 mod erase;
 mod error;
+#[cfg(test)]
+pub(crate) mod faults;
 mod migrate;
 mod open;
 mod read;
@@ -28,6 +31,7 @@ use manushya_core::model::DataKeyId;
 use parking_lot::Mutex;
 use redb::{Database, Durability, WriteTransaction};
 
+pub use backend::{STALL_AFTER, Stall};
 pub use error::StoreError;
 pub use snapshot::{RawRow, Snapshot};
 pub use txn::{Committed, Txn};
@@ -64,6 +68,7 @@ struct Inner {
     cipher: Arc<dyn Cipher>,
     state: Mutex<State>,
     closed: AtomicBool,
+    stall: Stall,
 }
 
 /// What the next transaction has to know of the last.
@@ -107,6 +112,11 @@ impl Store {
         expect_existing: bool,
     ) -> Result<(Self, Opened), StoreError> {
         open::open(path, cipher, expect_existing)
+    }
+
+    /// Tells whether the disk answers.
+    pub fn stall(&self) -> Stall {
+        self.inner.stall.clone()
     }
 
     /// Begins the write transaction; waits while there is another. `directory` is the one that

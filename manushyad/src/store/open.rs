@@ -15,10 +15,11 @@ use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 
+use super::backend::{Stall, Watched};
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, DELETED, DIRECTORY, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLEAN,
-    META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
+    META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
 use super::{Inner, Opened, State, Store, begin_durable, erase, migrate, read, segment};
@@ -120,6 +121,7 @@ fn write_genesis(db: &Database) -> Result<(), StoreError> {
         txn.open_table(DUE)?;
         txn.open_table(DELETED)?;
         txn.open_table(AUDIT)?;
+        txn.open_table(CHECKPOINTS)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
     }
@@ -135,8 +137,15 @@ fn open_existing(
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(StoreError::from_io)?;
     let length = fs::metadata(path).map_err(StoreError::from_io)?.len();
     let check = !created && length <= CHECK_ALWAYS_BYTES_MAX;
-    let opened = builder().set_check_integrity_on_open(check).open(path);
-    let mut db = opened.map_err(|error| match error {
+    let stall = Stall::default();
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(StoreError::from_io)?;
+    let opened = Watched::file(file, stall.clone()).and_then(|backend| {
+        let mut builder = builder();
+        builder.set_check_integrity_on_open(check);
+        builder.create_with_backend(backend)
+    });
+    let db = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             StoreError::InUse {
                 path: path.to_owned(),
@@ -144,8 +153,19 @@ fn open_existing(
         }
         other => other.into(),
     })?;
+    take_over(db, path, cipher, (check, created), stall)
+}
+
+/// Takes over a database that opened.
+fn take_over(
+    mut db: Database,
+    path: &Path,
+    cipher: Arc<dyn Cipher>,
+    (checked, created): (bool, bool),
+    stall: Stall,
+) -> Result<(Store, Opened), StoreError> {
     let (home, was_clean) = read_genesis(&db, path)?;
-    if !was_clean && !check && !db.check_integrity()? {
+    if !was_clean && !checked && !db.check_integrity()? {
         return Err(StoreError::corrupted("its pages are inconsistent"));
     }
     migrate::migrate(&db, migrate::STEPS)?;
@@ -162,6 +182,7 @@ fn open_existing(
         cipher,
         state: Mutex::new(state),
         closed: AtomicBool::new(false),
+        stall,
     });
     Ok((Store { inner }, opened))
 }
@@ -187,6 +208,8 @@ fn read_genesis(db: &Database, path: &Path) -> Result<([u8; 16], bool), StoreErr
 fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
     txn.open_table(META)?.remove(META_CLEAN)?;
+    // A database of an earlier build has no such table.
+    txn.open_table(CHECKPOINTS)?;
     txn.commit()?;
     Ok(())
 }
@@ -231,4 +254,24 @@ fn load(
         home,
     };
     Ok((opened, open, keys))
+}
+
+/// Opens a database on any backend, or makes one there: the same as on a file from there on.
+#[cfg(test)]
+pub(super) fn open_on(
+    backend: impl redb::StorageBackend,
+    cipher: Arc<dyn Cipher>,
+    stall: Stall,
+) -> Result<(Store, Opened), StoreError> {
+    let created = backend.len().map_err(StoreError::from_io)? == 0;
+    let backend = Watched::new(backend, stall.clone());
+    let mut builder = builder();
+    builder.set_cache_size(1 << 20);
+    shielded(|| {
+        let db = builder.create_with_backend(backend)?;
+        if created {
+            write_genesis(&db)?;
+        }
+        take_over(db, Path::new("-"), cipher, (false, created), stall)
+    })
 }

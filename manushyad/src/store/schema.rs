@@ -37,6 +37,9 @@ pub(super) const DUE: TableDefinition<'static, Fixed<40>, ()> = TableDefinition:
 pub(super) const DELETED: TableDefinition<'static, Fixed<32>, ()> = TableDefinition::new("deleted");
 /// sequence -> the bytes of an audit entry.
 pub(super) const AUDIT: TableDefinition<'static, Fixed<8>, Bytes> = TableDefinition::new("audit");
+/// how many entries there were -> the signed checkpoint of the audit log.
+pub(super) const CHECKPOINTS: TableDefinition<'static, Fixed<8>, Bytes> =
+    TableDefinition::new("checkpoints");
 /// tenant | subject | class | data key -> the rows that were sealed under it.
 pub(super) const SEGMENTS: TableDefinition<'static, Fixed<41>, Bytes> =
     TableDefinition::new("segments");

@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
+pub mod examine;
 pub mod log;
 pub mod merkle;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, Proved};
 pub use canonical::{DecodeError, ENTRY_BYTES_MAX, decode, encode};
 pub use chain::entry_hash;
 pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
+pub use examine::{Examiner, Notes, read_notes};
 pub use log::{Head, HeadError};
 pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cases::{ids, simple_memory};
-use cipher::TestCipher;
+pub(in crate::store) use cipher::TestCipher;
 use manushya_core::directory::Directory;
 use manushya_core::model::Memory;
 use manushya_core::plan::Write;

@@ -1,0 +1,57 @@
+//! What becomes of those who wait, and of the daemon, when the store fails.
+
+use std::sync::atomic::Ordering;
+
+use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::unit::AuditSeq;
+
+use super::{Done, Thread, chain};
+use crate::store::StoreError;
+
+/// How the daemon ends when the disk fails: `EX_TEMPFAIL`, so that a supervisor starts it again.
+const EXIT_DISK: i32 = 75;
+
+/// What is known of commands when the store fails.
+#[derive(Clone, Copy)]
+pub(super) enum Doubt {
+    /// Their transaction was dropped.
+    NothingDone,
+    /// Their transaction failed on its way to the disk.
+    MayBeDone,
+}
+
+/// Ends the process after the disk failed.
+pub type Ending = fn();
+
+/// Ends the daemon so that a supervisor starts it again.
+pub fn end_process() {
+    // Replies need a moment to leave.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::process::exit(EXIT_DISK);
+}
+
+impl Thread {
+    /// Answers everyone, and stops: after a failed sync, what is on disk is not known until it is
+    /// opened again.
+    pub(super) fn give_up(&self, answers: Vec<(Done, AuditSeq)>, error: &StoreError, doubt: Doubt) {
+        tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
+        self.failed.store(true, Ordering::Relaxed);
+        for (done, _) in answers {
+            let code = if matches!(error, StoreError::Full(_)) {
+                ErrorCode::ResourceExhausted
+            } else {
+                ErrorCode::AuditUnavailable
+            };
+            let message = match doubt {
+                Doubt::NothingDone => "nothing was done: the store cannot be written",
+                Doubt::MayBeDone => "it may or may not be done: the store failed while writing",
+            };
+            done(Err(WireError::new(code, message)
+                .reason(error.to_string())
+                .hint(
+                    "look at disk space and at the daemon's log, then: manushyactl up",
+                )));
+        }
+        (self.ending)();
+    }
+}
