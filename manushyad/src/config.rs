@@ -56,6 +56,7 @@ struct RawDaemon {
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
+    erasure_ledger: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<String>,
     embedder: Option<String>,
@@ -126,6 +127,8 @@ pub struct Config {
     pub socket_gid: Option<u32>,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
+    /// Where the copy of the erasure ledger lies.
+    pub erasure_ledger: PathBuf,
     /// What is logged, as a filter of the crate `tracing-subscriber`.
     pub log: String,
     /// How the log is written; by default text on a terminal and JSON elsewhere.
@@ -240,7 +243,11 @@ impl Config {
             ("durable", AuditReads::Durable),
             ("deferred", AuditReads::Deferred),
         ];
+        let erasure_ledger = daemon
+            .erasure_ledger
+            .unwrap_or_else(|| home.state.join("erasures.ledger"));
         Ok(Self {
+            erasure_ledger,
             retention_seconds: at("retention", None, daemon.retention)
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
             audit_reads: at("audit_reads", None, daemon.audit_reads)

@@ -133,6 +133,15 @@ typed_id!(
     RequestId, "request", "req_"
 );
 
+typed_id!(
+    /// Names one hold, which keeps things from being erased.
+    HoldId, "hold", "hld_"
+);
+typed_id!(
+    /// Names one backup; the file carries it too.
+    BackupId, "backup", "bkp_"
+);
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

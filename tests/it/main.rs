@@ -20,6 +20,7 @@ mod memory;
 mod outputs;
 mod policy;
 mod purge;
+mod receipt;
 mod scripts;
 mod search;
 mod system;

@@ -65,6 +65,12 @@ fn every_list_and_show_parses_in_every_format() {
     add(&a, "of another");
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
+    ctl.json(&[
+        "purge", "hold", "add", "--memory", &id, "--reason", "a case",
+    ]);
+    agent(&daemon, "gone");
+    let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
+    ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
@@ -79,6 +85,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["policy", "list"],
         &["audit", "list"],
         &["purge", "list"],
+        &["purge", "hold", "list"],
+        &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
     ];
@@ -93,6 +101,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "prove", "1"],
         &["audit", "consistency", "1", "2"],
         &["whoami"],
+        &["purge", "receipt", &purged],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],

@@ -37,6 +37,8 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
+    ("candle_core", &["manushyad/src/embed/model/"]),
+    ("candle_nn", &["manushyad/src/embed/model/"]),
     (
         "ureq",
         &["manushyad/src/embed/http.rs", "manushyad/src/embed/http/"],

@@ -332,6 +332,29 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     ("purge list", &["manushyactl purge list"]),
     ("purge run", &["manushyactl purge run"]),
+    (
+        "purge receipt",
+        &[
+            "manushyactl purge receipt prg_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl purge receipt prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --out receipt.json",
+        ],
+    ),
+    (
+        "purge verify",
+        &[
+            "manushyactl purge verify prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --old /mnt/old/data",
+            "manushyactl purge verify receipt.json --offline --key auditor.pub",
+        ],
+    ),
+    (
+        "purge hold add",
+        &["manushyactl purge hold add --subject agent-a --reason 'case 2026-114'"],
+    ),
+    ("purge hold list", &["manushyactl purge hold list"]),
+    (
+        "purge hold release",
+        &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (

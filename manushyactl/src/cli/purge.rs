@@ -1,5 +1,7 @@
 //! `purge`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::args::{Filter, Paging};
@@ -15,6 +17,75 @@ pub enum Purge {
     List(Paging),
     /// Erase what is due: expired memories, and deleted ones past their retention
     Run,
+    /// Show the signed receipt of an applied plan
+    Receipt(Receipt),
+    /// Verify a receipt, and look for survivors of what it says was erased
+    Verify(Verify),
+    /// Keep things from being erased, whatever else is asked
+    #[command(subcommand)]
+    Hold(Hold),
+}
+
+/// Arguments of `purge receipt`.
+#[derive(Args, Debug)]
+pub struct Receipt {
+    /// Id of the plan
+    pub plan: String,
+    /// File to write it to, for others to verify
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `purge verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Id of the plan, or the file of a receipt
+    #[arg(value_name = "ID|FILE")]
+    pub receipt: String,
+    /// Folder of old copies of the home's files, to be tried with the keys there are now
+    #[arg(long, value_name = "DIR", conflicts_with = "offline")]
+    pub old: Option<PathBuf>,
+    /// Verify the file alone, without a daemon
+    #[arg(long)]
+    pub offline: bool,
+    /// Public key to verify the file with, or a file that holds it; by default the one seen first
+    #[arg(long, value_name = "KEY|FILE")]
+    pub key: Option<String>,
+}
+
+/// Verbs of `purge hold`.
+#[derive(Debug, Subcommand)]
+pub enum Hold {
+    /// Set a hold: what it keeps is erased by nobody until it is released
+    Add(HoldAdd),
+    /// List holds, oldest first
+    List,
+    /// Release a hold
+    Release(HoldRelease),
+}
+
+/// Arguments of `purge hold add`.
+#[derive(Args, Debug)]
+pub struct HoldAdd {
+    /// This identity and every memory it owns
+    #[arg(long, value_name = "IDENTITY", group = "kept", required_unless_present_any = ["memory", "whole_tenant"])]
+    pub subject: Option<String>,
+    /// This memory
+    #[arg(long, value_name = "ID", group = "kept")]
+    pub memory: Option<String>,
+    /// Everything of the tenant
+    #[arg(long, group = "kept")]
+    pub whole_tenant: bool,
+    /// Why, for whoever meets it later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// Arguments of `purge hold release`.
+#[derive(Args, Debug)]
+pub struct HoldRelease {
+    /// Id of the hold
+    pub id: String,
 }
 
 /// Arguments of `purge plan`.
@@ -26,6 +97,9 @@ pub struct Plan {
     /// What is expired, or deleted and past its retention
     #[arg(long)]
     pub expired: bool,
+    /// This memory, deleted or not; give it again for more
+    #[arg(long, value_name = "ID", conflicts_with_all = ["subject", "expired"])]
+    pub memory: Vec<String>,
     /// Which memories, deleted ones included.
     #[command(flatten)]
     pub filter: Filter,

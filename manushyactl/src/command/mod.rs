@@ -9,6 +9,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod quickstart;
+mod receipt;
 pub mod system;
 pub mod tenant;
 pub mod token;

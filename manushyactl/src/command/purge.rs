@@ -1,8 +1,8 @@
-//! `purge plan apply list run`.
+//! `purge plan apply list run`; the rest of `purge` is in `receipt`.
 
 use manushya_protocol::client::Client;
 use manushya_protocol::error::ErrorCode;
-use manushya_protocol::id::PlanId;
+use manushya_protocol::id::{MemoryId, PlanId};
 use manushya_protocol::v1::common::Page;
 use manushya_protocol::v1::memory::MemoryFilter;
 use manushya_protocol::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun};
@@ -13,6 +13,7 @@ use crate::error::{Outcome, Stop};
 use crate::ui::time;
 
 use super::memory::filter;
+use super::receipt;
 
 /// Runs a verb of `purge`.
 ///
@@ -40,6 +41,9 @@ pub async fn run(verb: Purge, context: &Context) -> Outcome {
             context.note_dry_run();
             context.ui.item(&purged)
         }
+        Purge::Receipt(arguments) => receipt::show(&arguments, context).await,
+        Purge::Verify(arguments) => receipt::verify(&arguments, context).await,
+        Purge::Hold(verb) => receipt::hold(verb, context).await,
     }
 }
 
@@ -49,17 +53,28 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 async fn plan(arguments: &cli::Plan, context: &Context) -> Outcome {
     let filter = filter(&arguments.filter)?;
     let filtered = filter != MemoryFilter::default();
-    let chosen = [arguments.subject.is_some(), arguments.expired, filtered];
+    let memories: Vec<MemoryId> = arguments
+        .memory
+        .iter()
+        .map(|id| id.parse().map_err(|error| Stop::usage(format!("{error}"))))
+        .collect::<Outcome<_>>()?;
+    let chosen = [
+        arguments.subject.is_some(),
+        arguments.expired,
+        filtered,
+        !memories.is_empty(),
+    ];
     if chosen.iter().filter(|chosen| **chosen).count() != 1 {
-        return Err(
-            Stop::usage("a plan is for exactly one of --subject, --expired and a filter")
-                .hint("manushyactl purge plan --subject NAME"),
-        );
+        return Err(Stop::usage(
+            "a plan is for exactly one of --subject, --expired, --memory and a filter",
+        )
+        .hint("manushyactl purge plan --subject NAME"));
     }
     let request = PurgePlanCreate {
         subject: arguments.subject.clone(),
         filter: filtered.then_some(filter),
         expired: arguments.expired,
+        memories,
     };
     let client = context.connect().await?;
     let plan = call!(client, purge_plan, request).await?;
@@ -104,7 +119,16 @@ async fn apply(arguments: cli::Apply, client: &Client, context: &Context) -> Out
     let client = client.with_timeout(context.patient(PATIENCE));
     let purged = call!(client, purge_apply, PurgeApply { plan, confirm }).await?;
     context.note_dry_run();
-    context.ui.item(&purged)
+    context.ui.item(&purged)?;
+    match &purged.warning {
+        None => Ok(()),
+        // All was erased; what is missing is the proof.
+        Some(warning) => Err(
+            Stop::new(ErrorCode::Integrity, "no receipt could be signed")
+                .reason(warning.clone())
+                .hint(format!("manushyactl purge receipt {plan}")),
+        ),
+    }
 }
 
 async fn find(plan: PlanId, client: &Client) -> Outcome<PlanView> {

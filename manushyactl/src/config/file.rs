@@ -63,6 +63,8 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #socket_gid = 1000
 # A file whose first line is the passphrase of the keys.
 #passphrase_file = "/run/credentials/manushya-passphrase"
+# Where the copy of the erasure ledger lies; by default in the state folder. Best on another disk.
+#erasure_ledger = "/mnt/other/erasures.ledger"
 # What is logged: error, warn, info, debug or a filter such as "info,manushyad=debug".
 #log = "info"
 # How it is logged: text or json; by default text on a terminal and json elsewhere.

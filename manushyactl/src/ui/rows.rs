@@ -5,6 +5,7 @@ use manushya_protocol::v1::audit::{
     AuditConsistency, AuditHeadView, AuditProof, AuditView, CheckpointView,
 };
 use manushya_protocol::v1::common::Done;
+use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
@@ -108,7 +109,18 @@ rows! {
         columns ["PLAN" "plan" Text, "MEMORIES" "memories" Count, "VERSIONS" "versions" Count,
             "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,
             "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
-        fields ["plan" "memories" "versions" "tokens" "identities" "keys_destroyed" "audit_seq"];
+        fields ["plan" "memories" "versions" "tokens" "identities" "keys_destroyed" "audit_seq"
+            "receipt" "warning"];
+    ReceiptView: name "plan",
+        columns ["PLAN" "plan" Text, "APPLIED" "applied_at" Age, "MEMORIES" "memories" Count,
+            "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
+        fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
+            "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
+            "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
+    HoldView: name "id",
+        columns ["ID" "id" Text, "SCOPE" "scope" Text, "KEEPS" "keeps" Text, "SET BY" "set_by" Text,
+            "AGE" "created_at" Age, "REASON" "reason" Text],
+        fields ["id" "scope" "keeps" "reason" "set_by" "created_at"];
     Done: name "id",
         columns ["ID" "id" Text, "OUTCOME" "outcome" Text],
         fields ["id" "outcome"];

@@ -3,6 +3,8 @@
 //! The maps are persistent (they share what did not change), so that a reader keeps a consistent
 //! state for the price of a pointer while the writer prepares the next one.
 
+mod erasures;
+
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
@@ -13,6 +15,7 @@ use crate::model::{
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
+pub use erasures::Erasures;
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -27,6 +30,7 @@ pub struct Directory {
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+    erasures: Erasures,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -80,6 +84,7 @@ impl Directory {
                     self.tenant_names.remove(&tenant.name);
                 }
                 self.policy_sets.remove(id);
+                self.erasures.forget(*id);
             }
             Write::PutIdentity(identity) => {
                 let at = (identity.tenant, identity.id);
@@ -126,6 +131,8 @@ impl Directory {
                 self.plans.remove(&(*tenant, *id));
             }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutErasure(record) => self.erasures.put(record),
+            Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
     }
@@ -240,6 +247,11 @@ impl Directory {
     /// A purge plan by its id.
     pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
         self.plans.get(&(tenant, id))
+    }
+
+    /// Receipts, holds, retentions and backups.
+    pub fn erasures(&self) -> &Erasures {
+        &self.erasures
     }
 
     /// Whether a role is held by any identity of the tenant that may act.

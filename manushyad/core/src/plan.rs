@@ -5,7 +5,9 @@ use std::sync::Arc;
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 
-use crate::model::{AuditDraft, Identity, Memory, Policy, PurgePlan, Tenant, Token};
+use crate::model::{
+    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PurgePlan, Tenant, Token,
+};
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
 /// all; the index follows from them.
@@ -41,6 +43,10 @@ pub enum Write {
     },
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
+    /// Makes or changes a receipt, a hold, a retention or a backup.
+    PutErasure(Arc<ErasureRecord>),
+    /// Removes one of those.
+    DropErasure(TenantId, ErasureKey),
 }
 
 /// What a command does.

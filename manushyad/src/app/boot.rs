@@ -28,8 +28,9 @@ use crate::os::{OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
+use crate::service::ledger;
 use crate::service::notary::{Notary, newest_anchored};
-use crate::service::writer::{Published, Writer, WriterThreads, chain, end_process};
+use crate::service::writer::{Keepers, Published, Writer, WriterThreads, chain, end_process};
 use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
@@ -160,6 +161,15 @@ fn unusable_embedder(reason: String) -> WireError {
     .hint("docs/search.md says what each embedder needs")
 }
 
+#[cfg(feature = "candle")]
+fn model(folder: &Path) -> Result<AnyEmbedder, WireError> {
+    let opened = crate::embed::ModelEmbedder::open(folder);
+    Ok(AnyEmbedder::Slow(Arc::new(
+        opened.map_err(unusable_embedder)?,
+    )))
+}
+
+#[cfg(not(feature = "candle"))]
 fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     Err(unusable_embedder(
         "this build runs no models; build it with the feature `candle`".to_owned(),
@@ -192,22 +202,23 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         cipher: vault.clone(),
         embedder,
     };
+    let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
+    let (ledger, published) =
+        ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
     let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
     indexes
         .load(&store, &published.directory, &vault, &config.home.data)
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let notary = notary(&config, &store, &vault, published.head.size())?;
-    let (writer, threads) = Writer::start(
-        store.clone(),
-        published,
-        indexes.clone(),
-        notary,
-        end_process,
-    )
-    .map_err(|error| failed("the writer cannot be started", &error))?;
+    let keepers = Keepers {
+        notary: notary(&config, &store, &vault, published.head.size())?,
+        ledger,
+        ending: end_process,
+    };
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
+        .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
         .metadata()
@@ -222,6 +233,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         ports,
         vault,
         store,
+        home_id,
         indexes,
         writer,
         tokens,

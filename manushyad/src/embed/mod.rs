@@ -2,11 +2,15 @@
 
 mod hash;
 mod http;
+#[cfg(feature = "candle")]
+mod model;
 mod static_table;
 mod wordpiece;
 
 pub use hash::HashEmbedder;
 pub use http::HttpEmbedder;
+#[cfg(feature = "candle")]
+pub use model::ModelEmbedder;
 pub use static_table::StaticEmbedder;
 
 /// `vector` at length one; `None` if its features cancelled out to nothing.

@@ -2,6 +2,8 @@
 //! Transformers", 2019; Schuster and Nakajima, "Japanese and Korean Voice Search", 2012): words are
 //! lower-cased, lose their accents, and are cut into the longest pieces the vocabulary knows.
 
+use std::borrow::Cow;
+
 use unicode_normalization::char::decompose_canonical;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -15,7 +17,7 @@ const EMPTY: u16 = u16::MAX;
 /// The pieces there are, each with the number of its row.
 pub(super) struct Vocabulary<'a> {
     /// The pieces one after the other, each ended by a line feed.
-    text: &'a [u8],
+    text: Cow<'a, [u8]>,
     /// Where each piece ends in `text`, without its line feed, by row.
     ends: Vec<u32>,
     /// Rows by the hash of their piece, with linear probing.
@@ -27,12 +29,13 @@ pub(super) struct Vocabulary<'a> {
 impl<'a> Vocabulary<'a> {
     /// Reads a vocabulary of one piece a line, in the order of the rows; `None` if it is not of
     /// `rows` distinct pieces, each of at least one byte.
-    pub(super) fn read(text: &'a [u8], rows: usize) -> Option<Self> {
+    pub(super) fn read(text: impl Into<Cow<'a, [u8]>>, rows: usize) -> Option<Self> {
+        let text: Cow<'a, [u8]> = text.into();
         if rows >= usize::from(EMPTY) || u32::try_from(text.len()).is_err() {
             return None;
         }
         let mut vocabulary = Self {
-            text,
+            text: text.clone(),
             ends: Vec::with_capacity(rows),
             slots: vec![EMPTY; (rows * 2).next_power_of_two().max(2)],
             longest: 0,
@@ -63,6 +66,19 @@ impl<'a> Vocabulary<'a> {
         for_each_word(text, |word| {
             rows.clear();
             !self.cut(word.as_bytes(), &mut rows) || rows.iter().all(|&row| each(row))
+        });
+    }
+
+    /// The same, but a word that cannot be cut calls `each` once with none.
+    #[cfg(feature = "candle")]
+    pub(super) fn for_each_or(&self, text: &str, mut each: impl FnMut(Option<usize>) -> bool) {
+        let mut rows = Vec::with_capacity(WORD_CHARS_MAX);
+        for_each_word(text, |word| {
+            rows.clear();
+            if word.is_empty() || !self.cut(word.as_bytes(), &mut rows) {
+                return each(None);
+            }
+            rows.iter().all(|&row| each(Some(row)))
         });
     }
 
@@ -136,7 +152,7 @@ fn step(hash: u64, byte: &u8) -> u64 {
 }
 
 /// Calls `each` with the words of `text` as BERT's uncased models see them, until it returns false.
-/// Every mark of punctuation and every Chinese character is a word.
+/// Every mark of punctuation and every Chinese character is a word; one that is too long is empty.
 fn for_each_word(text: &str, mut each: impl FnMut(&str) -> bool) {
     let mut word = Word::default();
     for c in text.chars() {
@@ -175,8 +191,11 @@ impl Word {
 
     /// Ends the word; returns whether to go on.
     fn end(&mut self, each: &mut impl FnMut(&str) -> bool) -> bool {
-        let known = self.chars > 0 && self.chars <= WORD_CHARS_MAX;
-        let goes_on = !known || each(&self.text);
+        let goes_on = match self.chars {
+            0 => true,
+            1..=WORD_CHARS_MAX => each(&self.text),
+            _ => each(""),
+        };
         self.text.clear();
         self.chars = 0;
         goes_on

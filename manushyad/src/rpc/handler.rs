@@ -16,6 +16,9 @@ use manushya_protocol::v1::audit::{
 };
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
+use manushya_protocol::v1::erasure::{
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+};
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -255,6 +258,11 @@ impl Manushya for Session {
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        purge_receipt(request: ReceiptRef) -> ReceiptView;
+        purge_verify(request: PurgeVerify) -> PurgeVerified;
+        hold_add(request: HoldAdd) -> HoldView;
+        hold_list() -> Listed<HoldView>;
+        hold_release(request: HoldRef) -> Done;
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;

@@ -9,8 +9,10 @@ mod audit;
 mod convert;
 mod doctor;
 mod embedding;
+mod hold;
 mod identity;
 pub mod indexes;
+pub mod ledger;
 mod login;
 mod memory;
 pub mod notary;
@@ -18,7 +20,9 @@ mod page;
 mod permit;
 mod policy;
 mod purge;
+mod receipt;
 mod search;
+mod survivors;
 mod system;
 mod token;
 mod usage;
@@ -61,6 +65,8 @@ pub struct Service {
     pub vault: Arc<Vault>,
     /// The store, for snapshots.
     pub store: Store,
+    /// Names this home for its whole life.
+    pub home_id: [u8; 16],
     /// The index of every tenant.
     pub indexes: Arc<Indexes>,
     /// The one writer.

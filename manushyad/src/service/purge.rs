@@ -1,5 +1,7 @@
 //! Planned erasure, and the sweeping of what is due.
 
+use std::sync::Arc;
+
 use manushya_core::command::{ApplyPurge, Context, PlanPurge};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, draft};
@@ -7,6 +9,7 @@ use manushya_core::model::{Action, PurgeScope, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{MemoryId, PlanId};
+use manushya_protocol::limits;
 use manushya_protocol::v1::common::Listed;
 use manushya_protocol::v1::memory::MemoryFilter;
 use manushya_protocol::v1::purge::{
@@ -14,6 +17,7 @@ use manushya_protocol::v1::purge::{
 };
 
 use super::permit::{Choice, Permission};
+use super::receipt::Known;
 use super::view::ReadView;
 use super::{Service, convert, page, unreadable};
 
@@ -33,15 +37,30 @@ impl Service {
     ) -> Result<PlanView, WireError> {
         let given = usize::from(request.subject.is_some())
             + usize::from(request.filter.is_some())
-            + usize::from(request.expired);
+            + usize::from(request.expired)
+            + usize::from(!request.memories.is_empty());
         if given != 1 {
-            let message = "give exactly one of a subject, a filter and expired";
+            let message = "give exactly one of a subject, a filter, memories and expired";
             return Err(WireError::new(ErrorCode::InvalidArgument, message)
                 .hint("manushyactl purge plan --subject agent-a"));
         }
         let mut filter_json = String::new();
         let mut matched = Vec::new();
         let scope = match (&request.subject, &request.filter) {
+            _ if !request.memories.is_empty() => {
+                if request.memories.len() > limits::BATCH_ITEMS_MAX {
+                    let message =
+                        format!("a plan names at most {} memories", limits::BATCH_ITEMS_MAX);
+                    return Err(WireError::new(ErrorCode::InvalidArgument, message)
+                        .hint("select them with a filter, or make several plans"));
+                }
+                filter_json = serde_json::to_string(&request.memories).map_err(|error| {
+                    WireError::new(ErrorCode::InvalidArgument, "the ids are not valid")
+                        .reason(error.to_string())
+                })?;
+                matched = self.named(&context, &request.memories)?;
+                PurgeScope::Records
+            }
             (Some(reference), _) => {
                 let subject = self.subject(&context, reference).await?;
                 PurgeScope::Subject(subject)
@@ -132,13 +151,34 @@ impl Service {
         Ok(matched)
     }
 
+    /// Which of these memories the caller may purge, with their versions, in order.
+    fn named(
+        &self,
+        context: &Context,
+        ids: &[MemoryId],
+    ) -> Result<Vec<(MemoryId, u32)>, WireError> {
+        let view = self.view()?;
+        let permission = Permission::new(view.directory(), context, Action::Purge);
+        let mut matched = Vec::with_capacity(ids.len());
+        for id in ids {
+            let found = view
+                .memory(context.actor.identity.tenant, *id)
+                .map_err(|error| unreadable(&error))?
+                .filter(|memory| permission.admits(memory, context.now));
+            matched.extend(found.map(|memory| (memory.id, memory.version)));
+        }
+        matched.sort_unstable();
+        matched.dedup();
+        Ok(matched)
+    }
+
     /// Carries a plan out.
     ///
     /// # Errors
     ///
     /// What the deciding or the writer said.
     pub async fn purge_apply(
-        &self,
+        self: Arc<Self>,
         context: Context,
         request: PurgeApply,
     ) -> Result<Purged, WireError> {
@@ -157,6 +197,14 @@ impl Service {
                 })?;
                 self.matched(&context, &filter)?
             }
+            Some(plan) if plan.scope == PurgeScope::Records && !plan.filter_json.is_empty() => {
+                let ids: Vec<MemoryId> =
+                    serde_json::from_str(&plan.filter_json).map_err(|error| {
+                        WireError::new(ErrorCode::Internal, "the plan's ids do not read")
+                            .reason(error.to_string())
+                    })?;
+                self.named(&context, &ids)?
+            }
             _ => Vec::new(),
         };
         let command = ApplyPurge {
@@ -165,6 +213,7 @@ impl Service {
             matched,
         };
         let fallback = draft(&context, Action::Purge, Resource::System);
+        let by = context.clone();
         let (mut purged, receipt) = self
             .writer
             .run(fallback, move |txn| {
@@ -173,6 +222,20 @@ impl Service {
             .await?;
         purged.audit_seq = receipt.seq.0;
         purged.keys_destroyed = receipt.keys_destroyed;
+        if by.dry_run {
+            return Ok(purged);
+        }
+        let known = Known {
+            seq: Some(receipt.seq),
+            keys: Some(receipt.keys_destroyed),
+        };
+        match self.signed_receipt(&by, request.plan, known).await {
+            Ok(signed) => purged.receipt = Some(signed.plan),
+            Err(error) => {
+                let reason = error.reason.unwrap_or_default();
+                purged.warning = Some(format!("{}: {reason}", error.message));
+            }
+        }
         Ok(purged)
     }
 

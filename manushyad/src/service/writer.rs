@@ -22,6 +22,7 @@ use manushya_protocol::unit::AuditSeq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::indexes::Indexes;
+use super::ledger::LedgerFile;
 use super::notary::{Notary, Witnessed};
 use crate::store::{Stall, Store, StoreError, Txn};
 
@@ -29,7 +30,7 @@ mod ending;
 mod patience;
 
 use ending::Doubt;
-pub use ending::{Ending, end_process};
+pub use ending::{Ending, Keepers, end_process};
 
 /// How many commands one transaction takes.
 const BATCH_COMMANDS_MAX: usize = 1024;
@@ -129,8 +130,7 @@ impl Writer {
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
-        notary: Notary,
-        ending: Ending,
+        keepers: Keepers,
     ) -> std::io::Result<(Self, WriterThreads)> {
         let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
         // Bounded, so that the writer cannot run away from the index.
@@ -144,18 +144,19 @@ impl Writer {
             failed: Arc::default(),
             commits: Arc::default(),
             stall: store.stall(),
-            witnessed: notary.witnessed(),
+            witnessed: keepers.notary.witnessed(),
         };
         let state = Thread {
             store,
-            notary,
-            ending,
+            notary: keepers.notary,
+            ending: keepers.ending,
             published,
             indexes: indexes.clone(),
             committed,
             size,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            ledger: parking_lot::Mutex::new(keepers.ledger),
         };
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
@@ -412,6 +413,7 @@ struct Thread {
     size: watch::Sender<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    ledger: parking_lot::Mutex<LedgerFile>,
 }
 
 impl Thread {
@@ -495,7 +497,10 @@ impl Thread {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.
             self.indexes.forget(&batch.writes);
-            if let Err(error) = self.store.shred(&committed.doomed) {
+            let done = self.store.shred(&committed.doomed);
+            // An erasure is not answered before the ledger outside the data folder has it.
+            let done = done.and_then(|()| self.ledger.lock().catch_up(&self.store));
+            if let Err(error) = done {
                 return self.give_up(batch.answers, &error, Doubt::MayBeDone);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
@@ -530,6 +535,7 @@ fn take_in(
     if broken {
         return Err((done, StoreError::Broken));
     }
+    let first = writes.len();
     if !own.is_empty()
         && let Err(error) = txn.apply(&own)
     {
@@ -552,7 +558,10 @@ fn take_in(
     };
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
-        Ok(()) => Ok((done, entry.seq)),
+        Ok(()) => {
+            txn.note_erased(entry.seq, entry.draft.time, &writes[first..]);
+            Ok((done, entry.seq))
+        }
         Err(error) => Err((done, error)),
     }
 }

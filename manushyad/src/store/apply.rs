@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use manushya_core::model::{DataKeyId, Memory};
+use manushya_core::model::{DataKeyId, ErasureKey, Memory};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_identity, encode_memory, encode_plan,
-    encode_policy, encode_tenant, encode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory,
+    encode_plan, encode_policy, encode_tenant, encode_token,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
@@ -129,6 +129,23 @@ pub(super) fn blind_key(
     cipher.blind("memory-key", &bytes)
 }
 
+/// Where the record of an erasure stands in the directory. A type of memory is text, so that its
+/// retention stands under a tag.
+fn erasure_id(cipher: &dyn Cipher, tenant: TenantId, key: &ErasureKey) -> (Kind, [u8; 16]) {
+    match key {
+        ErasureKey::Hold(id) => (Kind::Hold, id.to_bytes()),
+        ErasureKey::Receipt(id) => (Kind::Receipt, id.to_bytes()),
+        ErasureKey::Backup(id) => (Kind::Backup, id.to_bytes()),
+        ErasureKey::Retention(kind) => {
+            let mut bytes = tenant.to_bytes().to_vec();
+            if let Some(kind) = kind {
+                bytes.extend_from_slice(kind.as_str().as_bytes());
+            }
+            (Kind::Retention, cipher.blind("retention", &bytes))
+        }
+    }
+}
+
 /// What earlier writes of the same call leave of a memory: its version and owner, or nothing.
 type Overlay = HashMap<MemoryAt, Option<(u32, IdentityId)>>;
 
@@ -202,6 +219,15 @@ impl Applier<'_, '_> {
                 };
                 overlay.insert(at, None);
                 Prepared::EraseMemory(at)
+            }
+            Write::PutErasure(record) => {
+                let tenant = record.tenant();
+                let (kind, id) = erasure_id(self.cipher, tenant, &record.key());
+                Prepared::Put(kind, tenant, id, encode_erasure(record)?)
+            }
+            Write::DropErasure(tenant, key) => {
+                let (kind, id) = erasure_id(self.cipher, *tenant, key);
+                Prepared::Drop(kind, *tenant, id)
             }
         })
     }
@@ -280,7 +306,7 @@ impl Applier<'_, '_> {
         let at = directory_key(tenant, kind, id);
         let subject = match kind {
             Kind::Identity => id,
-            Kind::Tenant | Kind::Token | Kind::Policy | Kind::Plan => tenant.to_bytes(),
+            _ => tenant.to_bytes(),
         };
         let owner = SegmentOwner {
             tenant,

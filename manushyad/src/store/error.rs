@@ -107,6 +107,11 @@ impl StoreError {
         Self::Corrupted { what: what.into() }
     }
 
+    /// What a disk said that keeps something beside the store's file.
+    pub fn disk(error: io::Error) -> Self {
+        Self::from_io(error)
+    }
+
     pub(super) fn from_io(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error),

@@ -11,6 +11,7 @@ mod erase;
 mod error;
 #[cfg(test)]
 pub(crate) mod faults;
+mod ledger;
 mod migrate;
 mod open;
 mod read;
@@ -19,6 +20,7 @@ mod schema;
 mod seal;
 mod segment;
 mod snapshot;
+mod survivors;
 mod txn;
 mod verify;
 
@@ -33,7 +35,9 @@ use redb::{Database, Durability, WriteTransaction};
 
 pub use backend::{STALL_AFTER, Stall};
 pub use error::StoreError;
+pub use ledger::{End as LedgerEnd, ErasedKind, ErasedRow, erased_tag, tags_hash};
 pub use snapshot::{RawRow, Snapshot};
+pub use survivors::{IsErased, OldReport, try_old};
 pub use txn::{Committed, Txn};
 pub use verify::StoreReport;
 
@@ -75,6 +79,7 @@ struct Inner {
 struct State {
     open: segment::OpenSegments,
     audit_len: u64,
+    ledger: ledger::End,
 }
 
 impl Inner {

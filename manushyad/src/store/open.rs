@@ -18,11 +18,11 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 use super::backend::{Stall, Watched};
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
-    META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META,
+    META_AUDIT_HEAD, META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
-use super::{Inner, Opened, State, Store, begin_durable, erase, migrate, read, segment};
+use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -124,6 +124,7 @@ fn write_genesis(db: &Database) -> Result<(), StoreError> {
         txn.open_table(CHECKPOINTS)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
+        txn.open_table(ERASED)?;
     }
     txn.commit()?;
     Ok(())
@@ -170,11 +171,12 @@ fn take_over(
     }
     migrate::migrate(&db, migrate::STEPS)?;
     mark_unclean(&db)?;
-    let (opened, open, keys) = load(&db, &*cipher, home, was_clean, created)?;
+    let (opened, open, keys, ledger) = load(&db, &*cipher, home, was_clean, created)?;
     erase::finish(&db, &*cipher, &keys)?;
     let state = State {
         open,
         audit_len: opened.audit_len,
+        ledger,
     };
     let inner = Arc::new(Inner {
         db,
@@ -208,8 +210,9 @@ fn read_genesis(db: &Database, path: &Path) -> Result<([u8; 16], bool), StoreErr
 fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
     txn.open_table(META)?.remove(META_CLEAN)?;
-    // A database of an earlier build has no such table.
+    // A file from before there were these has none.
     txn.open_table(CHECKPOINTS)?;
+    txn.open_table(ERASED)?;
     txn.commit()?;
     Ok(())
 }
@@ -226,6 +229,7 @@ type Loaded = (
     Opened,
     segment::OpenSegments,
     std::collections::BTreeSet<manushya_core::model::DataKeyId>,
+    ledger::End,
 );
 
 fn load(
@@ -253,7 +257,8 @@ fn load(
         created,
         home,
     };
-    Ok((opened, open, keys))
+    let ledger = ledger::end(&txn.open_table(ERASED)?)?;
+    Ok((opened, open, keys, ledger))
 }
 
 /// Opens a database on any backend, or makes one there: the same as on a file from there on.

@@ -46,6 +46,10 @@ pub(super) const SEGMENTS: TableDefinition<'static, Fixed<41>, Bytes> =
 /// data keys that nothing uses since a commit, and that are yet to be destroyed.
 pub(super) const SHRED: TableDefinition<'static, Fixed<8>, ()> = TableDefinition::new("shred");
 
+/// ledger sequence -> audit sequence | moment | kind | tag | MAC of what was erased.
+pub(super) const ERASED: TableDefinition<'static, Fixed<8>, Fixed<49>> =
+    TableDefinition::new("erased");
+
 /// The row every database starts with: 16 bytes of home id, then when it was made.
 pub(super) const META_GENESIS: &str = "genesis";
 /// The schema, a big-endian `u32`.
@@ -63,6 +67,10 @@ pub(super) enum Kind {
     Token = 2,
     Policy = 3,
     Plan = 4,
+    Hold = 30,
+    Receipt = 31,
+    Retention = 32,
+    Backup = 33,
 }
 
 impl Kind {
@@ -73,6 +81,10 @@ impl Kind {
             Self::Token,
             Self::Policy,
             Self::Plan,
+            Self::Hold,
+            Self::Receipt,
+            Self::Retention,
+            Self::Backup,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == code)
@@ -86,6 +98,10 @@ impl Kind {
             Self::Token => "token",
             Self::Policy => "policy",
             Self::Plan => "plan",
+            Self::Hold => "hold",
+            Self::Receipt => "receipt",
+            Self::Retention => "retention",
+            Self::Backup => "backup",
         }
     }
 }

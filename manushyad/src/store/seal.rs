@@ -8,8 +8,8 @@ use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_identity, decode_memory,
-    decode_plan, decode_policy, decode_tenant, decode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_identity,
+    decode_memory, decode_plan, decode_policy, decode_tenant, decode_token,
 };
 use super::schema::{Kind, part};
 use crate::port::{Cipher, CipherError};
@@ -137,6 +137,9 @@ pub(super) fn open_directory(
             .map(|it| Write::PutPolicy(Arc::new(it))),
         Kind::Plan => decode_plan(tenant, PlanId::from_bytes(id), &plaintext)
             .map(|it| Write::PutPlan(Arc::new(it))),
+        Kind::Hold | Kind::Receipt | Kind::Retention | Kind::Backup => {
+            decode_erasure(kind, tenant, id, &plaintext).map(|it| Write::PutErasure(Arc::new(it)))
+        }
     };
     write.map_err(|error| error.of(kind.table()))
 }

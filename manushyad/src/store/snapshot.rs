@@ -14,11 +14,12 @@ use redb::{
 
 use super::apply::blind_key;
 use super::error::StoreError;
+use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, Fixed, HISTORY, KEYS, MEMORIES, OWNERS, memory_key,
-    prefixed,
+    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, ERASED, Fixed, HISTORY, KEYS, MEMORIES, OWNERS,
+    memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
 use crate::port::Cipher;
@@ -254,6 +255,24 @@ impl Snapshot {
         let last = table.last()?;
         let size = last.map_or(0, |(size, _)| u64::from_be_bytes(*size.value()));
         Ok((table.len()?, size))
+    }
+
+    /// At most `limit` rows of the erasure ledger from place `from` on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the rows cannot be read.
+    pub fn erased(&self, from: u64, limit: usize) -> Result<Vec<ErasedRow>, StoreError> {
+        ledger::rows(&self.txn.open_table(ERASED)?, from, limit)
+    }
+
+    /// Where the erasure ledger ends.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the last row cannot be read.
+    pub fn erased_end(&self) -> Result<ledger::End, StoreError> {
+        ledger::end(&self.txn.open_table(ERASED)?)
     }
 
     /// How many memories there are on the whole host, deleted and expired ones included.

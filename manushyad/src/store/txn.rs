@@ -12,6 +12,7 @@ use redb::WriteTransaction;
 
 use super::apply::{Applier, Tables, blind_key};
 use super::error::StoreError;
+use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
 use super::schema::{
     AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, OWNERS,
@@ -31,6 +32,7 @@ pub struct Txn {
     audit_len: u64,
     audit: Vec<(u64, Vec<u8>)>,
     audit_head: Option<Vec<u8>>,
+    ledger: Ledger,
     broken: bool,
 }
 
@@ -48,9 +50,9 @@ impl Txn {
     pub(super) fn new(inner: Arc<Inner>, directory: Directory) -> Result<Self, StoreError> {
         let txn = begin_durable(inner.db()?)?;
         // Only after the writer before has ended: until then what it leaves is not known.
-        let (open, audit_len) = {
+        let (open, audit_len, ledger) = {
             let state = inner.state.lock();
-            (state.open.clone(), state.audit_len)
+            (state.open.clone(), state.audit_len, state.ledger)
         };
         Ok(Self {
             inner,
@@ -60,6 +62,7 @@ impl Txn {
             audit_len,
             audit: Vec::new(),
             audit_head: None,
+            ledger: Ledger::new(ledger),
             broken: false,
         })
     }
@@ -112,6 +115,25 @@ impl Txn {
             }
             self.directory.apply(write);
         }
+    }
+
+    /// Notes in the erasure ledger what `writes` erase, under the audit entry that tells of it.
+    pub fn note_erased(&mut self, seq: AuditSeq, at: UnixMillis, writes: &[Write]) {
+        self.ledger.note(&*self.inner.cipher, seq, at, writes);
+    }
+
+    /// Takes over the rows of another copy of the erasure ledger that follow this one's last.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if they do not follow it.
+    pub fn adopt_erased(&mut self, rows: &[ErasedRow]) -> Result<(), StoreError> {
+        if self.ledger.adopt(&*self.inner.cipher, rows) {
+            return Ok(());
+        }
+        Err(StoreError::Refused {
+            what: "the rows do not follow the erasure ledger's last",
+        })
     }
 
     /// Appends an audit entry. `seq` must be the next one: the log has no gaps.
@@ -210,12 +232,14 @@ impl Txn {
             let mut meta = self.txn.open_table(META)?;
             meta.insert(META_AUDIT_HEAD, head.as_slice())?;
         }
+        let ledger = self.ledger.flush(&self.txn)?;
         let (open, doomed) = self.segments.finish();
         // Held over the commit, so that the next transaction cannot begin from the state before.
         let mut state = self.inner.state.lock();
         self.txn.commit()?;
         state.open = open;
         state.audit_len = self.audit_len;
+        state.ledger = ledger;
         drop(state);
         Ok(Committed {
             directory: self.directory,

@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod key;
 mod keystore;
+mod old;
 mod root;
 mod rotate;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 pub use error::VaultError;
 pub use file::replace as replace_file;
+pub use old::OldKeys;
 
 use crate::port::{Cipher, CipherError};
 use key::Key;

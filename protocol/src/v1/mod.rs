@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod audit;
 pub mod common;
 pub mod embedding;
+pub mod erasure;
 pub mod hello;
 pub mod identity;
 pub mod memory;

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::PlanId;
+use crate::id::{MemoryId, PlanId};
 use crate::unit::UnixMillis;
 use crate::v1::common::Page;
 use crate::v1::memory::MemoryFilter;
 
-/// Plans an erasure: exactly one of `subject`, `filter` and `expired`.
+/// Plans an erasure: exactly one of `subject`, `filter`, `expired` and `memories`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PurgePlanCreate {
     /// Everything of this identity, and the identity itself: id or external id.
@@ -19,6 +19,9 @@ pub struct PurgePlanCreate {
     /// What is expired, and what was deleted and is past its retention.
     #[serde(default)]
     pub expired: bool,
+    /// These memories, deleted ones included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memories: Vec<MemoryId>,
 }
 
 /// A plan, as shown.
@@ -74,6 +77,12 @@ pub struct Purged {
     pub keys_destroyed: u64,
     /// Place of its entry in the audit log.
     pub audit_seq: u64,
+    /// The plan whose receipt was signed.
+    #[serde(default)]
+    pub receipt: Option<PlanId>,
+    /// Why no receipt could be signed, although all of this was erased.
+    #[serde(default)]
+    pub warning: Option<String>,
 }
 
 /// Lists plans, newest first.

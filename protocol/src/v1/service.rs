@@ -8,6 +8,9 @@ use crate::v1::audit::{
 };
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
+use crate::v1::erasure::{
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+};
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
@@ -136,6 +139,16 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Shows the signed receipt of an applied plan.
+    async fn purge_receipt(call: Call, request: ReceiptRef) -> Reply<ReceiptView>;
+    /// Looks for survivors of an applied plan.
+    async fn purge_verify(call: Call, request: PurgeVerify) -> Reply<PurgeVerified>;
+    /// Sets a hold.
+    async fn hold_add(call: Call, request: HoldAdd) -> Reply<HoldView>;
+    /// Lists holds.
+    async fn hold_list(call: Call) -> Reply<Listed<HoldView>>;
+    /// Releases a hold.
+    async fn hold_release(call: Call, request: HoldRef) -> Reply<Done>;
     /// Makes an API key.
     async fn api_key_create(call: Call, request: ApiKeyCreate) -> Reply<ApiKeyCreated>;
     /// Lists API keys.

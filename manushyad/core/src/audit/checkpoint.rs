@@ -23,7 +23,7 @@ pub const ORIGIN_BYTES_MAX: usize = 255;
 const ED25519: u8 = 1;
 
 /// What a signature line starts with: an em dash and a space.
-const SIGNATURE_PREFIX: &str = "\u{2014} ";
+pub(super) const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
 /// Says why a text is not a checkpoint that the key has signed, or not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +125,7 @@ impl VerifierKey {
     }
 
     /// Verifies the signature lines below `text`: at least one by this key, and none false.
-    fn verify_lines(&self, text: &str, lines: &str) -> Result<(), NoteError> {
+    pub(super) fn verify_lines(&self, text: &str, lines: &str) -> Result<(), NoteError> {
         let lines = lines
             .strip_suffix('\n')
             .ok_or(NoteError::Malformed("it does not end with a line feed"))?;

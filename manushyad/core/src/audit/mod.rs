@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod examine;
 pub mod log;
 pub mod merkle;
+pub mod receipt;
 #[cfg(test)]
 mod strategy;
 pub mod tree;
@@ -24,5 +25,6 @@ pub use chain::entry_hash;
 pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 pub use examine::{Examiner, Notes, read_notes};
 pub use log::{Head, HeadError};
+pub use receipt::{HeldBy, Receipt, ReceiptError};
 pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};

@@ -230,6 +230,9 @@ pub fn delete(
     if let Some(refusal) = not_erasable(view, &access, context, &identity) {
         return Err(refusal);
     }
+    if let Some(hold) = super::hold::on_subject(view, identity.tenant, identity.id) {
+        return Err(super::hold::in_the_way(&access, &hold));
+    }
     let owned = match view.memories_of(identity.tenant, identity.id) {
         Ok(owned) => owned.len(),
         Err(error) => return Err(access.broken(error)),

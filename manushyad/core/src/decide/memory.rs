@@ -285,6 +285,10 @@ pub fn delete(
         // Erasing also takes what is deleted or expired already.
         let mut access = Access::begin(view.directory(), context, Action::Purge, Resource::Memory)?;
         let memory = access.require_memory(view, command.id)?;
+        let holds = view.directory().erasures();
+        if let Some(hold) = holds.hold_on(memory.tenant, memory.owner, memory.id) {
+            return Err(super::hold::in_the_way(&access, hold));
+        }
         let write = Write::EraseMemory(memory.tenant, memory.id);
         return Ok(access.plan(vec![write], 1, memory.id));
     }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod chain;
 pub mod delegate;
 pub mod embedding;
+pub mod hold;
 pub mod identity;
 pub mod memory;
 pub mod policy;

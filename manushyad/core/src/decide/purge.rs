@@ -9,11 +9,14 @@ use manushya_protocol::v1::purge::Purged;
 use sha2::{Digest, Sha256};
 
 use super::access::Access;
+use super::hold;
 use super::identity::{erasing_writes, not_erasable};
 use super::refusal::Refusal;
 use crate::command::{ApplyPurge, Context, PlanPurge};
 use crate::directory::Directory;
-use crate::model::{Action, Identity, PlanState, PurgePlan, PurgeScope, Resource};
+use crate::model::{
+    Action, ErasureRecord, Identity, PlanState, PurgePlan, PurgeReceipt, PurgeScope, Resource,
+};
 use crate::plan::{Plan, Write};
 use crate::view::{View, ViewError};
 
@@ -58,9 +61,9 @@ fn cover(
             view.memories_of(tenant, *id)?,
             directory.identity(tenant, *id).cloned(),
         ),
-        PurgeScope::Filter => (matched, None),
+        PurgeScope::Filter | PurgeScope::Records => (matched, None),
         PurgeScope::Expired => (
-            view.due(tenant, context.now, limits::PLAN_MEMORIES_MAX)?,
+            hold::free_and_due(view, context, limits::PLAN_MEMORIES_MAX)?,
             None,
         ),
     };
@@ -136,6 +139,7 @@ pub fn plan(
             .hint("narrow the filter and purge in parts");
         return Err(Refusal::allowed(&access.audit, error));
     }
+    refuse_held(view, &access, context, &cover)?;
     let confirm = cover.identity.as_ref().map_or_else(
         || command.id.to_string(),
         |identity| identity.external_id.to_string(),
@@ -161,6 +165,22 @@ pub fn plan(
     }
     let (writes, count) = (vec![Write::PutPlan(plan.clone())], cover.count());
     Ok(access.plan(writes, count, plan))
+}
+
+/// Refuses an erasure that a hold is in the way of.
+fn refuse_held(
+    view: &impl View,
+    access: &Access<'_>,
+    context: &Context,
+    cover: &Cover,
+) -> Result<(), Refusal> {
+    let tenant = context.actor.identity.tenant;
+    let owner = cover.identity.as_ref().map(|identity| identity.id);
+    match hold::on_any(view, tenant, &cover.memories, owner) {
+        Ok(None) => Ok(()),
+        Ok(Some(hold)) => Err(hold::in_the_way(access, &hold)),
+        Err(error) => Err(access.broken(error)),
+    }
 }
 
 /// Finds a plan that can be applied.
@@ -244,6 +264,7 @@ pub fn apply(
         );
         return Err(access.conflict(message, &reason, "make a new plan and look at its counts"));
     }
+    refuse_held(view, &access, context, &cover)?;
     let mut writes = erasing(plan.tenant, &cover.memories);
     if let Some(identity) = &cover.identity {
         writes.extend(erasing_writes(view, identity));
@@ -257,6 +278,8 @@ pub fn apply(
     applied.confirm = plan.id.to_string();
     applied.filter_json.clear();
     writes.push(Write::PutPlan(Arc::new(applied)));
+    let receipt = receipt(&plan, &cover, context);
+    writes.push(Write::PutErasure(Arc::new(ErasureRecord::Receipt(receipt))));
     let purged = Purged {
         plan: Some(plan.id),
         memories: cover.memories.len() as u64,
@@ -267,6 +290,27 @@ pub fn apply(
     };
     let count = cover.count();
     Ok(access.plan(writes, count, purged))
+}
+
+/// What the receipt can say before the keys are destroyed. It is written with the erasure itself, so
+/// that no crash leaves an erasure without one; signing comes behind.
+fn receipt(plan: &PurgePlan, cover: &Cover, context: &Context) -> PurgeReceipt {
+    PurgeReceipt {
+        plan: plan.id,
+        tenant: plan.tenant,
+        scope: plan.scope.as_str().to_owned(),
+        subject: cover.identity.as_ref().map(|identity| identity.id),
+        planned_by: plan.planner,
+        planned_at: plan.created_at,
+        applied_by: context.actor.identity.id,
+        applied_at: context.now,
+        request_id: context.request_id,
+        memories: cover.memories.len() as u64,
+        versions: cover.versions,
+        tokens: cover.tokens,
+        identities: u64::from(cover.identity.is_some()),
+        signed: None,
+    }
 }
 
 fn erasing(tenant: TenantId, memories: &[(MemoryId, u32)]) -> Vec<Write> {
@@ -285,7 +329,7 @@ fn erasing(tenant: TenantId, memories: &[(MemoryId, u32)]) -> Vec<Write> {
 pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<Purged>, Refusal> {
     let access = begin(view, context, &PurgeScope::Expired)?;
     let tenant = context.actor.identity.tenant;
-    let memories = match view.due(tenant, context.now, limit) {
+    let memories = match hold::free_and_due(view, context, limit) {
         Ok(memories) => memories,
         Err(error) => return Err(access.broken(error)),
     };
@@ -321,6 +365,6 @@ fn ended(directory: &Directory, context: &Context) -> impl Iterator<Item = Write
 ///
 /// [`ViewError`] if the store cannot be read.
 pub fn is_due(view: &impl View, context: &Context) -> Result<bool, ViewError> {
-    let memories = view.due(context.actor.identity.tenant, context.now, 1)?;
+    let memories = hold::free_and_due(view, context, 1)?;
     Ok(!memories.is_empty() || ended(view.directory(), context).next().is_some())
 }

@@ -160,6 +160,9 @@ pub fn delete(
             "purge its identities instead",
         ));
     }
+    if let Some(hold) = directory.erasures().holds(tenant.id).next() {
+        return Err(super::hold::in_the_way(&access, hold));
+    }
     let mut purged = Purged::default();
     for identity in directory.identities(tenant.id) {
         purged.identities += 1;
@@ -169,27 +172,26 @@ pub fn delete(
         }
     }
     purged.tokens = directory.tokens(tenant.id).count() as u64;
-    let mut writes: Vec<Write> = Vec::new();
-    writes.extend(
-        directory
-            .tokens(tenant.id)
-            .map(|token| Write::DropToken(tenant.id, token.id)),
-    );
-    writes.extend(
-        directory
-            .plans(tenant.id)
-            .map(|plan| Write::DropPlan(tenant.id, plan.id)),
-    );
-    writes.extend(
-        directory
-            .policies(tenant.id)
-            .map(|policy| Write::DropPolicy(tenant.id, policy.id)),
-    );
-    let identities = directory.identities(tenant.id);
-    writes.extend(identities.map(|identity| Write::EraseIdentity(tenant.id, identity.id)));
-    writes.push(Write::EraseTenant(tenant.id));
+    let writes = erasing_writes(view, tenant.id);
     let (id, count) = (tenant.id, purged.memories);
     Ok(access.plan(writes, count, (id, purged)))
+}
+
+/// The writes that erase a tenant and everything in it.
+pub fn erasing_writes(view: &impl View, tenant: TenantId) -> Vec<Write> {
+    let directory = view.directory();
+    let tokens = directory.tokens(tenant);
+    let mut writes: Vec<Write> = tokens
+        .map(|token| Write::DropToken(tenant, token.id))
+        .collect();
+    let plans = directory.plans(tenant);
+    writes.extend(plans.map(|plan| Write::DropPlan(tenant, plan.id)));
+    let policies = directory.policies(tenant);
+    writes.extend(policies.map(|policy| Write::DropPolicy(tenant, policy.id)));
+    let identities = directory.identities(tenant);
+    writes.extend(identities.map(|identity| Write::EraseIdentity(tenant, identity.id)));
+    writes.push(Write::EraseTenant(tenant));
+    writes
 }
 
 /// How many ids a new tenant needs for its first policies.

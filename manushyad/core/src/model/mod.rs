@@ -2,6 +2,7 @@
 
 mod audit;
 mod credential;
+mod erasure;
 mod extension;
 mod identity;
 mod memory;
@@ -11,6 +12,9 @@ mod text;
 
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
+pub use erasure::{
+    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
+};
 pub use extension::{
     AlertKind, DELEGATION_STEPS_MAX, DelegationStep, EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_MAX,
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,

@@ -12,15 +12,28 @@ pub enum PurgeScope {
     Filter,
     /// What is expired, or deleted and past its retention.
     Expired,
+    /// Memories that were named one by one.
+    Records,
 }
 
 impl PurgeScope {
+    /// The word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Subject(_) => "subject",
+            Self::Filter => "filter",
+            Self::Expired => "expired",
+            Self::Records => "records",
+        }
+    }
+
     /// What it erases, in words.
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Subject(_) => "an identity and everything it owns",
             Self::Filter => "the memories a filter selects",
             Self::Expired => "what is expired or past its retention",
+            Self::Records => "memories named one by one",
         }
     }
 }
@@ -45,7 +58,8 @@ pub struct PurgePlan {
     pub planner: IdentityId,
     /// What it erases.
     pub scope: PurgeScope,
-    /// The filter as JSON, sealed with the rest of the record; empty unless the scope is a filter.
+    /// The filter as JSON, sealed with the rest of the record; empty unless the scope is a
+    /// filter, or the ids of single memories.
     pub filter_json: String,
     /// What the confirmation must say.
     pub confirm: String,

@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::unit::AuditSeq;
 
+use super::super::ledger::LedgerFile;
+use super::super::notary::Notary;
 use super::{Done, Thread, chain};
 use crate::store::StoreError;
 
@@ -28,6 +30,16 @@ pub fn end_process() {
     // Replies need a moment to leave.
     std::thread::sleep(std::time::Duration::from_millis(200));
     std::process::exit(EXIT_DISK);
+}
+
+/// What else happens to what the writer commits.
+pub struct Keepers {
+    /// Signs the head of the log from time to time.
+    pub notary: Notary,
+    /// Has erasures outside the data folder.
+    pub ledger: LedgerFile,
+    /// Ends the process after the disk failed.
+    pub ending: Ending,
 }
 
 impl Thread {

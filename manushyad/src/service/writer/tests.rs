@@ -50,8 +50,13 @@ fn start(disk: &Disk, config: &Config) -> Option<Daemon> {
     let key = SigningKey::from_bytes(&[3; 32]);
     let signer = Box::new(move || key.clone());
     let notary = Notary::start(signer, Anchor::default(), 0).unwrap();
-    let ending: Ending = || ();
-    let (writer, threads) = Writer::start(store, published, indexes, notary, ending).unwrap();
+    let ledger = config.home.state.join("ledger");
+    let keepers = Keepers {
+        notary,
+        ledger: LedgerFile::create(&ledger, opened.home).unwrap(),
+        ending: || (),
+    };
+    let (writer, threads) = Writer::start(store, published, indexes, keepers).unwrap();
     Some(Daemon { writer, threads })
 }
 

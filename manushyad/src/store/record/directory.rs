@@ -190,6 +190,7 @@ pub(in crate::store) fn encode_plan(plan: &PurgePlan) -> Result<Zeroizing<Vec<u8
         }
         PurgeScope::Filter => out.u8(2),
         PurgeScope::Expired => out.u8(3),
+        PurgeScope::Records => out.u8(4),
     }
     out.text(&plan.filter_json);
     out.text(&plan.confirm);
@@ -221,6 +222,7 @@ pub(in crate::store) fn decode_plan(
             1 => PurgeScope::Subject(IdentityId::from_bytes(bytes.array()?)),
             2 => PurgeScope::Filter,
             3 => PurgeScope::Expired,
+            4 => PurgeScope::Records,
             _ => return Err(Malformed("a scope is unknown")),
         },
         filter_json: bytes.text(RECORD_BYTES_MAX)?.to_owned(),

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod directory;
+mod erasure;
 mod memory;
 mod token;
 mod value;
@@ -12,6 +13,7 @@ pub(super) use directory::{
     DirectoryHeader, decode_identity, decode_plan, decode_policy, decode_tenant, encode_identity,
     encode_plan, encode_policy, encode_tenant,
 };
+pub(super) use erasure::{decode_erasure, encode_erasure};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
 pub(super) use token::{decode_token, encode_token};
 

@@ -106,7 +106,7 @@ fn is_audited_as_done(context: &Context, done: &Done) {
         Reply::Policies(_) => None,
         Reply::Plan(it) => Some(match it.scope {
             PurgeScope::Subject(id) => id.to_bytes(),
-            PurgeScope::Filter | PurgeScope::Expired => it.id.to_bytes(),
+            PurgeScope::Filter | PurgeScope::Expired | PurgeScope::Records => it.id.to_bytes(),
         }),
         // Those that do not say in their answer what they were about.
         Reply::Asked | Reply::Revoked(_) | Reply::Purged(_) => return,
@@ -127,7 +127,9 @@ fn tenant_of(write: &Write) -> TenantId {
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
-        | Write::EraseMemory(tenant, _) => *tenant,
+        | Write::EraseMemory(tenant, _)
+        | Write::DropErasure(tenant, _) => *tenant,
+        Write::PutErasure(it) => it.tenant(),
     }
 }
 

@@ -64,6 +64,8 @@ impl Model {
             Write::DropPlan(tenant, id) => drop(self.plans.remove(&(tenant, id))),
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
             Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
+            // The directory has those.
+            Write::PutErasure(_) | Write::DropErasure(..) => {}
         }
     }
 
