@@ -1,10 +1,13 @@
 //! The daemon inside this binary: the only file that names it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::cli::backup::Opening;
 use crate::cli::system::DaemonRun;
 use crate::config::Origin;
 use crate::context::Context;
+use crate::error::Outcome;
 
 /// Runs the daemon in this process until it is told to stop.
 pub fn run(context: &Context, arguments: DaemonRun) -> ExitCode {
@@ -16,4 +19,64 @@ pub fn run(context: &Context, arguments: DaemonRun) -> ExitCode {
         passphrase_file: arguments.passphrase_file,
         log_format: arguments.log_format,
     })
+}
+
+/// What a restore or its proof came to.
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
+pub struct Restored(pub manushyad::RestoreReport);
+
+/// A backup to be verified or restored.
+pub struct RestoreJob(manushyad::RestoreOptions);
+
+/// Prepares work on a backup with the home of this command.
+pub fn restore_job(context: &Context, opening: &Opening) -> RestoreJob {
+    let settings = &context.settings;
+    RestoreJob(manushyad::RestoreOptions {
+        run: manushyad::RunOptions {
+            home: settings.paths.home.clone(),
+            config: settings.named_file.clone(),
+            passphrase_file: opening.passphrase_file.clone(),
+            ..manushyad::RunOptions::default()
+        },
+        file: opening.file.clone(),
+        identity: opening.identity.clone(),
+        key: opening.key.clone(),
+        ..manushyad::RestoreOptions::default()
+    })
+}
+
+impl RestoreJob {
+    /// Names another home to restore into.
+    pub fn restore_into(&mut self, home: Option<PathBuf>) {
+        self.0.into = home;
+    }
+
+    /// Names further copies of the erasure ledger.
+    pub fn ledgers(&mut self, ledgers: Vec<PathBuf>) {
+        self.0.ledgers = ledgers;
+    }
+
+    /// Says whether access tokens stay good.
+    pub fn keep_tokens(&mut self, keep: bool) {
+        self.0.keep_tokens = keep;
+    }
+
+    /// Proves that it restores.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Outcome<Restored> {
+        Ok(manushyad::verify_backup(&self.0, progress).map(Restored)?)
+    }
+
+    /// Restores it.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way.
+    pub fn restore(&self, progress: &mut dyn FnMut(u64)) -> Outcome<Restored> {
+        Ok(manushyad::restore_backup(&self.0, progress).map(Restored)?)
+    }
 }

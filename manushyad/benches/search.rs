@@ -12,8 +12,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushyad::embed::HashEmbedder;
 use manushyad::index::{
-    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Rule, SearchRequest, SlotFacts,
-    TenantIndex,
+    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Ranking, Rule, SearchRequest,
+    SlotFacts, TenantIndex,
 };
 use manushyad::port::Embedder;
 
@@ -87,6 +87,8 @@ fn memory(number: u64, random: &mut Random) -> Memory {
         created_at,
         updated_at: created_at,
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     }
 }
 
@@ -162,6 +164,7 @@ fn questions(
             now: UnixMillis(1 << 40),
             min_score: None,
             explain: false,
+            ranking: Ranking::default(),
         };
         let start = Instant::now();
         let found = index

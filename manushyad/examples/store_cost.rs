@@ -45,6 +45,8 @@ fn memory(n: u64, key: bool) -> Memory {
         created_at: UnixMillis(n as i64),
         updated_at: UnixMillis(n as i64),
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     }
 }
 

@@ -15,6 +15,9 @@ pub mod vault;
 
 use std::process::ExitCode;
 
+pub use app::restore::{
+    RestoreOptions, RestoreReport, restore as restore_backup, verify as verify_backup,
+};
 pub use config::RunOptions;
 
 /// Runs the daemon until it is told to stop.

@@ -47,6 +47,18 @@ pub const QUERY_BYTES_MAX: usize = 64 << 10;
 pub const SEARCH_LIMIT_MAX: u32 = 1000;
 /// Results of a search that does not say how many.
 pub const SEARCH_LIMIT_DEFAULT: u32 = 10;
+/// Tokens of a block of recalled memories, at the least and at the most.
+pub const RECALL_TOKENS_MIN: u32 = 128;
+/// See [`RECALL_TOKENS_MIN`].
+pub const RECALL_TOKENS_MAX: u32 = 32_000;
+/// Tokens of a block of recalled memories of which nobody said how many.
+pub const RECALL_TOKENS_DEFAULT: u32 = 2000;
+/// How many memories on each side in its session a recalled memory may bring along.
+pub const RECALL_AROUND_MAX: u32 = 2;
+/// From which cosine on a text counts as a duplicate of another if nobody said.
+pub const DUPLICATE_COSINE_DEFAULT: f32 = 0.9;
+/// How many memories one can supersede.
+pub const SUPERSEDES_MAX: usize = 16;
 /// Items of one page.
 pub const PAGE_LIMIT_MAX: u32 = 1000;
 /// Items of a page that does not say how many.

@@ -4,6 +4,7 @@
 
 mod api_key;
 mod audit;
+mod backup;
 mod canary;
 mod crash;
 mod delegation;
@@ -19,14 +20,18 @@ mod lifecycle;
 mod memory;
 mod outputs;
 mod policy;
+mod policy_review;
 mod purge;
+mod recall;
 mod receipt;
 mod scripts;
 mod search;
+mod supersede;
 mod system;
 mod tenant;
 mod tenants;
 mod token;
+mod tui;
 
 use manushya_tests::{Caller, Daemon, Home, Programs};
 use serde_json::Value;

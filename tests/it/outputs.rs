@@ -71,8 +71,11 @@ fn every_list_and_show_parses_in_every_format() {
     agent(&daemon, "gone");
     let purged = word(&ctl.json(&["purge", "plan", "--subject", "gone"])["id"]);
     ctl.json(&["purge", "apply", &purged, "--confirm=gone"]);
+    ctl.json(&["backup", "create", "b.age"]);
     let token = word(&ctl.json(&["token", "list"])["items"][0]["id"]);
     assert!(token.starts_with("tok_"));
+    let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
+    let draft = daemon.home().write("draft.json", draft);
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
@@ -82,10 +85,25 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &[
+            "memory",
+            "search",
+            "several lines",
+            "--diversify",
+            "--by-trust",
+            "--recency",
+            "1d",
+        ],
+        &["memory", "recall", "several lines"],
         &["policy", "list"],
+        &["policy", "who-can", "read", "memory"],
+        &["policy", "what-can", "a"],
+        &["policy", "history"],
+        &["policy", "lint"],
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["backup", "list"],
         &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
@@ -102,6 +120,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "consistency", "1", "2"],
         &["whoami"],
         &["purge", "receipt", &purged],
+        &["backup", "verify", "b.age"],
         &["memory", "add", "the same again", "--key", "k"],
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
@@ -142,6 +161,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "stats"],
         &["config", "show"],
         &["identity", "export", "a"],
+        &["policy", "diff", "admin-all"],
+        &["policy", "simulate", &draft, "--since", "7d"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

@@ -224,7 +224,6 @@ fn hold_is_in_the_way_of_every_erasure() {
     }
     std::thread::sleep(std::time::Duration::from_millis(1200));
     assert_eq!(operator.json(&["purge", "run"])["memories"], 1);
-    operator.json(&["memory", "history", &id]);
     a.refused(5, &["purge", "hold", "release", &hold_id]);
     assert_eq!(operator.json(&["purge", "hold", "list"])["total"], 1);
     operator.json(&["purge", "hold", "release", &hold_id]);

@@ -60,11 +60,14 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tui",
         &[
-            &["effect", "connect"],
+            &["text", "connect"],
+            &["effect"],
             &["msg"],
+            &["keymap"],
             &["model"],
-            &["keymap", "update", "view"],
+            &["update", "view"],
             &["runtime"],
+            &["tests"],
             &["lib"],
             &["main"],
         ],

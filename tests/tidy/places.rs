@@ -57,8 +57,9 @@ const EXPOSE: &[&str] = &[
     "manushyactl/src/command/quickstart/",
     "manushyactl/src/command/quickstart.rs",
     "manushyactl/src/context.rs",
-    // An empty token is no token.
-    "manushya-tui/src/main.rs",
+    // The same for the dashboard, and where a new token goes to the clipboard.
+    "manushya-tui/src/view/secret.rs",
+    "manushya-tui/src/runtime/terminal.rs",
     // The header that shows a service its key.
     "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.

@@ -50,6 +50,9 @@ pub struct Filter {
     /// JSON Logic over `memory.*`, as JSON or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub filter: Option<String>,
+    /// Trusted at least so far, 0 to 100
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_trust: Option<u8>,
 }
 
 /// A secret or text that goes to a file instead of standard output.

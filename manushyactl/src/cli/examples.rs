@@ -145,6 +145,7 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
             "manushyactl memory add @minutes.txt --session standup-42 --metadata author=ana --ttl \
              30d",
+            "manushyactl memory add \"We deploy on Mondays\" --on-duplicate supersede",
             "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
              rev-parse HEAD)\"",
         ],
@@ -177,8 +178,18 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory search \"which theme does the user like\"",
             "manushyactl memory search \"database\" -k 3 --type decision --since 2026-01-01 \
              --explain",
+            "manushyactl memory search \"where do we live\" --recency 30d --by-trust --diversify",
+            "manushyactl memory search \"where do we live\" --as-of 2026-01-01",
             "manushyactl memory search - --filter '{\">=\":[{\"var\":\"memory.trust\"},80]}' < \
              question.txt",
+        ],
+    ),
+    (
+        "memory recall",
+        &[
+            "manushyactl memory recall \"what does the user like\" --budget 2000 -q >> prompt.txt",
+            "manushyactl memory recall \"when do we deploy\" --budget 800 --min-trust 60 -o json \
+             | jq -r .text",
         ],
     ),
     (
@@ -275,6 +286,41 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "policy who-can",
+        &["manushyactl policy who-can read memory -o json | jq '.items[] | {identity, answer}'"],
+    ),
+    ("policy what-can", &["manushyactl policy what-can agent-a"]),
+    (
+        "policy history",
+        &[
+            "manushyactl policy history",
+            "manushyactl policy history night-freeze -o json",
+        ],
+    ),
+    (
+        "policy diff",
+        &[
+            "manushyactl policy diff night-freeze",
+            "manushyactl policy diff night-freeze 1 3",
+            "manushyactl policy diff night-freeze --file policies/night-freeze.json",
+        ],
+    ),
+    (
+        "policy rollback",
+        &["manushyactl policy rollback night-freeze 1"],
+    ),
+    (
+        "policy lint",
+        &[
+            "manushyactl policy lint",
+            "manushyactl policy lint draft.json --strict",
+        ],
+    ),
+    (
+        "policy simulate",
+        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+    ),
+    (
         "audit list",
         &[
             "manushyactl audit list --decision deny --since 1h",
@@ -354,6 +400,32 @@ pub const ALL: &[(&str, &[&str])] = &[
     (
         "purge hold release",
         &["manushyactl purge hold release hld_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "backup create",
+        &[
+            "manushyactl backup create /mnt/backup/manushya.age --keep 90d",
+            "manushyactl backup create b.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        ],
+    ),
+    (
+        "backup verify",
+        &[
+            "manushyactl backup verify b.age",
+            "manushyactl backup verify b.age --identity /media/usb/recovery.age-key",
+        ],
+    ),
+    (
+        "backup restore",
+        &[
+            "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "manushyactl backup restore b.age --into /srv/drill",
+        ],
+    ),
+    ("backup list", &["manushyactl backup list"]),
+    (
+        "backup forget",
+        &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),

@@ -21,7 +21,7 @@ pub enum Memory {
     /// List memories, oldest first
     List(List),
     /// Find the memories that answer a question
-    Search(Search),
+    Search(Box<Search>),
     /// Change a memory; the old version stays in its history
     Update(Box<Update>),
     /// Show the versions of a memory, newest first
@@ -39,6 +39,8 @@ pub enum Memory {
     /// The daemon embeds by itself, also after its embedder was changed in the configuration. This
     /// command shows how far it is, until all is embedded. Interrupting it changes nothing.
     Reembed(Reembed),
+    /// Make a block of text of the memories that answer a question, for a prompt
+    Recall(Box<Recall>),
 }
 
 /// Arguments of `memory reembed`.
@@ -90,7 +92,17 @@ pub struct Add {
     /// If the key exists with another content
     #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = ON_CONFLICT)]
     pub on_conflict: String,
+    /// If a memory of yours in the namespace says nearly the same: keep both, add none, or let the new
+    /// one supersede it
+    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = ON_DUPLICATE)]
+    pub on_duplicate: String,
+    /// From which cosine on two texts say nearly the same, above 0 to 1 [default: 0.9]
+    #[arg(long, value_name = "COSINE")]
+    pub duplicate_cosine: Option<f32>,
 }
+
+/// What to do when a memory says nearly the same.
+const ON_DUPLICATE: [&str; 3] = ["keep", "skip", "supersede"];
 
 fn parse_moment(text: &str) -> Result<UnixMillis, String> {
     text.parse()
@@ -176,9 +188,88 @@ pub struct Search {
     /// Drop results scored below this, 0 to 1
     #[arg(long, value_name = "SCORE")]
     pub min_score: Option<f32>,
-    /// Show what each score is made of
+    /// Show what each score is made of, and why others are not in the answer
     #[arg(long)]
     pub explain: bool,
+    /// What counts beside the question.
+    #[command(flatten)]
+    pub ranking: Ranking,
+    /// Which.
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// What counts beside the question.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Ranking {
+    /// After this long a memory counts half, such as 30d
+    #[arg(long, value_name = "HALF_LIFE", value_parser = parse_seconds)]
+    pub recency: Option<u64>,
+    /// Multiply each score by the trust, as a share of 100
+    #[arg(long)]
+    pub by_trust: bool,
+    /// Multiply each score by the attribute `importance`, 0 to 1; without one by 0.5
+    #[arg(long)]
+    pub by_importance: bool,
+    /// Prefer results that differ, by this share: 0 not at all, 1 whatever they score [default: 0.3]
+    #[arg(
+        long, value_name = "SHARE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "0.3"
+    )]
+    pub diversify: Option<f32>,
+    /// Show results once whose vectors have at least this cosine, above 0 to 1 [default: 0.95]
+    #[arg(
+        long, value_name = "COSINE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "0.95", conflicts_with = "duplicates"
+    )]
+    pub collapse: Option<f32>,
+    /// Show results each that say the same word for word
+    #[arg(long)]
+    pub duplicates: bool,
+    /// Search what was known at this time, or this long ago, as it was known then
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "superseded")]
+    pub as_of: Option<UnixMillis>,
+    /// Find superseded memories as well
+    #[arg(long)]
+    pub superseded: bool,
+}
+
+/// Arguments of `memory recall`.
+#[derive(Args, Debug)]
+pub struct Recall {
+    /// The question; `-` reads standard input, @FILE a file
+    pub query: String,
+    /// How many tokens the block may have, as estimated
+    #[arg(
+        long, value_name = "TOKENS", default_value_t = limits::RECALL_TOKENS_DEFAULT,
+        value_parser = clap::value_parser!(u32)
+            .range(i64::from(limits::RECALL_TOKENS_MIN)..=i64::from(limits::RECALL_TOKENS_MAX))
+    )]
+    pub budget: u32,
+    /// How many memories, without their neighbours
+    #[arg(
+        short = 'k', long, value_name = "N", default_value_t = limits::SEARCH_LIMIT_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::SEARCH_LIMIT_MAX))
+    )]
+    pub limit: u32,
+    /// How many neighbours on each side in the same session come along, 0 to 2
+    #[arg(
+        long, value_name = "N", default_value_t = limits::RECALL_AROUND_MAX,
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::RECALL_AROUND_MAX))
+    )]
+    pub around: u32,
+    /// By words, by meaning, or both
+    #[arg(
+        long, value_name = "MODE", default_value = "hybrid",
+        value_parser = ["hybrid", "lexical", "semantic"]
+    )]
+    pub mode: String,
+    /// Leave out memories scored below this, 0 to 1
+    #[arg(long, value_name = "SCORE")]
+    pub min_score: Option<f32>,
+    /// What counts beside the question.
+    #[command(flatten)]
+    pub ranking: Ranking,
     /// Which.
     #[command(flatten)]
     pub filter: Filter,

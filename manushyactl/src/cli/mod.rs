@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod audit;
+pub mod backup;
 pub mod credential;
 pub mod examples;
 pub mod identity;
@@ -126,6 +127,9 @@ pub enum Command {
     /// Plan and carry out irreversible erasure
     #[command(subcommand)]
     Purge(purge::Purge),
+    /// Take, verify and restore backups
+    #[command(subcommand)]
+    Backup(backup::Backup),
     /// Show the configuration and where it comes from
     #[command(subcommand)]
     Config(system::Config),

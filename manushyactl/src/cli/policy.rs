@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use manushya_protocol::unit::UnixMillis;
 use serde_json::Value;
 
-use super::args::{Paging, parse_pair};
+use super::args::{Paging, parse_pair, parse_time};
 
 /// Verbs of `policy`.
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,20 @@ pub enum Policy {
     CanI(Question),
     /// Show each policy read, the values it read and what decided
     Explain(Question),
+    /// Say of every identity whether it may do something: yes, no, or on which condition
+    WhoCan(WhoCan),
+    /// Say of every action on every resource whether an identity may do it
+    WhatCan(WhatCan),
+    /// List every change of one policy or of all, newest first
+    History(History),
+    /// Show how two revisions of a policy differ, or a file from the policy
+    Diff(Diff),
+    /// Give a policy the content of an earlier revision again, as a new revision
+    Rollback(Rollback),
+    /// Find rules that never match, that others hide or contradict, and what is left to the default
+    Lint(Lint),
+    /// Decide the audit log anew under a draft and show whose decisions would have changed
+    Simulate(Simulate),
 }
 
 /// Names policy files.
@@ -118,4 +133,87 @@ pub struct Question {
     /// A fact of the memory, replacing what it has, such as type=note; repeat for more
     #[arg(long = "fact", value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub facts: Vec<(String, Value)>,
+}
+
+/// Arguments of `policy who-can`.
+#[derive(Args, Debug)]
+pub struct WhoCan {
+    /// create, read, search, update, delete, restore, export, purge or manage
+    pub action: String,
+    /// memory, identity, token, policy, audit or system
+    pub resource: String,
+    /// Which part.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// Arguments of `policy what-can`.
+#[derive(Args, Debug)]
+pub struct WhatCan {
+    /// Its id or external id
+    pub identity: String,
+}
+
+/// Arguments of `policy history`.
+#[derive(Args, Debug)]
+pub struct History {
+    /// Id or name of one policy, also of a removed one; without it, all
+    pub policy: Option<String>,
+    /// Which part.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// Arguments of `policy diff`.
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// Its id or name, also of a removed one
+    pub policy: String,
+    /// The older revision [default: the one before the newer]
+    #[arg(value_name = "REV")]
+    pub from: Option<u32>,
+    /// The newer revision [default: the last]
+    #[arg(value_name = "REV", conflicts_with = "file")]
+    pub to: Option<u32>,
+    /// Compare the policy, or REV of it, with what this file has under its name
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Arguments of `policy rollback`.
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// Its id or name, also of a removed one
+    pub policy: String,
+    /// The earlier revision
+    #[arg(value_name = "REV")]
+    pub revision: u32,
+    /// Go on even if you could not change policies afterwards
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `policy lint`.
+#[derive(Args, Debug)]
+pub struct Lint {
+    /// A draft to look at together with the live policies: JSON files, folders of them, or `-`
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Exit 1 if there is any warning; notes do not count
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Arguments of `policy simulate`.
+#[derive(Args, Debug)]
+pub struct Simulate {
+    /// The draft.
+    #[command(flatten)]
+    pub files: Files,
+    /// Entries from this time on, or this long ago: 2026-11-01, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "7d")]
+    pub since: UnixMillis,
+    /// Entries before this time, or this long ago
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<UnixMillis>,
 }

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod config;
 pub mod help;
 pub mod identity;
@@ -47,6 +48,7 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Policy(verb) => policy::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,
         Command::Purge(verb) => purge::run(verb, context).await,
+        Command::Backup(verb) => backup::run(verb, context).await,
         Command::Config(verb) => config::run(&verb, context),
         Command::Completions(arguments) => help::completions(&arguments, context),
         Command::Man(topic) => help::man(&topic.words, context),

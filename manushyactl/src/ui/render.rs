@@ -176,8 +176,13 @@ fn parts(value: &Value) -> String {
             format!("{word} {:.2}", term["score"].as_f64().unwrap_or_default())
         })
         .collect();
+    let factor = |key: &str| value[key].as_f64().map(|by| format!("  {key} x{by:.2}"));
+    let factors: String = ["recency", "trust", "importance"]
+        .into_iter()
+        .filter_map(factor)
+        .collect();
     format!(
-        "words {:.2}x{:.2} (bm25 {:.2}: {})  meaning {:.2}x{:.2} (cosine {:.2})",
+        "words {:.2}x{:.2} (bm25 {:.2}: {})  meaning {:.2}x{:.2} (cosine {:.2}){factors}",
         number("lexical"),
         number("lexical_weight"),
         number("bm25"),

@@ -4,12 +4,15 @@ use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{
     AuditConsistency, AuditHeadView, AuditProof, AuditView, CheckpointView,
 };
+use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
+use manushya_protocol::v1::recall::RecalledMemory;
+use manushya_protocol::v1::review::{LintView, PermissionView, RevisionView};
 use manushya_protocol::v1::system::{Check, WhoAmI};
 use manushya_protocol::v1::token::TokenView;
 use serde::Serialize;
@@ -52,18 +55,26 @@ rows! {
         columns ["ID" "id" Text, "OWNER" "owner" Text, "AGE" "created_at" Age, "TYPE" "type" Text,
             "TEXT" "text" Text],
         fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
-            "version" "created_at" "updated_at" "expires_at" "deleted_at" "metadata" "text"];
+            "version" "created_at" "updated_at" "expires_at" "deleted_at"
+            "superseded_by" "superseded_at" "supersedes" "metadata" "text"];
     SearchHit: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
         fields ["score" "memory.id" "memory.owner" "memory.owner_id" "memory.key" "memory.type"
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
+            "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
             "memory.metadata" "memory.text" "explain"];
+    RecalledMemory: name "memory.id",
+        columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
+            "AGE" "memory.created_at" Age, "TEXT" "memory.text" Text],
+        fields ["score" "memory.id" "memory.owner" "memory.owner_id" "memory.type"
+            "memory.namespace" "memory.session" "memory.trust" "memory.created_at" "cut"
+            "duplicates" "memory.text"];
     MemoryAdded: name "id",
         columns ["ID" "id" Text, "VERSION" "version" Count, "OUTCOME" "outcome" State,
             "CREATED" "created_at" Age],
-        fields ["id" "version" "created_at" "outcome"];
+        fields ["id" "version" "created_at" "outcome" "supersedes"];
     PolicyView: name "name",
         columns ["NAME" "name" Text, "ROLE" "role" Text, "EFFECT" "effect" State,
             "PRIORITY" "priority" Text, "ACTIVE" "is_active" Flag, "REV" "revision" Count,
@@ -117,6 +128,10 @@ rows! {
         fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
             "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
+    BackupView: name "id",
+        columns ["ID" "id" Text, "TAKEN" "created_at" Age, "KEPT UNTIL" "keep_until" Age,
+            "RECORDS" "records" Count, "BYTES" "bytes" Count, "RECIPIENTS" "recipients" Text],
+        fields ["id" "created_at" "keep_until" "recipients" "audit_size" "records" "bytes"];
     HoldView: name "id",
         columns ["ID" "id" Text, "SCOPE" "scope" Text, "KEEPS" "keeps" Text, "SET BY" "set_by" Text,
             "AGE" "created_at" Age, "REASON" "reason" Text],
@@ -132,6 +147,22 @@ rows! {
     Check: name "id",
         columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
         fields ["id" "verdict" "evidence" "fix"];
+    PermissionView: name "identity",
+        columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
+            "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,
+            "CONDITION" "condition" Text],
+        fields ["identity" "identity_id" "role" "action" "resource" "answer" "policy" "revision"
+            "depends_on" "condition" "reason"];
+    RevisionView: name "policy",
+        columns ["POLICY" "policy" Text, "REV" "revision" Count, "CHANGE" "change" Text,
+            "AGE" "at" Age, "BY" "by" Text, "RULE" "content.rule" Text],
+        fields ["policy" "revision" "change" "rolled_back_to" "at" "by" "by_id" "content.id"
+            "content.role" "content.effect" "content.priority" "content.is_active"
+            "content.description" "content.rule"];
+    LintView: name "kind",
+        columns ["LEVEL" "level" State, "KIND" "kind" Text, "POLICY" "policy" Text,
+            "REASON" "reason" Text],
+        fields ["level" "kind" "policy" "reason"];
     ApiKeyView: name "id",
         columns ["ID" "id" Text, "NAME" "name" Text, "IDENTITY" "identity" Text,
             "STATE" "state" State, "CREATED" "created_at" Age, "EXPIRES" "expires_at" Age,

@@ -3,7 +3,7 @@
 
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
@@ -130,6 +130,11 @@ pub struct AddMemory {
     pub created_at: Option<UnixMillis>,
     /// What to do when the key exists with another content.
     pub on_conflict: OnConflict,
+    /// What to do about `alike`.
+    pub on_duplicate: OnDuplicate,
+    /// Memories that say nearly the same, the nearest first, as the index knew them: each with its
+    /// version.
+    pub alike: Vec<(MemoryId, u32)>,
 }
 
 /// Changes a memory; what is absent stays.
@@ -217,6 +222,17 @@ pub struct ApplyPurge {
     pub confirm: String,
     /// What the filter selects by now, for [`PurgeScope::Filter`].
     pub matched: Vec<(MemoryId, u32)>,
+}
+
+/// Gives a policy the content of an earlier revision again, as a new revision.
+#[derive(Clone, Debug)]
+pub struct RollBackPolicy {
+    /// Its id or name, also of one that was removed.
+    pub policy: String,
+    /// The earlier revision.
+    pub revision: u32,
+    /// Go on even if the caller locks itself out.
+    pub force: bool,
 }
 
 /// Stores vectors that were made beside the memories they are of.

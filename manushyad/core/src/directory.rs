@@ -11,7 +11,8 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PurgePlan, Role, Tenant, TenantName, Token, TokenKind,
+    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
+    Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
@@ -30,6 +31,7 @@ pub struct Directory {
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+    revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
 }
 
@@ -129,6 +131,14 @@ impl Directory {
             }
             Write::DropPlan(tenant, id) => {
                 self.plans.remove(&(*tenant, *id));
+            }
+            Write::PutRevision(revision) => {
+                let policy = &revision.policy;
+                let at = (policy.tenant, (policy.id, policy.revision));
+                self.revisions.insert(at, revision.clone());
+            }
+            Write::DropRevision(tenant, id, revision) => {
+                self.revisions.remove(&(*tenant, (*id, *revision)));
             }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
             Write::PutErasure(record) => self.erasures.put(record),
@@ -247,6 +257,38 @@ impl Directory {
     /// A purge plan by its id.
     pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
         self.plans.get(&(tenant, id))
+    }
+
+    /// The revisions of all policies of a tenant, removed ones included: by policy, oldest first.
+    pub fn revisions(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        let low = (PolicyId::from_bytes([0; 16]), 0);
+        let high = (PolicyId::from_bytes([255; 16]), u32::MAX);
+        of_tenant(&self.revisions, tenant, low, high)
+    }
+
+    /// The revisions of one policy, oldest first.
+    pub fn revisions_of(
+        &self,
+        tenant: TenantId,
+        policy: PolicyId,
+    ) -> impl Iterator<Item = &Arc<PolicyRevision>> {
+        of_tenant(&self.revisions, tenant, (policy, 0), (policy, u32::MAX))
+    }
+
+    /// The policy that an id or a name means, or meant last: of a removed one, its last revision.
+    pub fn policy_id_by_ref(&self, tenant: TenantId, reference: &str) -> Option<PolicyId> {
+        if let Some(policy) = self.policy_by_ref(tenant, reference) {
+            return Some(policy.id);
+        }
+        if let Ok(id) = reference.parse::<PolicyId>() {
+            return self.revisions_of(tenant, id).next().map(|_| id);
+        }
+        let named = self
+            .revisions(tenant)
+            .filter(|revision| revision.policy.name.as_str() == reference);
+        named
+            .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
+            .map(|revision| revision.policy.id)
     }
 
     /// Receipts, holds, retentions and backups.

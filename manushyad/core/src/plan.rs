@@ -6,7 +6,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PurgePlan, Tenant, Token,
+    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PolicyRevision, PurgePlan,
+    Tenant, Token,
 };
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
@@ -41,6 +42,10 @@ pub enum Write {
         /// When the sweeper has to look at it: at its expiry, or at the end of its retention.
         due: Option<UnixMillis>,
     },
+    /// Keeps a policy as it is after a change. Revisions are made once and never changed.
+    PutRevision(Arc<PolicyRevision>),
+    /// Removes a revision of a policy.
+    DropRevision(TenantId, PolicyId, u32),
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
     /// Makes or changes a receipt, a hold, a retention or a backup.

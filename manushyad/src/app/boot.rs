@@ -51,7 +51,7 @@ pub fn failed(what: &str, error: &dyn std::error::Error) -> WireError {
 }
 
 /// Makes a folder for its owner only, and refuses one that others may read.
-fn private_folder(path: &Path) -> Result<(), WireError> {
+pub(super) fn private_folder(path: &Path) -> Result<(), WireError> {
     let unusable = |reason: String| {
         let message = format!("the folder {} cannot be used", path.display());
         WireError::new(ErrorCode::InvalidArgument, message).reason(reason)
@@ -72,7 +72,7 @@ fn private_folder(path: &Path) -> Result<(), WireError> {
 }
 
 /// Takes the home's lock. The kernel gives it back however the daemon ends.
-fn lock_home(home: &Home) -> Result<File, WireError> {
+pub(super) fn lock_home(home: &Home) -> Result<File, WireError> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -96,7 +96,7 @@ fn store_path(config: &Config) -> PathBuf {
     config.home.data.join("store.redb")
 }
 
-fn unlock(config: &Config) -> Result<Unlock, WireError> {
+pub(super) fn unlock(config: &Config) -> Result<Unlock, WireError> {
     let Some(path) = &config.passphrase_file else {
         return Ok(Unlock::Host);
     };
@@ -237,9 +237,11 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         indexes,
         writer,
         tokens,
+        backups: crate::service::backup::Jobs::default(),
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
         operator_uids,
+        duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),

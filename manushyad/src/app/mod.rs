@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod flags;
+pub mod restore;
 
 pub mod telemetry;
 

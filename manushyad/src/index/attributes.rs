@@ -209,6 +209,17 @@ impl Attributes {
         ]
     }
 
+    /// How far `slot` is trusted, 0 to 100.
+    pub fn trust_of(&self, slot: u32) -> u8 {
+        self.trust.value(slot).copied().unwrap_or(0)
+    }
+
+    /// What the metadata of `slot` says of how important it is, if it is a number.
+    pub fn importance_of(&self, slot: u32) -> Option<f64> {
+        let metadata = self.metadata[slot as usize].as_deref()?;
+        metadata.get("importance")?.as_f64()
+    }
+
     /// Keyed hash of the metadata of `slot`.
     pub fn metadata_key(&self, slot: u32) -> u64 {
         self.metadata_key[slot as usize]
@@ -277,6 +288,10 @@ impl Attributes {
             && namespace.as_str() != "/"
         {
             narrow(self.below(namespace.as_str()));
+        }
+        if let Some(least) = filter.min_trust {
+            let trusted = self.trust.iter().filter(|&(&trust, _)| trust >= least);
+            narrow(trusted.fold(RoaringBitmap::new(), |all, (_, class)| all | &class.slots));
         }
         if filter.since.is_some() || filter.until.is_some() {
             let from = filter.since.map_or(i64::MIN, |since| since.0);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::attributes::ClassKey;
-use super::permit::{Facts, Permit, Rule};
+use super::permit::{Facts, Permit, Rule, Visibility};
 use super::state::State;
 use super::top::Mask;
 
@@ -50,6 +50,8 @@ pub(super) struct Permitted {
     pub documents: u64,
     /// How many words they have.
     pub words: u64,
+    /// Of [`Permit::All`]: what of the live ones they are not.
+    pub hidden: Option<RoaringBitmap>,
     mask: OnceCell<Mask>,
 }
 
@@ -59,6 +61,7 @@ impl Permitted {
             slots,
             documents,
             words,
+            hidden: None,
             mask: OnceCell::new(),
         }
     }
@@ -85,25 +88,36 @@ impl Permitted {
 const OF_ONE: Facts = Facts::ID;
 
 /// Which memories the caller may see at `now`.
-pub(super) fn permitted(state: &State, permit: &mut Permit<'_>, now: i64) -> Permitted {
-    let expired = state.expired(now);
+pub(super) fn permitted(
+    state: &State,
+    permit: &mut Permit<'_>,
+    now: i64,
+    visibility: Visibility,
+) -> Permitted {
+    let hidden = state.hidden(now, visibility);
     match permit {
-        Permit::All if expired.is_empty() => {
+        Permit::All if hidden.is_empty() => {
             Permitted::new(None, state.live.len(), state.words_live)
         }
         Permit::All => {
-            let slots = &state.live - &expired;
-            let words = state.words_live - words_of(state, &expired);
+            let slots = &state.live - &hidden;
+            let words = state.words_live - words_of(state, &hidden);
             let documents = slots.len();
-            Permitted::new(Some(slots), documents, words)
+            let mut mask = state.live_mask.clone();
+            hidden.iter().for_each(|slot| mask.remove(slot));
+            Permitted {
+                hidden: Some(hidden),
+                mask: OnceCell::from(mask),
+                ..Permitted::new(Some(slots), documents, words)
+            }
         }
-        Permit::PerFacts(rule) if expired.is_empty() => {
+        Permit::PerFacts(rule) if hidden.is_empty() => {
             let (slots, words) = pass(state, rule, now, None);
             let documents = slots.len();
             Permitted::new(Some(slots), documents, words)
         }
         Permit::PerFacts(rule) => {
-            let visible = &state.live - &expired;
+            let visible = &state.live - &hidden;
             let (slots, _) = pass(state, rule, now, Some(&visible));
             let (documents, words) = (slots.len(), words_of(state, &slots));
             Permitted::new(Some(slots), documents, words)

@@ -1,8 +1,10 @@
 //! BM25 over the postings, with the statistics of what the caller may see.
 
-use manushya_core::recall::bm25::{Collection, Params, Scorer, idf};
+use manushya_core::recall::bm25::{Collection, Params, Scorer, weight};
 use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens::Terms;
+
+use roaring::RoaringBitmap;
 
 use super::decide::Permitted;
 use super::postings::{Posting, TermOf};
@@ -13,7 +15,11 @@ use super::top::Mask;
 /// What reading one memory's terms costs, in postings read: it is somewhere else in RAM.
 const DOCUMENT_COST: u64 = 60;
 
+/// Up to how many memories that are passed over are counted out one by one.
+const HIDDEN_FEW: u64 = 256;
+
 /// A term of the question that some memory the caller may see has.
+#[derive(Clone, Copy)]
 struct QueryTerm {
     term: u32,
     /// Its place in the question's terms.
@@ -31,7 +37,15 @@ pub(super) struct Question<'a> {
     terms: Vec<QueryTerm>,
     /// The same by term.
     places: Places,
+    /// What they tell together, however rare they are.
+    asked: f32,
+    /// Whether some are not its own. Those come in the order of their hashes, which no two processes
+    /// share, so that their sum must not depend on the order: it is taken in double precision.
+    has_lent: bool,
 }
+
+/// From which place on terms are not the question's own.
+pub(super) const LENT: usize = usize::MAX / 2;
 
 /// Finds the place of a term among few.
 struct Places {
@@ -98,7 +112,7 @@ impl Weights {
 impl<'a> Question<'a> {
     /// Weighs `terms` over what is permitted. Nothing else has a part in any number.
     pub fn new(state: &'a State, terms: &Terms, permitted: &Permitted) -> Self {
-        let mut found = Vec::new();
+        let (mut found, mut asked) = (Vec::new(), 0.0);
         for (place, term) in terms.counts.iter().enumerate() {
             if let Some(number) = state.postings.find(term_key(&term.term)) {
                 found.push((number, place, term.count as f32 * telling(&term.term)));
@@ -109,26 +123,58 @@ impl<'a> Question<'a> {
         let mut weighed = Vec::with_capacity(found.len());
         for (&(term, place, times), &holding) in found.iter().zip(&holding) {
             if holding > 0 {
-                let weight = times * idf(permitted.documents, holding);
+                asked += times;
                 weighed.push(QueryTerm {
                     term,
                     place,
-                    weight,
+                    weight: times * weight(permitted.documents, holding),
                 });
             }
         }
-        weighed.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.place.cmp(&b.place)));
-        let places = Places::new(weighed.iter().map(|term| term.term));
         let collection = Collection {
             documents: permitted.documents,
             words: permitted.words,
         };
+        let scorer = Scorer::new(Params::default(), collection);
+        Self::of(state, scorer, weighed, asked)
+    }
+
+    fn of(state: &'a State, scorer: Scorer, mut terms: Vec<QueryTerm>, asked: f32) -> Self {
+        terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.place.cmp(&b.place)));
+        let places = Places::new(terms.iter().map(|term| term.term));
+        let has_lent = terms.iter().any(|term| term.place >= LENT);
         Self {
             state,
-            scorer: Scorer::new(Params::default(), collection),
-            terms: weighed,
+            scorer,
+            terms,
             places,
+            asked,
+            has_lent,
         }
+    }
+
+    /// The same question with more terms, each with what it tells beside its own.
+    pub fn with(&self, lent: &[(u32, f32)], permitted: &Permitted) -> Self {
+        let numbers: Vec<u32> = lent.iter().map(|&(term, _)| term).collect();
+        let holding = holding(self.state, &numbers, permitted);
+        let more = (0..).zip(lent).zip(&holding);
+        let more = more.map(|((place, &(term, tells)), &holding)| QueryTerm {
+            term,
+            place: LENT + place,
+            weight: tells * weight(permitted.documents, holding),
+        });
+        let terms = self.terms.iter().copied().chain(more).collect();
+        Self::of(self.state, self.scorer, terms, self.asked)
+    }
+
+    /// Whether it has `term` itself.
+    pub fn has(&self, term: u32) -> bool {
+        self.places.find(term).is_some()
+    }
+
+    /// What its terms tell together, however rare they are.
+    pub fn asked(&self) -> f32 {
+        self.asked
     }
 
     /// Whether no memory the caller may see has a word of it.
@@ -165,6 +211,10 @@ impl<'a> Question<'a> {
 
     /// The score of the memory in `slot`.
     pub fn score(&self, slot: u32) -> f32 {
+        if self.has_lent {
+            let parts = self.parts(slot);
+            return parts.iter().map(|&(_, part)| f64::from(part)).sum::<f64>() as f32;
+        }
         let words = f32::from(self.state.words[slot as usize]);
         let mut parts = [0.0_f32; 16];
         if self.terms.len() <= parts.len() {
@@ -195,9 +245,11 @@ impl<'a> Question<'a> {
     pub fn weigh(&self, counts: &[f32], words: f32) -> f32 {
         let terms = self.terms.iter().zip(counts);
         let standing = terms.filter(|&(_, &count)| count > 0.0);
-        standing
-            .map(|(term, &count)| term.weight * self.scorer.weight(count, words))
-            .sum()
+        let parts = standing.map(|(term, &count)| term.weight * self.scorer.weight(count, words));
+        if self.has_lent {
+            return parts.map(f64::from).sum::<f64>() as f32;
+        }
+        parts.sum()
     }
 
     /// What each term of the question adds, with its place there, the most telling first.
@@ -329,6 +381,19 @@ fn holding(state: &State, terms: &[u32], permitted: &Permitted) -> Vec<u64> {
         let live = |&term: &u32| u64::from(state.postings.list(term).live);
         return terms.iter().map(live).collect();
     };
+    let few = |hidden: &&RoaringBitmap| hidden.len() < HIDDEN_FEW;
+    if let Some(hidden) = permitted.hidden.as_ref().filter(few) {
+        let places = Places::new(terms.iter().copied());
+        let live = |&term: &u32| u64::from(state.postings.list(term).live);
+        let mut holding: Vec<u64> = terms.iter().map(live).collect();
+        for slot in hidden {
+            let terms = state.postings.terms_of(slot).iter();
+            terms
+                .filter_map(|of| places.find(of.term))
+                .for_each(|at| holding[at] -= 1);
+        }
+        return holding;
+    }
     let lists = terms.iter().map(|&term| &state.postings.list(term).list);
     let postings: u64 = lists.clone().map(|list| list.len() as u64).sum();
     if slots.len().saturating_mul(DOCUMENT_COST) < postings {

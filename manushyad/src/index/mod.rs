@@ -9,13 +9,16 @@
 mod attributes;
 mod decide;
 mod episodes;
+mod feedback;
 mod lexical;
 mod permit;
 mod postings;
 mod prepared;
+mod ranking;
 mod report;
 mod rescore;
 mod search;
+mod similar;
 mod snapshot;
 mod state;
 mod tenant;
@@ -26,10 +29,12 @@ mod vectors;
 #[cfg(test)]
 mod tests;
 
-pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts};
+pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts, Visibility};
 pub use prepared::Prepared;
+pub use ranking::{Collapse, Left, Out, Ranking, Reason};
 pub use report::{Count, Selection, Stats};
-pub use search::{Hit, Parts, SearchOutcome, SearchRequest, TermPart};
+pub use search::{Hit, Neighbour, Parts, SearchOutcome, SearchRequest, TermPart};
+pub use similar::Alike;
 pub use snapshot::{GraphSnapshot, SnapshotError};
 pub use tenant::{IndexOptions, IndexStatus, TenantIndex};
 pub use upkeep::Upkeep;

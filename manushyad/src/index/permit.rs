@@ -110,4 +110,18 @@ pub struct AttributeFilter {
     pub since: Option<UnixMillis>,
     /// Made before this moment.
     pub until: Option<UnixMillis>,
+    /// Trusted at least so far.
+    pub min_trust: Option<u8>,
+}
+
+/// Which versions of the truth are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// What holds: superseded memories are passed over.
+    #[default]
+    Current,
+    /// Superseded memories as well.
+    All,
+    /// What had been made by this moment and was not superseded by then.
+    AsOf(UnixMillis),
 }

@@ -32,6 +32,13 @@ pub(super) struct TermList {
     pub words_min: u16,
 }
 
+impl TermList {
+    /// The hash that stands for the term.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+}
+
 /// All terms of a tenant.
 #[derive(Default)]
 pub(super) struct Postings {

@@ -34,6 +34,7 @@ pub struct Prepared {
     pub(super) trust: u8,
     pub(super) created_at: i64,
     pub(super) expires_at: Option<i64>,
+    pub(super) superseded_at: Option<i64>,
     pub(super) metadata: Option<Arc<Map<String, Value>>>,
     /// Keyed hash of the metadata, to remember what was decided about it.
     pub(super) metadata_key: u64,
@@ -41,6 +42,8 @@ pub struct Prepared {
     pub(super) terms: Vec<(u64, u16)>,
     /// How many words there are, tags included.
     pub(super) words: u16,
+    /// Keyed hash of the words in their order, or of the text if it has none.
+    pub(super) print: u64,
     pub(super) vector: Option<Unit>,
     /// Whether what is stored of it is yet to be embedded.
     pub(super) pending: bool,
@@ -66,9 +69,14 @@ impl Prepared {
         }
         let mut keys = Vec::new();
         tokens::for_each(&content.text, |token| keys.push(term_key(token.stem)));
+        let said = keys.len();
         for tag in &content.tags {
             tokens::for_each(tag.as_str(), |token| keys.push(term_key(token.stem)));
         }
+        let print = match &keys[..said] {
+            [] => KEY.hash_one(content.text.trim()),
+            said => KEY.hash_one(said),
+        };
         let words = saturate(keys.len());
         keys.sort_unstable();
         let same = keys.chunk_by(|a, b| a == b);
@@ -92,10 +100,12 @@ impl Prepared {
             trust: content.trust.percent(),
             created_at: memory.created_at.0,
             expires_at: content.expires_at.map(|at| at.0),
+            superseded_at: memory.superseded.map(|superseded| superseded.at.0),
             metadata,
             metadata_key,
             terms,
             words,
+            print,
             vector,
             pending: false,
         })

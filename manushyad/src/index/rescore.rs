@@ -46,13 +46,13 @@ impl Search<'_> {
         !self.state.episodes.is_empty()
     }
 
-    fn around(&self, slot: u32) -> Around<u32> {
+    pub(super) fn around(&self, slot: u32) -> Around<u32> {
         let visible = |slot| self.permitted.contains(self.state, slot);
         self.state.around(slot, visible)
     }
 
     pub(super) fn is_candidate(&self, slot: u32) -> bool {
-        match &self.candidates {
+        match self.candidates {
             Some(slots) => slots.contains(slot),
             None => self.permitted.contains(self.state, slot),
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use manushya_core::recall::episode::Turn;
 use manushya_core::recall::fuse::{Fused, Fusion, Mode, Raw, Weights};
+use manushya_core::recall::rank::Factors;
 use manushya_core::recall::tokens::Terms;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits::SEARCH_LIMIT_MAX;
@@ -14,6 +15,7 @@ use roaring::RoaringBitmap;
 use super::decide::{self, Permitted};
 use super::lexical::{Question, above};
 use super::permit::{AttributeFilter, Permit, Rule};
+use super::ranking::{Collapse, Left, Ranking};
 use super::state::{GraphPart, State};
 use super::tenant::IndexOptions;
 use super::top::{Mask, Scored, Top};
@@ -39,8 +41,10 @@ pub struct SearchRequest<'a, 'p, 'r> {
     pub now: UnixMillis,
     /// Results scored below are dropped.
     pub min_score: Option<f32>,
-    /// Whether to show the parts of each score.
+    /// Whether to show the parts of each score, and what left.
     pub explain: bool,
+    /// What counts beside the question.
+    pub ranking: Ranking,
 }
 
 /// One result.
@@ -52,8 +56,23 @@ pub struct Hit {
     pub version: u32,
     /// How well it answers, above 0 to 1.
     pub score: f32,
+    /// How many more that say the same were found.
+    pub duplicates: u32,
+    /// The candidates beside it in its session, in their order, if asked for.
+    pub around: Vec<Neighbour>,
     /// The parts of the score, if asked for.
     pub parts: Option<Parts>,
+}
+
+/// A memory that stands beside a result in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The memory.
+    pub id: MemoryId,
+    /// Its version.
+    pub version: u32,
+    /// How far it is after the result, or, if negative, before.
+    pub offset: i8,
 }
 
 /// The parts of a score.
@@ -65,6 +84,10 @@ pub struct Parts {
     pub fused: Fused,
     /// How much each part counts.
     pub weights: Weights,
+    /// What their sum was multiplied by.
+    pub factors: Factors,
+    /// How near it is to the nearest result before it, if the results were diversified.
+    pub sameness: Option<f32>,
     /// What each term of the question added to BM25, the most telling first.
     pub terms: Vec<TermPart>,
 }
@@ -83,6 +106,8 @@ pub struct TermPart {
 pub struct SearchOutcome {
     /// The results, best first.
     pub hits: Vec<Hit>,
+    /// What left and why, if the search was to be explained.
+    pub left: Option<Left>,
     /// How many of the memories that are meant, and that the caller may see, have no vector yet.
     pub behind: u64,
 }
@@ -132,28 +157,33 @@ pub(super) fn candidates(
 /// One search under way.
 pub(super) struct Search<'a> {
     pub(super) state: &'a State,
-    options: &'a IndexOptions,
-    scratch: &'a Scratch,
+    pub(super) options: &'a IndexOptions,
+    pub(super) scratch: &'a Scratch,
     pub(super) question: Question<'a>,
     pub(super) vector: Option<Unit>,
-    mode: Mode,
-    limit: usize,
-    min_score: f32,
+    pub(super) mode: Mode,
+    pub(super) limit: usize,
+    pub(super) min_score: f32,
     pub(super) permitted: &'a Permitted,
-    pub(super) candidates: Option<RoaringBitmap>,
+    pub(super) candidates: Option<&'a RoaringBitmap>,
+    pub(super) ranking: Ranking,
+    pub(super) now: UnixMillis,
 }
 
 /// Up to how many candidates are all scored with their neighbours.
 const ALL_WITH_NEIGHBOURS: usize = 256;
 
-/// What a search found.
-struct Found {
-    fusion: Fusion,
-    /// The best, best first.
-    best: Vec<Scored>,
-    /// All slots that were scored, in order, and their scores.
-    slots: Vec<u32>,
-    turns: Vec<Turn>,
+/// What was scored: slots in order and their scores.
+pub(super) struct Pool {
+    pub slots: Vec<u32>,
+    pub turns: Vec<Turn>,
+}
+
+impl Pool {
+    fn push(&mut self, slot: u32, turn: Turn) {
+        self.slots.push(slot);
+        self.turns.push(turn);
+    }
 }
 
 /// Answers `request`.
@@ -167,7 +197,8 @@ pub(super) fn search(
     if let Some(vector) = &vector {
         vector.check_dims(state.dims)?;
     }
-    let permitted = decide::permitted(state, &mut request.permit, request.now.0);
+    let visibility = request.ranking.visibility;
+    let permitted = decide::permitted(state, &mut request.permit, request.now.0, visibility);
     let rule = request.rule.as_mut();
     let candidates = candidates(state, request.filter, rule, &permitted, request.now);
     let words = Terms::default();
@@ -186,21 +217,12 @@ pub(super) fn search(
         limit: request.limit.clamp(1, SEARCH_LIMIT_MAX as usize),
         min_score: request.min_score.unwrap_or(0.0),
         permitted: &permitted,
-        candidates,
+        candidates: candidates.as_ref(),
+        ranking: request.ranking,
+        now: request.now,
     };
-    let found = search.run();
-    let hits = found.best.iter().map(|scored| Hit {
-        id: scored.id,
-        version: state.versions[scored.slot as usize],
-        score: scored.score,
-        parts: request
-            .explain
-            .then(|| search.explain(&found, scored.slot, terms)),
-    });
-    Ok(SearchOutcome {
-        hits: hits.collect(),
-        behind: search.behind(),
-    })
+    let pool = search.run();
+    Ok(search.answer(&pool, request.explain.then_some(terms)))
 }
 
 /// Of how many memories the neighbours are looked at, at the least.
@@ -208,26 +230,27 @@ const PROMISING_MIN: usize = 24;
 
 impl Search<'_> {
     /// How many candidates wait for their vector.
-    fn behind(&self) -> u64 {
+    pub(super) fn behind(&self) -> u64 {
         let lacking = &self.state.pending - self.state.rows.present();
-        match &self.candidates {
+        match self.candidates {
             Some(slots) => slots.intersection_len(&lacking),
             None => lacking.len(),
         }
     }
 
     /// How many candidates there are.
-    fn count(&self) -> u64 {
-        match &self.candidates {
+    pub(super) fn count(&self) -> u64 {
+        match self.candidates {
             Some(slots) => slots.len(),
             None => self.state.live.len(),
         }
     }
 
-    fn run(&self) -> Found {
+    fn run(&self) -> Pool {
         let count = self.count();
         if count == 0 || (self.question.is_empty() && self.vector.is_none()) {
-            return self.fuse(Vec::new(), Vec::new());
+            let (slots, turns) = (Vec::new(), Vec::new());
+            return Pool { slots, turns };
         }
         match (&self.vector, &self.state.graph) {
             (None, _) if self.reads_postings(count) => self.by_postings(),
@@ -238,21 +261,23 @@ impl Search<'_> {
         }
     }
 
-    /// Whether to look for `count` candidates in the postings. Where neighbours count, the two ways
-    /// look at different numbers of them, so that what others have must not decide between them.
+    /// Whether to look for `count` candidates in the postings. Where more counts than a memory by
+    /// itself, the two ways look at different numbers of them, so that what others have must not
+    /// decide between them.
     fn reads_postings(&self, count: u64) -> bool {
-        if self.has_episodes() {
+        let shown_once = self.ranking.collapse != Collapse::None;
+        if self.has_episodes() || shown_once || self.reach() > self.limit {
             count > ALL_WITH_NEIGHBOURS as u64
         } else {
             !self.question.prefers_documents(count)
         }
     }
 
-    fn fusion(&self) -> Fusion {
-        Fusion::new(self.mode, Weights::default())
+    pub(super) fn fusion(&self) -> Fusion {
+        Fusion::new(self.mode, self.options.weights)
     }
 
-    fn mask(&self) -> Cow<'_, Mask> {
+    pub(super) fn mask(&self) -> Cow<'_, Mask> {
         match &self.candidates {
             Some(slots) if slots.len() < self.permitted.documents => Cow::Owned(Mask::of(slots)),
             // As many as are permitted are all that are.
@@ -261,26 +286,21 @@ impl Search<'_> {
     }
 
     /// Words only: the best of all postings.
-    fn by_postings(&self) -> Found {
-        let count = if self.has_episodes() {
-            self.wanted()
-        } else {
-            self.limit
-        };
-        let slots = self.pool_of_words(count, &self.mask());
+    fn by_postings(&self) -> Pool {
+        let slots = self.pool_of_words(self.wanted(), &self.mask());
         self.score_pool(&slots)
     }
 
     /// How many of the best by one kind of score are looked at more closely.
-    fn wanted(&self) -> usize {
-        (self.limit * 4).clamp(48, NEAREST_MAX.max(self.limit))
+    pub(super) fn wanted(&self) -> usize {
+        (self.reach() * 4).clamp(48, NEAREST_MAX.max(self.limit))
     }
 
     /// The best `count` candidates by words, and those that others are neighbours of that are the
     /// best of all that the caller may see.
     fn pool_of_words(&self, count: usize, mask: &Mask) -> Vec<u32> {
         let mut best = self.best_by_words(count, mask);
-        let narrowed = self.candidates.as_ref();
+        let narrowed = self.candidates;
         if self.has_episodes() && narrowed.is_some_and(|few| few.len() < self.permitted.documents) {
             best.extend(self.best_by_words(count, self.permitted.mask(self.state)));
         }
@@ -289,7 +309,7 @@ impl Search<'_> {
 
     /// The best of `slots` and their neighbours. A memory is lifted by its neighbours only next to one
     /// that answers well by itself, so that those decide whose neighbours are looked at.
-    fn score_pool(&self, slots: &[u32]) -> Found {
+    fn score_pool(&self, slots: &[u32]) -> Pool {
         let mut pool = slots.to_vec();
         pool.sort_unstable();
         pool.dedup();
@@ -297,7 +317,7 @@ impl Search<'_> {
         if !self.has_episodes() {
             pool.retain(|&slot| self.is_candidate(slot));
             let turns = pool.iter().map(own).collect();
-            return self.fuse(pool, turns);
+            return Pool { slots: pool, turns };
         }
         let turns: Vec<Turn> = pool.iter().map(own).collect();
         let promising = if self.count() <= ALL_WITH_NEIGHBOURS as u64 {
@@ -309,28 +329,26 @@ impl Search<'_> {
             self.with_neighbours(&best)
         };
         let lifted = self.turns(&promising);
-        let (mut slots, mut all) = (Vec::new(), Vec::new());
+        let mut all = Pool {
+            slots: Vec::new(),
+            turns: Vec::new(),
+        };
         // What is not meant may lift its neighbours, but is no result.
         let meant = |(slot, _): &(&u32, Turn)| self.is_candidate(**slot);
         let mut rest = pool.iter().zip(turns).filter(meant).peekable();
         for (&slot, turn) in promising.iter().zip(lifted) {
             while let Some((&before, own)) = rest.next_if(|(other, _)| **other < slot) {
-                slots.push(before);
-                all.push(own);
+                all.push(before, own);
             }
             rest.next_if(|(other, _)| **other == slot);
-            slots.push(slot);
-            all.push(turn);
+            all.push(slot, turn);
         }
-        for (&slot, own) in rest {
-            slots.push(slot);
-            all.push(own);
-        }
-        self.fuse(slots, all)
+        rest.for_each(|(&slot, own)| all.push(slot, own));
+        all
     }
 
     /// The scores of the memory in `slot` by itself.
-    fn own(&self, slot: u32) -> Raw {
+    pub(super) fn own(&self, slot: u32) -> Raw {
         let bm25 = if self.question.is_empty() {
             0.0
         } else {
@@ -363,8 +381,8 @@ impl Search<'_> {
     }
 
     /// Every candidate, exactly.
-    fn one_by_one(&self) -> Found {
-        let slots: Vec<u32> = match &self.candidates {
+    fn one_by_one(&self) -> Pool {
+        let slots: Vec<u32> = match self.candidates {
             Some(slots) => slots.iter().collect(),
             None => self.state.live.iter().collect(),
         };
@@ -392,14 +410,14 @@ impl Search<'_> {
     }
 
     /// The best of `slots`, of which the promising ones are scored with their neighbours.
-    fn with_turns(&self, slots: Vec<u32>, raws: &[Raw]) -> Found {
+    fn with_turns(&self, slots: Vec<u32>, raws: &[Raw]) -> Pool {
         let mut turns: Vec<Turn> = raws.iter().copied().map(Turn::alone).collect();
         if !self.has_episodes() {
-            return self.fuse(slots, turns);
+            return Pool { slots, turns };
         }
         if slots.len() <= ALL_WITH_NEIGHBOURS {
             let turns = self.turns(&slots);
-            return self.fuse(slots, turns);
+            return Pool { slots, turns };
         }
         let (_, best) = self.best(self.wanted(), 0.0, &slots, &turns);
         let best: Vec<u32> = best.iter().map(|scored| scored.slot).collect();
@@ -409,21 +427,11 @@ impl Search<'_> {
                 turns[at] = turn;
             }
         }
-        self.fuse(slots, turns)
+        Pool { slots, turns }
     }
 
-    fn fuse(&self, slots: Vec<u32>, turns: Vec<Turn>) -> Found {
-        let (fusion, best) = self.best(self.limit, self.min_score, &slots, &turns);
-        Found {
-            fusion,
-            best,
-            slots,
-            turns,
-        }
-    }
-
-    /// The best `count` of `slots` that score at least `floor`.
-    fn best(
+    /// The best `count` of `slots` by the question alone that score at least `floor`.
+    pub(super) fn best(
         &self,
         count: usize,
         floor: f32,
@@ -446,7 +454,7 @@ impl Search<'_> {
 
     /// The best by words and the nearest by vector, each more than are wanted, and of these the
     /// best by both. `None` if the graph cannot serve: too few of its neighbours are candidates.
-    fn by_graph(&self, vector: &Unit, graph: &GraphPart) -> Option<Found> {
+    fn by_graph(&self, vector: &Unit, graph: &GraphPart) -> Option<Pool> {
         let wanted = self.wanted();
         let mask = self.mask();
         let mut slots = self.nearest(vector, graph, wanted, &mask)?;
@@ -455,7 +463,7 @@ impl Search<'_> {
     }
 
     /// The nearest candidates: from the graph, and of the tail that it does not have yet.
-    fn nearest(
+    pub(super) fn nearest(
         &self,
         vector: &Unit,
         graph: &GraphPart,
@@ -498,20 +506,5 @@ impl Search<'_> {
         }
         slots.extend(top.finish().iter().map(|scored| scored.slot));
         Some(slots)
-    }
-
-    fn explain(&self, found: &Found, slot: u32, terms: &Terms) -> Parts {
-        let at = found.slots.binary_search(&slot).ok();
-        let turn = at.map_or_else(Turn::default, |at| found.turns[at]);
-        let part = |&(place, score): &(usize, f32)| TermPart {
-            term: terms.counts[place].term.clone(),
-            score,
-        };
-        Parts {
-            turn,
-            fused: found.fusion.fuse(turn.whole()),
-            weights: found.fusion.weights(),
-            terms: self.question.parts(slot).iter().map(part).collect(),
-        }
     }
 }

@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 use super::attributes::Attributes;
 use super::decide::Partition;
 use super::episodes::{Episodes, Place};
-use super::permit::Facts;
+use super::permit::{Facts, Visibility};
 use super::postings::Postings;
 use super::prepared::Prepared;
 use super::top::Mask;
@@ -122,6 +122,8 @@ pub(super) struct State {
     pub ids: Vec<MemoryId>,
     pub versions: Vec<u32>,
     pub words: Vec<u16>,
+    /// What says whether two say the same.
+    pub prints: Vec<u64>,
     expires_at: Vec<Option<i64>>,
     pub live: RoaringBitmap,
     pub live_mask: Mask,
@@ -139,6 +141,9 @@ pub(super) struct State {
     /// The graph that is being built to replace a worn one.
     pub next: Option<GraphPart>,
     expiring: BTreeSet<(i64, u32)>,
+    superseded_at: HashMap<u32, i64>,
+    /// Live slots that another memory has superseded.
+    pub superseded: RoaringBitmap,
     /// Groups by the facts that policies read, built when first asked for.
     pub partitions: RwLock<HashMap<Facts, Arc<Partition>>>,
 }
@@ -151,6 +156,7 @@ impl State {
             ids: Vec::new(),
             versions: Vec::new(),
             words: Vec::new(),
+            prints: Vec::new(),
             expires_at: Vec::new(),
             live: RoaringBitmap::new(),
             live_mask: Mask::default(),
@@ -164,6 +170,8 @@ impl State {
             graph: None,
             next: None,
             expiring: BTreeSet::new(),
+            superseded_at: HashMap::new(),
+            superseded: RoaringBitmap::new(),
             partitions: RwLock::default(),
         }
     }
@@ -221,6 +229,7 @@ impl State {
         self.ids.push(prepared.id);
         self.versions.push(prepared.version);
         self.words.push(prepared.words);
+        self.prints.push(prepared.print);
         self.expires_at.push(prepared.expires_at);
         self.live.insert(slot);
         self.live_mask.insert(slot);
@@ -232,6 +241,10 @@ impl State {
         self.postings.push(slot, &prepared.terms, prepared.words);
         if let Some(at) = prepared.expires_at {
             self.expiring.insert((at, slot));
+        }
+        if let Some(at) = prepared.superseded_at {
+            self.superseded_at.insert(slot, at);
+            self.superseded.insert(slot);
         }
         self.put_vector(slot, prepared);
         if prepared.pending {
@@ -262,6 +275,9 @@ impl State {
         self.postings.remove(slot);
         if let Some(at) = self.expires_at[slot as usize] {
             self.expiring.remove(&(at, slot));
+        }
+        if self.superseded.remove(slot) {
+            self.superseded_at.remove(&slot);
         }
         self.rows.clear(slot);
         self.pending.remove(slot);
@@ -302,6 +318,26 @@ impl State {
     pub fn expired(&self, now: i64) -> RoaringBitmap {
         let past = self.expiring.range(..=(now, u32::MAX));
         past.map(|&(_, slot)| slot).collect()
+    }
+
+    /// The live slots that a search at `now` passes over.
+    pub fn hidden(&self, now: i64, visibility: Visibility) -> RoaringBitmap {
+        let expired = self.expired(now);
+        match visibility {
+            Visibility::Current if self.superseded.is_empty() => expired,
+            Visibility::Current => expired | &self.superseded,
+            Visibility::All => expired,
+            Visibility::AsOf(at) => {
+                let by_then = self
+                    .superseded_at
+                    .iter()
+                    .filter(|&(_, &since)| since <= at.0);
+                let by_then: RoaringBitmap = by_then.map(|(&slot, _)| slot).collect();
+                let made = &self.attributes.created_at;
+                let later = self.live.iter().filter(|&slot| made[slot as usize] > at.0);
+                expired | by_then | later.collect::<RoaringBitmap>()
+            }
+        }
     }
 
     /// The groups by `reads`, from memory or built.
@@ -357,10 +393,12 @@ impl State {
             trust: 0,
             created_at: 0,
             expires_at: self.expires_at[at],
+            superseded_at: self.superseded_at.get(&slot).copied(),
             metadata: None,
             metadata_key: 0,
             terms: self.postings.keys_of(slot),
             words: self.words[at],
+            print: self.prints[at],
             vector: None,
             pending: self.pending.contains(slot),
         };

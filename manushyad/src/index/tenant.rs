@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use manushya_core::recall::fuse::Weights;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::{Mutex, RwLock};
 
 use super::decide;
-use super::permit::{AttributeFilter, Permit, Rule};
+use super::permit::{AttributeFilter, Permit, Rule, Visibility};
 use super::prepared::Prepared;
 use super::report::{self, Selection, Stats};
 use super::search::{self, Scratch, SearchOutcome, SearchRequest};
@@ -18,7 +19,7 @@ use super::state::{DEAD, Entry, GraphPart, State};
 use super::vectors::{Graph, VectorError, VectorIndex};
 
 /// When the index does what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IndexOptions {
     /// From how many vectors on a graph is kept. Below, all are compared one by one.
     pub graph_threshold: u64,
@@ -26,6 +27,10 @@ pub struct IndexOptions {
     pub scan_max: u64,
     /// How many threads build the graph.
     pub build_threads: usize,
+    /// How much words and vectors count.
+    pub weights: Weights,
+    /// Whether the best answers have a part in the question.
+    pub feedback: bool,
 }
 
 impl Default for IndexOptions {
@@ -36,6 +41,8 @@ impl Default for IndexOptions {
             // Half the machine: the other half answers questions meanwhile.
             build_threads: std::thread::available_parallelism()
                 .map_or(1, |threads| (threads.get() / 2).clamp(1, 8)),
+            weights: Weights::default(),
+            feedback: true,
         }
     }
 }
@@ -66,7 +73,7 @@ pub struct TenantIndex {
     pub(super) state: RwLock<State>,
     /// Held by the one thread that maintains the graph, or saves or loads it.
     pub(super) upkeep: Mutex<()>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     erasures: AtomicU64,
 }
 
@@ -209,7 +216,7 @@ impl TenantIndex {
         now: UnixMillis,
     ) -> Stats {
         let state = self.state.read();
-        let permitted = decide::permitted(&state, &mut permit, now.0);
+        let permitted = decide::permitted(&state, &mut permit, now.0, Visibility::All);
         let slots = search::candidates(&state, filter, rule, &permitted, now);
         report::stats(&state, slots.as_ref())
     }
@@ -226,7 +233,7 @@ impl TenantIndex {
         limit: usize,
     ) -> Selection {
         let state = self.state.read();
-        let permitted = decide::permitted(&state, &mut permit, now.0);
+        let permitted = decide::permitted(&state, &mut permit, now.0, Visibility::All);
         let slots = search::candidates(&state, filter, rule, &permitted, now);
         report::select(&state, slots.as_ref(), after, limit)
     }

@@ -14,6 +14,9 @@ use manushya_protocol::v1::audit::{
     AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
     AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
 };
+use manushya_protocol::v1::backup::{
+    BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
+};
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::erasure::{
@@ -24,6 +27,7 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -35,6 +39,11 @@ use manushya_protocol::v1::policy::{
 };
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
+};
+use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
+use manushya_protocol::v1::review::{
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
@@ -50,7 +59,13 @@ use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
-const CAPABILITIES: &[&str] = &["search.hybrid", "audit.tail", "purge.plan", "dry_run"];
+const CAPABILITIES: &[&str] = &[
+    "search.hybrid",
+    "audit.tail",
+    "purge.plan",
+    "dry_run",
+    "events",
+];
 
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
@@ -102,6 +117,7 @@ impl Session {
         .instrument(span.clone())
         .await;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.service.writer.tally().took(method, elapsed_us);
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
@@ -254,21 +270,33 @@ impl Manushya for Session {
         audit_tail(request: AuditTail) -> AuditTailed;
         audit_read(request: AuditRead) -> AuditBytes;
         audit_head() -> AuditHeadView;
+        events(request: Events) -> EventsSeen;
         purge_plan(request: PurgePlanCreate) -> PlanView;
         purge_apply(request: PurgeApply) -> Purged;
         purge_list(request: PurgeList) -> Listed<PlanView>;
         purge_run(request: PurgeRun) -> Purged;
+        policy_who_can(request: PolicyWhoCan) -> Listed<PermissionView>;
+        policy_what_can(request: PolicyWhatCan) -> Listed<PermissionView>;
+        policy_history(request: PolicyHistory) -> Listed<RevisionView>;
+        policy_rollback(request: PolicyRollback) -> PolicyView;
+        policy_lint(request: PolicyLint) -> Listed<LintView>;
+        policy_simulate(request: PolicySimulate) -> Simulated;
         purge_receipt(request: ReceiptRef) -> ReceiptView;
         purge_verify(request: PurgeVerify) -> PurgeVerified;
         hold_add(request: HoldAdd) -> HoldView;
         hold_list() -> Listed<HoldView>;
         hold_release(request: HoldRef) -> Done;
+        backup_create(request: BackupCreate) -> BackupStarted;
+        backup_read(request: BackupRef) -> BackupChunk;
+        backup_list() -> Listed<BackupView>;
+        backup_forget(request: BackupRef) -> Done;
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_recall(request: MemoryRecall) -> Recalled;
         audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
     }
 }

@@ -248,7 +248,7 @@ fn origin() -> Result<Origin, WireError> {
     })
 }
 
-fn begin<'a>(view: &'a ReadView, context: &'a Context) -> Result<Access<'a>, Refusal> {
+pub(super) fn begin<'a>(view: &'a ReadView, context: &'a Context) -> Result<Access<'a>, Refusal> {
     let mut access = Access::begin(view.directory(), context, Action::Read, Resource::Audit)?;
     access.require()?;
     Ok(access)
@@ -275,7 +275,7 @@ fn cursor(text: Option<&str>) -> Result<AuditSeq, WireError> {
 }
 
 /// Which entries are wanted, and which the caller may see at all.
-struct Filter<'a> {
+pub(super) struct Filter<'a> {
     request: &'a AuditList,
     tenant: TenantId,
     operator: bool,
@@ -285,7 +285,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn new(directory: &Directory, context: &Context, request: &'a AuditList) -> Self {
+    pub(super) fn new(directory: &Directory, context: &Context, request: &'a AuditList) -> Self {
         let tenant = context.actor.identity.tenant;
         let actor = request.actor.as_deref().map(|actor| match actor {
             "anonymous" => Some(AuditActor::Anonymous),
@@ -317,7 +317,7 @@ impl<'a> Filter<'a> {
         }
     }
 
-    fn admits(&self, entry: &AuditEntry) -> bool {
+    pub(super) fn admits(&self, entry: &AuditEntry) -> bool {
         let draft = &entry.draft;
         let word = |wanted: &Option<String>, have: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == have)
@@ -399,7 +399,7 @@ fn list(
 }
 
 /// An entry, as shown: names where they are known, ids where they are not.
-fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> AuditView {
+pub(super) fn show(directory: &Directory, entry: &AuditEntry, bytes: &[u8]) -> AuditView {
     let draft = &entry.draft;
     let (actor, actor_id) = match draft.actor {
         AuditActor::Anonymous => ("anonymous".to_owned(), None),

@@ -144,6 +144,9 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
         updated_at: memory.updated_at,
         expires_at: content.expires_at,
         deleted_at: memory.deleted_at,
+        superseded_by: memory.superseded.map(|superseded| superseded.by),
+        superseded_at: memory.superseded.map(|superseded| superseded.at),
+        supersedes: memory.supersedes,
     }
 }
 
@@ -225,6 +228,8 @@ pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMe
         embedding: Embedding::default(),
         created_at: add.created_at,
         on_conflict: add.on_conflict,
+        on_duplicate: add.on_duplicate,
+        alike: Vec::new(),
     })
 }
 

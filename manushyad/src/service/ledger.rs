@@ -261,6 +261,29 @@ pub fn reconcile(
     Ok((file, published))
 }
 
+/// Does again what another copy of the ledger of this home knows and the store does not.
+///
+/// # Errors
+///
+/// As [`reconcile`].
+pub fn reapply_copy(
+    store: &Store,
+    ports: &Ports,
+    home: [u8; 16],
+    path: &Path,
+    published: Published,
+) -> Result<Published, WireError> {
+    let found = read(path).map_err(|error| unusable(path, &error))?;
+    let Some(found) = found.filter(|found| found.home == home) else {
+        return Ok(published);
+    };
+    match compare(store, &*ports.cipher, path, found.rows)? {
+        Difference::None => Ok(published),
+        Difference::Ahead(rows) => reapply(store, ports, published, &rows, true),
+        Difference::Apart(rows) => reapply(store, ports, published, &rows, false),
+    }
+}
+
 fn aside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{suffix}"));

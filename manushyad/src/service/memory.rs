@@ -14,11 +14,12 @@ use manushya_protocol::v1::common::{Done, Listed};
 use manushya_protocol::v1::memory::{
     ItemResult, MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryFilter,
     MemoryHistory, MemoryList, MemoryRef, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
+    OnDuplicate,
 };
 
 use super::permit::{Choice, Permission};
 use super::view::ReadView;
-use super::{Service, convert, page, unreadable};
+use super::{Service, convert, duplicate, page, unreadable};
 
 impl Service {
     fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
@@ -38,7 +39,16 @@ impl Service {
         context: Context,
         request: MemoryAdd,
     ) -> Result<MemoryAdded, WireError> {
-        let command = self.adding(&context, request)?;
+        let least = duplicate::least(&request)?;
+        let mut command = self.adding(&context, request)?;
+        // One after the other, so that the next one sees what this one adds.
+        let _alone = match least {
+            Some(_) => Some(self.duplicates.lock().await),
+            None => None,
+        };
+        if let Some(least) = least {
+            command.alike = self.alike(&context, &command, least).await?;
+        }
         let fallback = draft(&context, Action::Create, Resource::Memory);
         let added = self
             .change(fallback, move |txn| {
@@ -46,6 +56,23 @@ impl Service {
             })
             .await?;
         Ok(show_added(added))
+    }
+
+    /// Adds a batch of which some must not repeat what is there, one after the other.
+    async fn add_each(
+        &self,
+        context: &Context,
+        items: Vec<MemoryAdd>,
+    ) -> Result<MemoryAddedMany, WireError> {
+        let mut results = Vec::with_capacity(items.len());
+        for item in items {
+            results.push(match self.memory_add(context.clone(), item).await {
+                Ok(added) => ItemResult::Ok(added),
+                Err(error) if error.code == ErrorCode::AuditUnavailable => return Err(error),
+                Err(error) => ItemResult::Err(error),
+            });
+        }
+        Ok(MemoryAddedMany { results })
     }
 
     /// Adds a batch of memories, each on its own.
@@ -61,6 +88,13 @@ impl Service {
         if request.items.len() > limits::BATCH_ITEMS_MAX {
             let message = format!("a batch holds at most {} memories", limits::BATCH_ITEMS_MAX);
             return Err(WireError::new(ErrorCode::InvalidArgument, message));
+        }
+        if request
+            .items
+            .iter()
+            .any(|item| item.on_duplicate != OnDuplicate::Keep)
+        {
+            return self.add_each(&context, request.items).await;
         }
         let mut results: Vec<Option<ItemResult>> = Vec::with_capacity(request.items.len());
         let mut commands = Vec::with_capacity(request.items.len());
@@ -383,6 +417,7 @@ fn show_added(added: Added) -> MemoryAdded {
         version: added.version,
         created_at: added.created_at,
         outcome: added.outcome.as_str().to_owned(),
+        supersedes: added.supersedes,
     }
 }
 

@@ -6,9 +6,12 @@
 
 mod api_key;
 mod audit;
+pub mod backup;
 mod convert;
 mod doctor;
+mod duplicate;
 mod embedding;
+mod events;
 mod hold;
 mod identity;
 pub mod indexes;
@@ -19,11 +22,16 @@ pub mod notary;
 mod page;
 mod permit;
 mod policy;
+mod policy_review;
+mod policy_simulate;
 mod purge;
+mod ranking;
+mod recall;
 mod receipt;
 mod search;
 mod survivors;
 mod system;
+pub mod tally;
 mod token;
 mod usage;
 mod view;
@@ -75,18 +83,31 @@ pub struct Service {
     pub tokens: TokenKeys,
     /// When the daemon started.
     pub started_at: UnixMillis,
+    /// The backups that are being taken.
+    pub backups: backup::Jobs,
     /// Connections open.
     pub connections: AtomicU64,
     /// Told when the daemon shall stop.
     pub stop: Arc<Notify>,
     /// User ids that are the operator of the host.
     pub operator_uids: Vec<u32>,
+    /// Held while a memory is added that must not repeat what is there.
+    pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
+}
+
+/// The name that the audit log is signed under.
+///
+/// # Errors
+///
+/// Never in practice: it is a constant that is valid.
+pub fn audit_origin() -> Result<manushya_core::audit::Origin, WireError> {
+    receipt::origin()
 }
 
 /// Waits until the daemon shall stop.

@@ -8,7 +8,7 @@ use manushya_core::command::Context;
 use manushya_core::decide::access::{About, Asking};
 use manushya_core::directory::Directory;
 use manushya_core::model::{
-    Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag,
+    Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag, Trust,
 };
 use manushya_core::policy::{
     Candidates, Filter, Forbidden, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope,
@@ -74,6 +74,8 @@ impl Choice {
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
         let rule = filter.rule.as_ref().map(Filter::parse).transpose();
+        let min_trust = filter.min_trust.map(Trust::new).transpose();
+        let min_trust = min_trust.map(|trust| trust.map(Trust::percent));
         let mut choice = Self {
             attributes: AttributeFilter {
                 kinds: kinds.map_err(invalid)?,
@@ -93,6 +95,7 @@ impl Choice {
                     .map_err(invalid)?,
                 since: filter.since,
                 until: filter.until,
+                min_trust: min_trust.map_err(invalid)?,
             },
             rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
             nothing: owner == Some(None),
@@ -142,6 +145,9 @@ impl Choice {
                 .is_none_or(|s| content.session.as_ref() == Some(s))
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
+            && wanted
+                .min_trust
+                .is_none_or(|least| content.trust.percent() >= least)
             && self
                 .rule
                 .as_ref()

@@ -55,9 +55,10 @@ impl Service {
             .await?;
         let items = applied
             .iter()
-            .map(|(outcome, policy)| WireChange {
-                outcome: (*outcome).to_owned(),
-                policy: convert::policy(policy),
+            .map(|applied| WireChange {
+                outcome: applied.outcome.to_owned(),
+                policy: convert::policy(&applied.policy),
+                before: applied.before.as_deref().map(convert::policy),
             })
             .collect();
         Ok(PolicyApplied { items })

@@ -96,6 +96,9 @@ impl Service {
             embedder_down: self.trouble.reason(),
             ..HostStatus::default()
         };
+        let tally = self.writer.tally();
+        host.activity = tally.activity(directory, self.writer.commits());
+        host.activity.disk_free_bytes = fs4::available_space(&self.config.home.data).ok();
         for tenant in directory.tenants() {
             host.tenants += 1;
             host.policies += directory.policies(tenant.id).count() as u64;

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::indexes::Indexes;
 use super::ledger::LedgerFile;
 use super::notary::{Notary, Witnessed};
+use super::tally::Tally;
 use crate::store::{Stall, Store, StoreError, Txn};
 
 mod ending;
@@ -78,6 +79,7 @@ pub struct Writer {
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
     stall: Stall,
     witnessed: Arc<Witnessed>,
 }
@@ -143,9 +145,11 @@ impl Writer {
             audit_size,
             failed: Arc::default(),
             commits: Arc::default(),
+            tally: Arc::default(),
             stall: store.stall(),
             witnessed: keepers.notary.witnessed(),
         };
+        let tally = writer.tally.clone();
         let state = Thread {
             store,
             notary: keepers.notary,
@@ -156,6 +160,7 @@ impl Writer {
             size,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
+            tally: writer.tally.clone(),
             ledger: parking_lot::Mutex::new(keepers.ledger),
         };
         let threads = WriterThreads {
@@ -167,6 +172,7 @@ impl Writer {
                 .spawn(move || {
                     for batch in applies {
                         indexes.apply(&batch.writes);
+                        tally.applied();
                         batch.answer();
                     }
                 })?,
@@ -192,6 +198,11 @@ impl Writer {
     /// How many transactions were committed.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// What was done since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Queues a command and returns where its fate will be told. Once queued it is carried out, even
@@ -413,6 +424,7 @@ struct Thread {
     size: watch::Sender<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    tally: Arc<Tally>,
     ledger: parking_lot::Mutex<LedgerFile>,
 }
 
@@ -462,7 +474,7 @@ impl Thread {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
-            match take_in(&mut txn, &mut head, step, &mut batch.writes) {
+            match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
                 Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
                     batch.answers.push((done, AuditSeq(0)));
@@ -525,6 +537,7 @@ fn take_in(
     head: &mut Head,
     step: Step,
     writes: &mut Vec<Write>,
+    tally: &Tally,
 ) -> Result<(Done, AuditSeq), (Done, StoreError)> {
     let Step {
         writes: own,
@@ -556,6 +569,7 @@ fn take_in(
     let Some(audit) = audit else {
         return Ok((done, AuditSeq(head.size())));
     };
+    tally.did(&audit);
     let (entry, bytes) = head.append(audit);
     match txn.append_audit(entry.seq, &bytes) {
         Ok(()) => {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use super::record::{
     DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory,
-    encode_plan, encode_policy, encode_tenant, encode_token,
+    encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token, revision_id,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
@@ -209,6 +209,15 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
+            Write::PutRevision(it) => Prepared::Put(
+                Kind::PolicyRevision,
+                it.policy.tenant,
+                revision_id(it.policy.id, it.policy.revision),
+                encode_policy_revision(it)?,
+            ),
+            Write::DropRevision(tenant, id, revision) => {
+                Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
+            }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?
             }
@@ -296,7 +305,8 @@ impl Applier<'_, '_> {
         }
     }
 
-    fn put_directory(
+    /// Seals a record of the directory into its row.
+    pub(super) fn put_directory(
         &mut self,
         kind: Kind,
         tenant: TenantId,
@@ -344,6 +354,17 @@ impl Applier<'_, '_> {
             });
         }
         Ok(())
+    }
+
+    /// Puts a version of a memory after those that are there.
+    pub(super) fn put_version(
+        &mut self,
+        at: MemoryAt,
+        header: MemoryHeader,
+        plaintext: &[u8],
+    ) -> Result<(), StoreError> {
+        let old = self.tables.header(at)?;
+        self.put_memory(at, old, header, plaintext)
     }
 
     fn put_memory(

@@ -21,6 +21,7 @@ mod seal;
 mod segment;
 mod snapshot;
 mod survivors;
+mod transfer;
 mod txn;
 mod verify;
 
@@ -36,8 +37,10 @@ use redb::{Database, Durability, WriteTransaction};
 pub use backend::{STALL_AFTER, Stall};
 pub use error::StoreError;
 pub use ledger::{End as LedgerEnd, ErasedKind, ErasedRow, erased_tag, tags_hash};
+pub use schema::SCHEMA;
 pub use snapshot::{RawRow, Snapshot};
 pub use survivors::{IsErased, OldReport, try_old};
+pub use transfer::Record;
 pub use txn::{Committed, Txn};
 pub use verify::StoreReport;
 

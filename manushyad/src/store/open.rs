@@ -54,7 +54,7 @@ pub(super) fn open(
                 path: path.to_owned(),
             });
         }
-        create(path)?;
+        create(path, None)?;
     }
     shielded(|| open_existing(path, cipher, created))
 }
@@ -68,7 +68,7 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Makes a database under another name and renames it, so that a file of the right name is whole.
-fn create(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create(path: &Path, home: Option<[u8; 16]>) -> Result<(), StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = PathBuf::from(name);
@@ -83,7 +83,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     let file = options.open(&fresh).map_err(StoreError::from_io)?;
     let backend = FileBackend::new(file)?;
     let db = builder().create_with_backend(backend)?;
-    write_genesis(&db)?;
+    write_genesis(&db, home)?;
     db.close()?;
     fs::rename(&fresh, path).map_err(StoreError::from_io)?;
     let folder = match path.parent() {
@@ -100,10 +100,14 @@ fn builder() -> Builder {
     builder
 }
 
-fn write_genesis(db: &Database) -> Result<(), StoreError> {
+/// The first row: the id of the home, random unless it is restored, and the moment.
+fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(), StoreError> {
     let mut genesis = [0; 24];
-    getrandom::fill(&mut genesis[..16])
-        .map_err(|error| StoreError::from_io(io::Error::other(error.to_string())))?;
+    match home {
+        Some(home) => genesis[..16].copy_from_slice(&home),
+        None => getrandom::fill(&mut genesis[..16])
+            .map_err(|error| StoreError::from_io(io::Error::other(error.to_string())))?,
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));
     genesis[16..].copy_from_slice(&millis.to_be_bytes());
@@ -275,7 +279,7 @@ pub(super) fn open_on(
     shielded(|| {
         let db = builder.create_with_backend(backend)?;
         if created {
-            write_genesis(&db)?;
+            write_genesis(&db, None)?;
         }
         take_over(db, Path::new("-"), cipher, (false, created), stall)
     })

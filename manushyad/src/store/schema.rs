@@ -9,14 +9,14 @@ use manushya_protocol::unit::UnixMillis;
 use redb::TableDefinition;
 
 /// The newest layout this release reads, and the one it writes.
-pub(super) const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 pub(super) type Bytes = &'static [u8];
 pub(super) type Fixed<const N: usize> = &'static [u8; N];
 
 /// Facts about the file itself.
 pub(super) const META: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("meta");
-/// tenant | kind | id -> sealed tenant, identity, token, policy or purge plan.
+/// tenant | kind | id -> sealed tenant, identity, token, policy, purge plan or another record.
 pub(super) const DIRECTORY: TableDefinition<'static, Fixed<33>, Bytes> =
     TableDefinition::new("directory");
 /// tenant | memory -> the current version of a memory.
@@ -67,6 +67,7 @@ pub(super) enum Kind {
     Token = 2,
     Policy = 3,
     Plan = 4,
+    PolicyRevision = 20,
     Hold = 30,
     Receipt = 31,
     Retention = 32,
@@ -81,6 +82,7 @@ impl Kind {
             Self::Token,
             Self::Policy,
             Self::Plan,
+            Self::PolicyRevision,
             Self::Hold,
             Self::Receipt,
             Self::Retention,
@@ -98,6 +100,7 @@ impl Kind {
             Self::Token => "token",
             Self::Policy => "policy",
             Self::Plan => "plan",
+            Self::PolicyRevision => "policy_revision",
             Self::Hold => "hold",
             Self::Receipt => "receipt",
             Self::Retention => "retention",

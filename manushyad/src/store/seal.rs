@@ -5,11 +5,12 @@ use std::sync::Arc;
 use manushya_core::model::{DataKeyId, Memory, Place};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
     DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_identity,
-    decode_memory, decode_plan, decode_policy, decode_tenant, decode_token,
+    decode_memory, decode_plan, decode_policy, decode_policy_revision, decode_tenant, decode_token,
 };
 use super::schema::{Kind, part};
 use crate::port::{Cipher, CipherError};
@@ -66,6 +67,19 @@ pub(super) fn open_memory(
     decode_memory(at, &header, &plaintext).map_err(|error| error.of(&name()))
 }
 
+/// Opens a stored memory without reading what it says.
+pub(super) fn open_memory_bytes(
+    cipher: &dyn Cipher,
+    at: MemoryAt,
+    row: &[u8],
+) -> Result<(MemoryHeader, Zeroizing<Vec<u8>>), StoreError> {
+    let name = || format!("memory {}", at.id);
+    let (header, sealed) = MemoryHeader::split(row).map_err(|error| error.of(&name()))?;
+    let place = at.place(header.owner, header.version);
+    let plaintext = opened(cipher.open(header.key, &place, sealed), name)?;
+    Ok((header, plaintext))
+}
+
 /// Seals a stored memory anew under `key`.
 pub(super) fn reseal_memory(
     cipher: &dyn Cipher,
@@ -111,6 +125,23 @@ pub(super) fn directory_header(row: &[u8]) -> Result<DirectoryHeader, StoreError
     }
 }
 
+/// Opens a row of the directory without reading what it says.
+pub(super) fn open_directory_bytes(
+    cipher: &dyn Cipher,
+    key: &[u8; 33],
+    row: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let tenant = TenantId::from_bytes(part(key, 0));
+    let kind = Kind::from_code(key[16])
+        .ok_or_else(|| StoreError::corrupted("a record of the directory is of no known kind"))?;
+    let (header, sealed) =
+        DirectoryHeader::split(row).map_err(|error| error.of("a record of the directory"))?;
+    let place = directory_place(tenant, kind, part(key, 17), header.subject);
+    opened(cipher.open(header.key, &place, sealed), || {
+        kind.table().to_owned()
+    })
+}
+
 /// Opens a row of the directory, as the write that would make it.
 pub(super) fn open_directory(
     cipher: &dyn Cipher,
@@ -137,6 +168,8 @@ pub(super) fn open_directory(
             .map(|it| Write::PutPolicy(Arc::new(it))),
         Kind::Plan => decode_plan(tenant, PlanId::from_bytes(id), &plaintext)
             .map(|it| Write::PutPlan(Arc::new(it))),
+        Kind::PolicyRevision => decode_policy_revision(tenant, id, &plaintext)
+            .map(|it| Write::PutRevision(Arc::new(it))),
         Kind::Hold | Kind::Receipt | Kind::Retention | Kind::Backup => {
             decode_erasure(kind, tenant, id, &plaintext).map(|it| Write::PutErasure(Arc::new(it)))
         }

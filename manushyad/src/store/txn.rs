@@ -19,6 +19,7 @@ use super::schema::{
 };
 use super::segment::Segments;
 use super::{Inner, begin_durable, erase, read};
+use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
 const AUDIT_ENTRY_BYTES_MAX: usize = 16 << 10;
@@ -109,12 +110,21 @@ impl Txn {
                 let gone: Vec<Write> = (of.tokens(id).map(|it| Write::DropToken(id, it.id)))
                     .chain(of.policies(id).map(|it| Write::DropPolicy(id, it.id)))
                     .chain(of.plans(id).map(|it| Write::DropPlan(id, it.id)))
+                    .chain(
+                        of.revisions(id)
+                            .map(|it| Write::DropRevision(id, it.policy.id, it.policy.revision)),
+                    )
                     .chain(of.identities(id).map(|it| Write::EraseIdentity(id, it.id)))
                     .collect();
                 self.directory.apply_all(&gone);
             }
             self.directory.apply(write);
         }
+    }
+
+    /// What records are sealed and written with.
+    pub(super) fn parts(&mut self) -> (&dyn Cipher, &WriteTransaction, &mut Segments) {
+        (&*self.inner.cipher, &self.txn, &mut self.segments)
     }
 
     /// Notes in the erasure ledger what `writes` erase, under the audit entry that tells of it.

@@ -85,6 +85,9 @@ pub enum VaultError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A recipient is none.
+    #[error("`{0}` is no age recipient")]
+    Recipient(String),
     /// The kernel gives no randomness.
     #[error("the kernel gives no randomness")]
     Randomness(#[source] io::Error),
@@ -138,7 +141,9 @@ impl VaultError {
             Self::PassphraseNeeded(_) | Self::PassphraseWrong(_) | Self::PassphraseUnused(_) => {
                 ErrorCode::VaultLocked
             }
-            Self::Permissive { .. } | Self::Exists(_) => ErrorCode::InvalidArgument,
+            Self::Permissive { .. } | Self::Exists(_) | Self::Recipient(_) => {
+                ErrorCode::InvalidArgument
+            }
             Self::Io { .. } => ErrorCode::Internal,
             _ => ErrorCode::Integrity,
         }

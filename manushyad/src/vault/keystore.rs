@@ -47,7 +47,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn to_byte(self) -> u8 {
+    pub(super) fn to_byte(self) -> u8 {
         match self {
             Self::Data => 1,
             Self::AuditSigning => 2,
@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    fn from_byte(byte: u8) -> Option<Self> {
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {
             1 => Self::Data,
             2 => Self::AuditSigning,
@@ -137,6 +137,23 @@ impl Keystore {
         self.insert(id, kind, Arc::new(key))?;
         self.next_id = id + 1;
         Ok(id)
+    }
+
+    /// The id that the next key gets.
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Lets no key get an id below `next_id`.
+    pub(super) fn raise_next_id(&mut self, next_id: u64) {
+        self.next_id = self.next_id.max(next_id);
+    }
+
+    /// Puts in a key that has an id already.
+    pub(super) fn put(&mut self, id: u64, kind: Kind, key: Key) -> Result<(), VaultError> {
+        self.insert(id, kind, Arc::new(key))?;
+        self.raise_next_id(id + 1);
+        Ok(())
     }
 
     /// Takes keys out again that are not in the file yet, or are to leave it; their ids do not come

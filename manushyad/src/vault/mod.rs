@@ -19,8 +19,10 @@ mod keystore;
 mod old;
 mod root;
 mod rotate;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -38,6 +40,8 @@ use zeroize::Zeroizing;
 pub use error::VaultError;
 pub use file::replace as replace_file;
 pub use old::OldKeys;
+pub use stream::{AgeWriter, StreamIdentity, check_recipients};
+pub use transfer::SystemKeys;
 
 use crate::port::{Cipher, CipherError};
 use key::Key;

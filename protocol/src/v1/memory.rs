@@ -7,6 +7,7 @@ use crate::error::WireError;
 use crate::id::{IdentityId, MemoryId};
 use crate::unit::UnixMillis;
 use crate::v1::common::Page;
+use crate::v1::recall::{Ranking, SearchLeft};
 
 /// A memory, as shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,15 @@ pub struct MemoryView {
     pub expires_at: Option<UnixMillis>,
     /// When it was deleted; it can be restored until the retention ends.
     pub deleted_at: Option<UnixMillis>,
+    /// The memory that says it better; a search passes over this one then.
+    #[serde(default)]
+    pub superseded_by: Option<MemoryId>,
+    /// Since when.
+    #[serde(default)]
+    pub superseded_at: Option<UnixMillis>,
+    /// The memories that this one superseded.
+    #[serde(default)]
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// What to do when the `key` of a new memory exists already with another content.
@@ -57,6 +67,19 @@ pub enum OnConflict {
     Update,
     /// Leave the existing memory as it is.
     Skip,
+}
+
+/// What to do when one of the caller's own memories says nearly the same as a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDuplicate {
+    /// Keep both.
+    #[default]
+    Keep,
+    /// Leave the existing memory and add none.
+    Skip,
+    /// Add the new one; the existing ones are superseded by it and leave the searches.
+    Supersede,
 }
 
 /// Adds a memory.
@@ -97,6 +120,13 @@ pub struct MemoryAdd {
     /// What to do when the key exists with another content.
     #[serde(default)]
     pub on_conflict: OnConflict,
+    /// What to do when one of the caller's own memories says nearly the same.
+    #[serde(default)]
+    pub on_duplicate: OnDuplicate,
+    /// From which cosine of the vectors on two texts say nearly the same, above 0 to 1; the default
+    /// is [`crate::limits::DUPLICATE_COSINE_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_cosine: Option<f32>,
 }
 
 /// Answers [`MemoryAdd`].
@@ -108,8 +138,12 @@ pub struct MemoryAdded {
     pub version: u32,
     /// When it was made.
     pub created_at: UnixMillis,
-    /// `added`, `updated` or `unchanged`.
+    /// `added`, `updated`, `unchanged`, or `duplicate` if the id is that of a memory that says
+    /// nearly the same and nothing was added.
     pub outcome: String,
+    /// The memories that it superseded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// Adds a batch. Each item stands on its own: some may be refused.
@@ -170,6 +204,9 @@ pub struct MemoryFilter {
     /// JSON Logic over the facts `memory.*`; only `true` selects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Value>,
+    /// Trusted at least so far, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_trust: Option<u8>,
 }
 
 /// Lists memories, oldest first.
@@ -216,9 +253,12 @@ pub struct MemorySearch {
     /// Drop results scored below this.
     #[serde(default)]
     pub min_score: Option<f32>,
-    /// Show each part of each score.
+    /// Show each part of each score, and why others left.
     #[serde(default)]
     pub explain: bool,
+    /// What counts beside the question.
+    #[serde(default)]
+    pub ranking: Ranking,
 }
 
 /// One result of a search.
@@ -228,6 +268,9 @@ pub struct SearchHit {
     pub score: f32,
     /// The memory.
     pub memory: MemoryView,
+    /// How many more results say the same; they are left out.
+    #[serde(default)]
+    pub duplicates: u64,
     /// The parts of the score, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<ScoreParts>,
@@ -256,6 +299,18 @@ pub struct ScoreParts {
     /// What its neighbours in its session lend to the cosine.
     #[serde(default)]
     pub lent: f32,
+    /// What the score was multiplied by for its age, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recency: Option<f32>,
+    /// The same for its trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<f32>,
+    /// The same for its importance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<f32>,
+    /// How near it is to the nearest result above it, if the results were diversified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sameness: Option<f32>,
 }
 
 /// What one word added to BM25.
@@ -278,6 +333,9 @@ pub struct SearchResults {
     pub total: u64,
     /// `complete`, or what is missing from the answer and why.
     pub semantic: String,
+    /// Why other memories are not in the answer, if the search was to be explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<SearchLeft>,
 }
 
 /// Changes a memory; what is absent stays.

@@ -2,14 +2,18 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod backup;
 pub mod common;
 pub mod embedding;
 pub mod erasure;
 pub mod hello;
 pub mod identity;
+pub mod live;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod recall;
+pub mod review;
 #[cfg(feature = "rpc")]
 pub mod service;
 pub mod system;

@@ -98,6 +98,9 @@ pub struct PolicyChange {
     pub outcome: String,
     /// The policy.
     pub policy: PolicyView,
+    /// The policy before; none if it is new.
+    #[serde(default)]
+    pub before: Option<PolicyView>,
 }
 
 /// Lists policies, by falling priority.

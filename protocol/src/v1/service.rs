@@ -6,6 +6,7 @@ use crate::v1::audit::{
     AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
     AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
 };
+use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::erasure::{
@@ -16,6 +17,7 @@ use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
     MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf, MemoryUpdate, MemoryView,
@@ -26,6 +28,11 @@ use crate::v1::policy::{
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
+use crate::v1::recall::{MemoryRecall, Recalled};
+use crate::v1::review::{
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -129,6 +136,8 @@ pub trait Manushya {
     async fn audit_read(call: Call, request: AuditRead) -> Reply<AuditBytes>;
     /// Signs the head of the audit log.
     async fn audit_head(call: Call) -> Reply<AuditHeadView>;
+    /// Waits for what happens next; the newest entries win where the caller is late.
+    async fn events(call: Call, request: Events) -> Reply<EventsSeen>;
 
     /// Plans an erasure.
     async fn purge_plan(call: Call, request: PurgePlanCreate) -> Reply<PlanView>;
@@ -139,6 +148,18 @@ pub trait Manushya {
     /// Sweeps what is due.
     async fn purge_run(call: Call, request: PurgeRun) -> Reply<Purged>;
 
+    /// Says who may do something.
+    async fn policy_who_can(call: Call, request: PolicyWhoCan) -> Reply<Listed<PermissionView>>;
+    /// Says what an identity may do.
+    async fn policy_what_can(call: Call, request: PolicyWhatCan) -> Reply<Listed<PermissionView>>;
+    /// Lists the revisions of policies.
+    async fn policy_history(call: Call, request: PolicyHistory) -> Reply<Listed<RevisionView>>;
+    /// Gives a policy the content of an earlier revision.
+    async fn policy_rollback(call: Call, request: PolicyRollback) -> Reply<PolicyView>;
+    /// Finds what is hardly meant about the policies.
+    async fn policy_lint(call: Call, request: PolicyLint) -> Reply<Listed<LintView>>;
+    /// Decides the past anew under a draft.
+    async fn policy_simulate(call: Call, request: PolicySimulate) -> Reply<Simulated>;
     /// Shows the signed receipt of an applied plan.
     async fn purge_receipt(call: Call, request: ReceiptRef) -> Reply<ReceiptView>;
     /// Looks for survivors of an applied plan.
@@ -161,6 +182,17 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+
+    /// Starts a backup.
+    async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
+    /// Reads the next bytes of a backup.
+    async fn backup_read(call: Call, request: BackupRef) -> Reply<BackupChunk>;
+    /// Lists the backups that may still exist.
+    async fn backup_list(call: Call) -> Reply<Listed<BackupView>>;
+    /// Takes a backup off the list.
+    async fn backup_forget(call: Call, request: BackupRef) -> Reply<Done>;
+    /// Searches memories and makes a block of text of them for a prompt.
+    async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
     /// Lists the stored checkpoints of the audit log.
     async fn audit_checkpoints(
         call: Call,

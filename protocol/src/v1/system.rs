@@ -101,6 +101,9 @@ pub struct HostStatus {
     /// Why nothing can be embedded for now.
     #[serde(default)]
     pub embedder_down: Option<String>,
+    /// What was done since the start.
+    #[serde(default)]
+    pub activity: crate::v1::live::Activity,
 }
 
 /// The state of one tenant's index.

@@ -3,7 +3,7 @@
 use manushya_protocol::limits;
 use manushya_protocol::v1::memory::{MemoryAdd, MemoryDelete, MemoryRef, MemoryUpdate};
 
-use super::{memory_id, on_conflict};
+use super::{memory_id, on_conflict, on_duplicate};
 use crate::cli::args::object;
 use crate::cli::memory as cli;
 use crate::command::each;
@@ -26,6 +26,8 @@ pub async fn add(arguments: cli::Add, context: &Context) -> Outcome {
         expires_at: arguments.expires_at,
         ttl_seconds: arguments.ttl,
         on_conflict: on_conflict(&arguments.on_conflict),
+        on_duplicate: on_duplicate(&arguments.on_duplicate),
+        duplicate_cosine: arguments.duplicate_cosine,
     };
     let client = context.connect().await?;
     let added = call!(client, memory_add, request).await?;
@@ -34,12 +36,18 @@ pub async fn add(arguments: cli::Add, context: &Context) -> Outcome {
     if context.ui.is_table() && !context.dry_run {
         let undo = match added.outcome.as_str() {
             "added" => format!(" (undo: manushyactl memory delete {} -y)", added.id),
+            "duplicate" => ": a memory that says nearly the same".to_owned(),
             _ => String::new(),
         };
         context.ui.note(&format!(
             "{}: version {}{undo}",
             added.outcome, added.version
         ));
+        for id in &added.supersedes {
+            context.ui.note(&format!(
+                "supersedes {id} (undo: manushyactl memory restore {id})"
+            ));
+        }
     }
     Ok(())
 }

@@ -191,6 +191,9 @@ mod tests {
             updated_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             expires_at: Some("2027-01-02T03:04:05Z".parse().unwrap()),
             deleted_at: None,
+            superseded_by: None,
+            superseded_at: None,
+            supersedes: Vec::new(),
         };
         let text = json::json_line(&line(&memory)).unwrap();
         let add = parse(text.trim().as_bytes(), &Defaults::default()).unwrap();

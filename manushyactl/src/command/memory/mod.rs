@@ -4,11 +4,12 @@ mod change;
 mod export;
 mod import;
 mod query;
+mod recall;
 mod reembed;
 
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
-use manushya_protocol::v1::memory::{MemoryFilter, OnConflict};
+use manushya_protocol::v1::memory::{MemoryFilter, OnConflict, OnDuplicate};
 use serde_json::Value;
 
 use crate::cli::args::Filter;
@@ -34,6 +35,7 @@ pub async fn run(verb: Memory, context: &Context) -> Outcome {
         Memory::Delete(arguments) => change::delete(&arguments, context).await,
         Memory::Export(arguments) => export::run(&arguments, context).await,
         Memory::Stats(arguments) => query::stats(&arguments.filter, context).await,
+        Memory::Recall(arguments) => recall::run(&arguments, context).await,
         Memory::Reembed(arguments) => reembed::run(&arguments, context).await,
     }
 }
@@ -60,6 +62,7 @@ pub fn filter(arguments: &Filter) -> Outcome<MemoryFilter> {
         since: arguments.since,
         until: arguments.until,
         rule,
+        min_trust: arguments.min_trust,
     })
 }
 
@@ -76,6 +79,15 @@ pub fn json_argument(text: &str, flag: &str) -> Outcome<Value> {
 fn memory_id(text: &str) -> Outcome<MemoryId> {
     text.parse()
         .map_err(|error: manushya_protocol::id::ParseIdError| Stop::usage(error.to_string()))
+}
+
+/// What to do about a duplicate, as clap has checked it.
+fn on_duplicate(text: &str) -> OnDuplicate {
+    match text {
+        "skip" => OnDuplicate::Skip,
+        "supersede" => OnDuplicate::Supersede,
+        _ => OnDuplicate::Keep,
+    }
 }
 
 /// What to do on a conflict, as clap has checked it.

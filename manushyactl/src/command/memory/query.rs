@@ -5,6 +5,7 @@ use manushya_protocol::v1::memory::{
     Count, MemoryHistory, MemoryList, MemoryRef, MemorySearch, MemoryStats, MemoryStatsOf,
     SearchMode,
 };
+use manushya_protocol::v1::recall::{Ranking, SearchLeft};
 
 use super::{filter, memory_id};
 use crate::cli::args::Filter;
@@ -88,19 +89,39 @@ pub async fn history(arguments: &cli::History, context: &Context) -> Outcome {
         .await
 }
 
+/// How to search, as clap has checked it.
+pub(super) fn mode(text: &str) -> SearchMode {
+    match text {
+        "lexical" => SearchMode::Lexical,
+        "semantic" => SearchMode::Semantic,
+        _ => SearchMode::Hybrid,
+    }
+}
+
+/// What the flags say shall count beside the question.
+pub(super) fn ranking(arguments: &cli::Ranking) -> Ranking {
+    Ranking {
+        half_life_seconds: arguments.recency,
+        trust: arguments.by_trust,
+        importance: arguments.by_importance,
+        diversify: arguments.diversify,
+        collapse: arguments.collapse,
+        duplicates: arguments.duplicates,
+        as_of: arguments.as_of,
+        superseded: arguments.superseded,
+    }
+}
+
 /// Finds the memories that answer a question.
 pub async fn search(arguments: &cli::Search, context: &Context) -> Outcome {
     let request = MemorySearch {
         query: text_argument(&arguments.query, limits::QUERY_BYTES_MAX, "a question")?,
-        mode: match arguments.mode.as_str() {
-            "lexical" => SearchMode::Lexical,
-            "semantic" => SearchMode::Semantic,
-            _ => SearchMode::Hybrid,
-        },
+        mode: mode(&arguments.mode),
         limit: Some(arguments.limit),
         filter: filter(&arguments.filter)?,
         min_score: arguments.min_score,
         explain: arguments.explain,
+        ranking: ranking(&arguments.ranking),
     };
     let client = context.connect().await?;
     let found = call!(client, memory_search, request).await?;
@@ -119,6 +140,18 @@ pub async fn search(arguments: &cli::Search, context: &Context) -> Outcome {
     } else {
         context.ui.list(&found.items, None, found.total)?;
     }
+    if context.ui.is_table() {
+        let alike: u64 = found.items.iter().map(|hit| hit.duplicates).sum();
+        if alike > 0 {
+            let more = time::things(alike, "more result says", "more results say");
+            context.ui.note(&format!(
+                "{more} the same word for word: --duplicates shows them"
+            ));
+        }
+        if let Some(left) = &found.left {
+            context.ui.note(&left_note(left));
+        }
+    }
     if found.semantic != "complete" {
         let semantic = table::one_line(&found.semantic);
         context.ui.note(&format!(
@@ -126,6 +159,31 @@ pub async fn search(arguments: &cli::Search, context: &Context) -> Outcome {
         ));
     }
     Ok(())
+}
+
+/// Why others are not in the answer.
+fn left_note(left: &SearchLeft) -> String {
+    let mut text = format!(
+        "of {} searchable: {} not meant by the filter, {} unlike the question, {} below the floor, \
+         {} saying the same, {} behind; {}",
+        time::count(left.searchable),
+        time::count(left.filter),
+        time::count(left.unlike),
+        time::count(left.floor),
+        time::count(left.duplicate),
+        time::count(left.limit),
+        left.policy,
+    );
+    for out in &left.nearest {
+        text.push_str(&format!(
+            "\n  {:.3} {} left: {}",
+            out.score, out.id, out.reason
+        ));
+        if let Some(of) = out.of {
+            text.push_str(&format!(" of {of}"));
+        }
+    }
+    text
 }
 
 /// Counts memories.

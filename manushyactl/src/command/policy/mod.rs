@@ -1,8 +1,10 @@
 //! `policy`: rules, and what they decide.
 
 mod cases;
+mod diff;
 mod files;
 mod question;
+mod review;
 
 use manushya_protocol::client::Client;
 use manushya_protocol::exit;
@@ -35,7 +37,8 @@ pub async fn run(verb: Policy, context: &Context) -> Outcome {
             context.note_dry_run();
             context
                 .ui
-                .list(&applied.items, None, applied.items.len() as u64)
+                .list(&applied.items, None, applied.items.len() as u64)?;
+            diff::of_applied(&applied, context)
         }
         Policy::List(arguments) => {
             let client = context.connect().await?;
@@ -72,6 +75,13 @@ pub async fn run(verb: Policy, context: &Context) -> Outcome {
         Policy::Test(arguments) => cases::run(&arguments, context).await,
         Policy::CanI(arguments) => question::can_i(&arguments, context).await,
         Policy::Explain(arguments) => question::explain(&arguments, context).await,
+        Policy::WhoCan(arguments) => review::who_can(&arguments, context).await,
+        Policy::WhatCan(arguments) => review::what_can(arguments, context).await,
+        Policy::History(arguments) => review::history(&arguments, context).await,
+        Policy::Diff(arguments) => diff::run(&arguments, context).await,
+        Policy::Rollback(arguments) => review::rollback(arguments, context).await,
+        Policy::Lint(arguments) => review::lint(&arguments, context).await,
+        Policy::Simulate(arguments) => review::simulate(&arguments, context).await,
     }
 }
 

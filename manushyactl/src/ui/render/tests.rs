@@ -37,6 +37,9 @@ fn memory(text: &str) -> MemoryView {
         updated_at: "2026-11-23T11:57:00Z".parse().unwrap(),
         expires_at: None,
         deleted_at: None,
+        superseded_by: None,
+        superseded_at: None,
+        supersedes: Vec::new(),
     }
 }
 
@@ -54,6 +57,7 @@ fn hit(text: &str) -> SearchHit {
     SearchHit {
         score: 0.912,
         memory: memory(text),
+        duplicates: 2,
         explain,
     }
 }

@@ -3,9 +3,10 @@
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 
 use super::access::Access;
+use super::duplicate;
 use super::refusal::Refusal;
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
@@ -21,6 +22,8 @@ pub enum AddOutcome {
     Updated,
     /// The one with its key says the same already, or was to be left as it is.
     Unchanged,
+    /// One that says nearly the same exists, and was to be left.
+    Duplicate,
 }
 
 impl AddOutcome {
@@ -30,12 +33,13 @@ impl AddOutcome {
             Self::Added => "added",
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
+            Self::Duplicate => "duplicate",
         }
     }
 }
 
 /// What is answered to an added memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
     /// Its id.
     pub id: MemoryId,
@@ -45,6 +49,8 @@ pub struct Added {
     pub created_at: UnixMillis,
     /// What became of it.
     pub outcome: AddOutcome,
+    /// The memories that it superseded, the nearest first.
+    pub supersedes: Vec<MemoryId>,
 }
 
 /// When the sweeper has to look at a memory: at the end of its retention if it is deleted, at its
@@ -59,7 +65,7 @@ pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
     }
 }
 
-fn put(memory: &Memory, context: &Context) -> Write {
+pub(super) fn put(memory: &Memory, context: &Context) -> Write {
     Write::PutMemory {
         memory: Box::new(memory.clone()),
         due: due(memory, context),
@@ -80,6 +86,8 @@ pub fn add(
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
     let owner = &context.actor.identity;
+    let on_duplicate = command.on_duplicate;
+    let told = (on_duplicate, command.alike.as_slice());
     let mut memory = Memory {
         id: command.id,
         tenant: owner.tenant,
@@ -92,6 +100,8 @@ pub fn add(
         created_at: command.created_at.unwrap_or(context.now),
         updated_at: context.now,
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     };
     access.require_new(&memory)?;
     memory.content = match memory.content.check() {
@@ -118,18 +128,36 @@ pub fn add(
     if memory.is_expired(context.now) {
         return Err(expired_at_birth(&access));
     }
+    let alike = duplicate::alike(view, context, &mut access, &memory, told)?;
+    if on_duplicate == OnDuplicate::Skip
+        && let Some(existing) = alike.first()
+    {
+        access.audit.resource_id = Some(existing.id.to_bytes());
+        let reply = Added {
+            id: existing.id,
+            version: existing.version,
+            created_at: existing.created_at,
+            outcome: AddOutcome::Duplicate,
+            supersedes: Vec::new(),
+        };
+        return Ok(access.plan(Vec::new(), 0, reply));
+    }
+    memory.supersedes = alike.iter().map(|existing| existing.id).collect();
     let added = Added {
         id: memory.id,
         version: 1,
         created_at: memory.created_at,
         outcome: AddOutcome::Added,
+        supersedes: memory.supersedes.clone(),
     };
-    let due = due(&memory, context);
-    let write = Write::PutMemory {
+    let superseded = alike.iter().map(|existing| put(existing, context));
+    let mut writes: Vec<Write> = superseded.collect();
+    writes.push(Write::PutMemory {
+        due: due(&memory, context),
         memory: Box::new(memory),
-        due,
-    };
-    Ok(access.plan(vec![write], 1, added))
+    });
+    let count = writes.len() as u64;
+    Ok(access.plan(writes, count, added))
 }
 
 fn expired_at_birth(access: &Access<'_>) -> Refusal {
@@ -156,6 +184,7 @@ fn merge(
         version: memory.version,
         created_at: memory.created_at,
         outcome,
+        supersedes: Vec::new(),
     };
     // A key is no way to learn of, or to revive, what the credential does not reach.
     if !context.actor.reaches(&existing) {
@@ -186,6 +215,8 @@ fn merge(
         version: existing.version.saturating_add(1),
         updated_at: context.now,
         deleted_at: None,
+        // What is said again holds again.
+        superseded: None,
         ..existing
     };
     if let Some(existing) = live {
@@ -301,17 +332,25 @@ pub fn delete(
     Ok(access.plan(vec![write], 1, deleted.id))
 }
 
-/// Restores a deleted memory.
+/// Restores a deleted memory, or one that was superseded.
 ///
 /// # Errors
 ///
-/// A refusal, among others `CONFLICT` if it is not deleted.
+/// A refusal, among others `CONFLICT` if it is neither.
 pub fn restore(view: &impl View, context: &Context, id: MemoryId) -> Result<Plan<Memory>, Refusal> {
     let mut access = Access::begin(view.directory(), context, Action::Restore, Resource::Memory)?;
     let memory = access.require_memory(view, id)?;
     let Some(deleted_at) = memory.deleted_at else {
         if memory.is_expired(context.now) {
             return Err(access.not_found(id));
+        }
+        if memory.superseded.is_some() {
+            let restored = Memory {
+                superseded: None,
+                ..memory
+            };
+            let write = put(&restored, context);
+            return Ok(access.plan(vec![write], 1, restored));
         }
         let message = format!("memory {id} is not deleted");
         return Err(access.conflict(

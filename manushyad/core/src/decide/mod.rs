@@ -6,6 +6,7 @@
 pub mod access;
 pub mod chain;
 pub mod delegate;
+mod duplicate;
 pub mod embedding;
 pub mod hold;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 mod refusal;
+pub mod replay;
 pub mod tenant;
 pub mod token;
 

@@ -9,15 +9,40 @@ use manushya_protocol::v1::policy::{PolicySpec, RuleFinding};
 
 use super::access::{Access, Asking};
 use super::refusal::Refusal;
-use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange};
+use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange, RollBackPolicy};
 use crate::directory::Directory;
-use crate::model::{Action, Invalid, Policy, PolicyName, Resource, Role, check_description};
+use crate::model::{
+    Action, Invalid, Policy, PolicyEvent, PolicyName, PolicyRevision, Resource, Role,
+    check_description,
+};
 use crate::plan::{Plan, Write};
 use crate::policy::Rule;
 use crate::view::View;
 
-/// What became of one policy: `created`, `updated` or `unchanged`.
-pub type Applied = (&'static str, Arc<Policy>);
+/// What became of one policy.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// `created`, `updated` or `unchanged`.
+    pub outcome: &'static str,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// The policy before; none if it is new.
+    pub before: Option<Arc<Policy>>,
+}
+
+/// The writes that make a policy what it is from now on, and keep that as a revision.
+fn revised(context: &Context, policy: &Arc<Policy>, event: PolicyEvent) -> [Write; 2] {
+    let revision = PolicyRevision {
+        policy: Policy::clone(policy),
+        event,
+        by: context.actor.identity.id,
+    };
+    let first = match event {
+        PolicyEvent::Deleted => Write::DropPolicy(policy.tenant, policy.id),
+        _ => Write::PutPolicy(policy.clone()),
+    };
+    [first, Write::PutRevision(Arc::new(revision))]
+}
 
 /// Finds everything that is wrong with policies as files hold them.
 pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
@@ -96,8 +121,7 @@ pub fn apply(
             Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
         }
     }
-    let created = applied.iter().filter(|(outcome, _)| *outcome == "created");
-    let created = created.count();
+    let created = applied.iter().filter(|it| it.before.is_none()).count();
     if created > 0 && directory.policies(tenant).count() + created > limits::POLICIES_MAX {
         let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
         let error =
@@ -106,11 +130,17 @@ pub fn apply(
     }
     let writes: Vec<Write> = applied
         .iter()
-        .filter(|(outcome, _)| *outcome != "unchanged")
-        .map(|(_, policy)| Write::PutPolicy(policy.clone()))
+        .filter(|it| it.outcome != "unchanged")
+        .flat_map(|it| {
+            let event = match it.before {
+                None => PolicyEvent::Created,
+                Some(_) => PolicyEvent::Updated,
+            };
+            revised(context, &it.policy, event)
+        })
         .collect();
     refuse_lockout(directory, context, &access, &writes, command.force)?;
-    let count = writes.len() as u64;
+    let count = writes.len() as u64 / 2;
     Ok(access.plan(writes, count, applied))
 }
 
@@ -138,18 +168,30 @@ fn revise(
         updated_at: context.now,
     };
     let Some(existing) = existing else {
-        return Ok(("created", Arc::new(policy)));
+        return Ok(Applied {
+            outcome: "created",
+            policy: Arc::new(policy),
+            before: None,
+        });
     };
     policy.id = existing.id;
     policy.revision = existing.revision;
     policy.created_at = existing.created_at;
     policy.updated_at = existing.updated_at;
     if policy == **existing {
-        return Ok(("unchanged", existing.clone()));
+        return Ok(Applied {
+            outcome: "unchanged",
+            policy: existing.clone(),
+            before: Some(existing.clone()),
+        });
     }
     policy.revision = existing.revision.saturating_add(1);
     policy.updated_at = context.now;
-    Ok(("updated", Arc::new(policy)))
+    Ok(Applied {
+        outcome: "updated",
+        policy: Arc::new(policy),
+        before: Some(existing.clone()),
+    })
 }
 
 /// Refuses a change after which the caller could not change policies any more.
@@ -210,21 +252,123 @@ pub fn change(
         return Err(access.missing("policy", &command.policy, "manushyactl policy list"));
     };
     access.audit.resource_id = Some(policy.id.to_bytes());
-    let (writes, policy) = match command.change {
-        PolicyChange::Delete => (vec![Write::DropPolicy(tenant, policy.id)], policy.clone()),
-        PolicyChange::SetActive(is_active) if policy.is_active == is_active => {
-            (Vec::new(), policy.clone())
-        }
-        PolicyChange::SetActive(is_active) => {
-            let mut changed = Policy::clone(policy);
-            changed.is_active = is_active;
-            changed.revision = policy.revision.saturating_add(1);
-            changed.updated_at = context.now;
-            let changed = Arc::new(changed);
-            (vec![Write::PutPolicy(changed.clone())], changed)
-        }
+    let event = match command.change {
+        PolicyChange::SetActive(is_active) if policy.is_active == is_active => None,
+        PolicyChange::Delete => Some(PolicyEvent::Deleted),
+        PolicyChange::SetActive(true) => Some(PolicyEvent::Enabled),
+        PolicyChange::SetActive(false) => Some(PolicyEvent::Disabled),
     };
+    let mut policy = policy.clone();
+    let mut writes = Vec::new();
+    if let Some(event) = event {
+        let mut changed = Policy::clone(&policy);
+        if let PolicyChange::SetActive(is_active) = command.change {
+            changed.is_active = is_active;
+        }
+        changed.revision = policy.revision.saturating_add(1);
+        changed.updated_at = context.now;
+        policy = Arc::new(changed);
+        writes.extend(revised(context, &policy, event));
+    }
     refuse_lockout(directory, context, &access, &writes, command.force)?;
-    let count = writes.len() as u64;
+    let count = u64::from(event.is_some());
     Ok(access.plan(writes, count, policy))
+}
+
+/// Gives a policy the content of an earlier revision again: as a new revision, or under its old id
+/// if it was removed.
+///
+/// # Errors
+///
+/// A refusal, among others `CONFLICT` if the caller would lock itself out, or if the name of a removed
+/// policy is taken.
+pub fn roll_back(
+    view: &impl View,
+    context: &Context,
+    command: &RollBackPolicy,
+) -> Result<Plan<Arc<Policy>>, Refusal> {
+    let mut access = begin(view, context)?;
+    let directory = view.directory();
+    let tenant = context.actor.identity.tenant;
+    let Some(id) = directory.policy_id_by_ref(tenant, &command.policy) else {
+        return Err(access.missing("policy", &command.policy, "manushyactl policy history"));
+    };
+    access.audit.resource_id = Some(id.to_bytes());
+    let mut revisions = directory.revisions_of(tenant, id);
+    let Some(old) = revisions.find(|it| it.policy.revision == command.revision) else {
+        let reference = format!("{} {}", command.policy, command.revision);
+        let hint = format!("manushyactl policy history {}", command.policy);
+        return Err(access.missing("revision", &reference, &hint));
+    };
+    let last = directory.revisions_of(tenant, id).last();
+    let last = last.map_or(command.revision, |it| it.policy.revision);
+    // What was accepted once may not be accepted any more.
+    if let Err(errors) = Rule::parse(&old.policy.rule) {
+        let first = errors.first().map(ToString::to_string).unwrap_or_default();
+        let error = WireError::new(ErrorCode::InvalidArgument, "the revision is not accepted")
+            .reason(first);
+        return Err(Refusal::allowed(&access.audit, error));
+    }
+    let current = directory.policy(tenant, id);
+    if current.is_none() {
+        if directory
+            .policy_by_ref(tenant, old.policy.name.as_str())
+            .is_some()
+        {
+            let message = format!("there is another policy {}", old.policy.name);
+            let hint = "delete or roll back that one";
+            return Err(access.conflict(message, "a name stands for one policy", hint));
+        }
+        if directory.policies(tenant).count() >= limits::POLICIES_MAX {
+            let reason = format!("the limit is {} a tenant", limits::POLICIES_MAX);
+            let error =
+                WireError::new(ErrorCode::ResourceExhausted, "too many policies").reason(reason);
+            return Err(Refusal::allowed(&access.audit, error));
+        }
+    }
+    let mut policy = old.policy.clone();
+    policy.revision = last.saturating_add(1);
+    policy.updated_at = context.now;
+    let policy = Arc::new(policy);
+    let event = PolicyEvent::RolledBack(command.revision);
+    let writes = Vec::from(revised(context, &policy, event));
+    refuse_lockout(directory, context, &access, &writes, command.force)?;
+    Ok(access.plan(writes, 1, policy))
+}
+
+/// The policies of a tenant as they would be after `specs` were applied, for questions about a draft.
+/// What is new has an id that is made of its name.
+///
+/// # Errors
+///
+/// The first thing that is wrong with `specs`.
+pub fn drafted(
+    directory: &Directory,
+    context: &Context,
+    specs: &[PolicySpec],
+) -> Result<Vec<Arc<Policy>>, WireError> {
+    if let Some(finding) = validate(specs).first() {
+        let message = format!("policy {} cannot be applied", finding.policy);
+        return Err(WireError::new(ErrorCode::InvalidArgument, message)
+            .reason(format!("at {}: {}", finding.path, finding.reason))
+            .hint("manushyactl policy validate FILE shows everything that is wrong"));
+    }
+    let tenant = context.actor.identity.tenant;
+    let mut policies: Vec<Arc<Policy>> = directory.policies(tenant).cloned().collect();
+    for spec in specs {
+        let id = made_id(spec.name.as_deref().unwrap_or_default());
+        let applied = revise(directory, context, id, spec.clone())
+            .map_err(|invalid| WireError::new(ErrorCode::InvalidArgument, invalid.to_string()))?;
+        policies.retain(|policy| policy.id != applied.policy.id);
+        policies.push(applied.policy);
+    }
+    Ok(policies)
+}
+
+fn made_id(name: &str) -> PolicyId {
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::digest(name.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    PolicyId::from_bytes(bytes)
 }

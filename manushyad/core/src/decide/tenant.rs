@@ -11,7 +11,8 @@ use super::access::Access;
 use super::refusal::Refusal;
 use crate::command::{Context, CreateTenant};
 use crate::model::{
-    Action, ExternalId, Identity, Policy, PolicyName, Resource, Role, Tenant, TenantName,
+    Action, ExternalId, Identity, Policy, PolicyEvent, PolicyName, PolicyRevision, Resource, Role,
+    Tenant, TenantName,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::starter_policies;
@@ -67,7 +68,7 @@ pub fn founding_writes(
         Write::PutIdentity(Arc::new(operator)),
     ];
     for (starter, id) in starter_policies().into_iter().zip(command.policies) {
-        writes.push(Write::PutPolicy(Arc::new(Policy {
+        let policy = Policy {
             id,
             tenant: command.id,
             name: PolicyName::new(starter.name)?,
@@ -80,7 +81,14 @@ pub fn founding_writes(
             revision: 1,
             created_at: now,
             updated_at: now,
-        })));
+        };
+        let first = PolicyRevision {
+            policy: policy.clone(),
+            event: PolicyEvent::Created,
+            by: command.operator,
+        };
+        writes.push(Write::PutPolicy(Arc::new(policy)));
+        writes.push(Write::PutRevision(Arc::new(first)));
     }
     Ok((tenant, writes))
 }
@@ -188,6 +196,11 @@ pub fn erasing_writes(view: &impl View, tenant: TenantId) -> Vec<Write> {
     writes.extend(plans.map(|plan| Write::DropPlan(tenant, plan.id)));
     let policies = directory.policies(tenant);
     writes.extend(policies.map(|policy| Write::DropPolicy(tenant, policy.id)));
+    let revisions = directory.revisions(tenant);
+    writes.extend(revisions.map(|revision| {
+        let policy = &revision.policy;
+        Write::DropRevision(tenant, policy.id, policy.revision)
+    }));
     let identities = directory.identities(tenant);
     writes.extend(identities.map(|identity| Write::EraseIdentity(tenant, identity.id)));
     writes.push(Write::EraseTenant(tenant));

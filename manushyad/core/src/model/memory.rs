@@ -126,6 +126,19 @@ pub struct Memory {
     pub updated_at: UnixMillis,
     /// When it was deleted.
     pub deleted_at: Option<UnixMillis>,
+    /// What became of it if another memory says it better.
+    pub superseded: Option<Superseded>,
+    /// The memories that it superseded, the nearest first.
+    pub supersedes: Vec<MemoryId>,
+}
+
+/// That a memory is no longer what holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// The memory that holds instead.
+    pub by: MemoryId,
+    /// Since when.
+    pub at: UnixMillis,
 }
 
 impl Memory {

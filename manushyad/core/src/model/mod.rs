@@ -21,8 +21,8 @@ pub use extension::{
     SHADOWS_MAX, ShadowVerdict,
 };
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
-pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Trust};
-pub use policy::{Action, Effect, Policy, PolicyStamp, Resource};
+pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
+pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
     ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Tag, TenantName,

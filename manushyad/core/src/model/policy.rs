@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use manushya_protocol::id::{PolicyId, TenantId};
+use manushya_protocol::id::{IdentityId, PolicyId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 pub use manushya_protocol::v1::policy::Effect;
 use serde_json::Value;
@@ -145,4 +145,47 @@ pub struct PolicyStamp {
     pub id: PolicyId,
     /// Its revision.
     pub revision: u32,
+}
+
+/// What was done to a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyEvent {
+    /// It was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It is read again.
+    Enabled,
+    /// It is not read any more.
+    Disabled,
+    /// It was removed.
+    Deleted,
+    /// It has the content of this earlier revision again.
+    RolledBack(u32),
+}
+
+impl PolicyEvent {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+            Self::RolledBack(_) => "rolled back",
+        }
+    }
+}
+
+/// A policy as it was from one change to the next. It is never changed, and goes with its tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyRevision {
+    /// The policy after the change, or before it if it was removed. Its revision and its last change
+    /// are those of the change.
+    pub policy: Policy,
+    /// What was done.
+    pub event: PolicyEvent,
+    /// Who did it.
+    pub by: IdentityId,
 }

@@ -11,6 +11,7 @@
 //! Metamathematics, section 64), and the library is asked only to compare values that are known to
 //! be there and to be comparable.
 
+mod bounds;
 mod engine;
 mod error;
 mod eval;
@@ -18,7 +19,9 @@ mod explain;
 mod fact;
 mod facts;
 mod filter;
+mod lint;
 mod node;
+mod open;
 mod partial;
 mod rule;
 mod scope;
@@ -33,6 +36,8 @@ pub use error::RuleError;
 pub use fact::{Fact, IdentityFact, MemoryFact, RequestFact, TargetFact};
 pub use facts::{Facts, IdentityFacts, MemoryFacts, RequestFacts, TargetFacts};
 pub use filter::Filter;
+pub use lint::{Finding, Level, pairs};
+pub use open::{Answer, Certainty, Open};
 pub use rule::{Reads, Rule};
 pub use scope::{Candidates, Forbidden, SearchScope};
 pub use set::{PolicySet, Reason, Verdict};

@@ -187,13 +187,18 @@ pub(super) struct Guard {
     not_true: u128,
 }
 
+/// How many pairs have a place.
+pub(super) const PAIRS: usize = 128;
+
+/// The place of a pair, below [`PAIRS`]; none if there are more pairs than places.
+pub(super) fn place(action: Action, resource: Resource) -> Option<usize> {
+    let (action, resource) = (usize::from(action.code()), usize::from(resource.code()));
+    (action < 16 && resource < 8).then_some(action * 8 + resource)
+}
+
 /// The bit of a pair; none if there are more pairs than bits.
 fn pair(action: Action, resource: Resource) -> Option<u128> {
-    let (action, resource) = (u32::from(action.code()), u32::from(resource.code()));
-    if action >= 16 || resource >= 8 {
-        return None;
-    }
-    Some(1 << (action * 8 + resource))
+    place(action, resource).map(|place| 1 << place)
 }
 
 impl Guard {

@@ -49,10 +49,7 @@ impl PolicySet {
         let (action, resource) = (facts.action(), facts.resource());
         let mut pending = Vec::new();
         let mut otherwise = Verdict::nothing_matched();
-        for entry in self
-            .entries(role)
-            .filter(|entry| entry.admits(action, resource))
-        {
+        for entry in self.admitting(role, action, resource) {
             let rest = match &entry.rule {
                 Ok(rule) => without_memory(rule.root(), view),
                 Err(errors) => Node::Fixed(refused(errors).into()),

@@ -8,6 +8,7 @@ use manushya_protocol::v1::policy::DecisionView;
 
 use super::error::RuleError;
 use super::facts::Facts;
+use super::node::{PAIRS, place};
 use super::rule::Rule;
 use super::truth::Truth;
 use crate::model::{Action, Effect, Policy, PolicyStamp, Resource, Role};
@@ -145,12 +146,67 @@ pub(super) fn refused(errors: &[RuleError]) -> Truth {
     Truth::Error(format!("the rule is refused: {first}").into())
 }
 
+/// Policies in the order they are read, and which of them speak of a pair of action and resource.
+#[derive(Debug, Default)]
+struct Ranked {
+    entries: Vec<Entry>,
+    /// For each place of a pair, those whose rule may be other than false, in the same order.
+    by_pair: Vec<Box<[u32]>>,
+}
+
+impl Ranked {
+    fn of(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut by_pair = vec![Vec::new(); PAIRS];
+        for action in Action::ALL {
+            for resource in Resource::ALL {
+                let Some(place) = place(*action, *resource) else {
+                    continue;
+                };
+                let admitting = (0_u32..)
+                    .zip(&entries)
+                    .filter(|(_, entry)| entry.admits(*action, *resource));
+                by_pair[place] = admitting.map(|(index, _)| index).collect();
+            }
+        }
+        Self {
+            entries,
+            by_pair: by_pair.into_iter().map(Vec::into_boxed_slice).collect(),
+        }
+    }
+
+    /// Those that may match for a pair, in order.
+    fn admitting(&self, action: Action, resource: Resource) -> impl Iterator<Item = &Entry> {
+        let indexed = place(action, resource).and_then(|place| self.by_pair.get(place));
+        let indices = indexed.map_or(&[][..], |indices| indices);
+        // A pair without a place of its own is looked for among all.
+        let all = indexed.is_none().then_some(&self.entries);
+        let found = indices
+            .iter()
+            .filter_map(|index| self.entries.get(*index as usize));
+        found.chain(all.into_iter().flatten())
+    }
+}
+
+/// Two rows of policies as one, in the order they are read.
+fn merged<'a>(
+    own: impl Iterator<Item = &'a Entry>,
+    any: impl Iterator<Item = &'a Entry>,
+) -> impl Iterator<Item = &'a Entry> {
+    let (mut own, mut any) = (own.peekable(), any.peekable());
+    std::iter::from_fn(move || match (own.peek(), any.peek()) {
+        (Some(a), Some(b)) if a.rank() > b.rank() => any.next(),
+        (Some(_), _) => own.next(),
+        (None, _) => any.next(),
+    })
+}
+
 /// The active policies of one tenant, parsed once.
 #[derive(Debug, Default)]
 pub struct PolicySet {
-    by_role: HashMap<Role, Vec<Entry>>,
+    by_role: HashMap<Role, Ranked>,
     /// Those for every role.
-    any: Vec<Entry>,
+    any: Ranked,
 }
 
 impl PolicySet {
@@ -158,23 +214,28 @@ impl PolicySet {
     ///
     /// A stored rule that does not pass the fence never allows, and as a deny it always matches.
     pub fn build(policies: impl IntoIterator<Item = Arc<Policy>>) -> Self {
-        let mut set = Self::default();
+        let mut by_role: HashMap<Role, Vec<Entry>> = HashMap::new();
+        let mut any = Vec::new();
         for policy in policies.into_iter().filter(|policy| policy.is_active) {
             let entries = match &policy.role {
-                Some(role) => set.by_role.entry(role.clone()).or_default(),
-                None => &mut set.any,
+                Some(role) => by_role.entry(role.clone()).or_default(),
+                None => &mut any,
             };
             entries.push(Entry::new(policy));
         }
-        for entries in set.by_role.values_mut().chain([&mut set.any]) {
-            entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        Self {
+            by_role: by_role
+                .into_iter()
+                .map(|(role, entries)| (role, Ranked::of(entries)))
+                .collect(),
+            any: Ranked::of(any),
         }
-        set
     }
 
     /// How many active policies there are.
     pub fn len(&self) -> usize {
-        self.any.len() + self.by_role.values().map(Vec::len).sum::<usize>()
+        let own = self.by_role.values().map(|ranked| ranked.entries.len());
+        self.any.entries.len() + own.sum::<usize>()
     }
 
     /// Whether there is none, so that everything is denied.
@@ -182,28 +243,43 @@ impl PolicySet {
         self.len() == 0
     }
 
+    /// All policies, in the order they are read.
+    pub(super) fn all_entries(&self) -> Vec<&Entry> {
+        let own = self.by_role.values().flat_map(|ranked| &ranked.entries);
+        let mut all: Vec<&Entry> = own.chain(&self.any.entries).collect();
+        all.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        all
+    }
+
     /// The policies that rule `role`, in the order they are read.
     pub(super) fn entries(&self, role: &Role) -> impl Iterator<Item = &Entry> {
-        let own = self.by_role.get(role).map_or(&[][..], Vec::as_slice);
-        let mut own = own.iter().peekable();
-        let mut any = self.any.iter().peekable();
-        std::iter::from_fn(move || match (own.peek(), any.peek()) {
-            (Some(a), Some(b)) if a.rank() > b.rank() => any.next(),
-            (Some(_), _) => own.next(),
-            (None, _) => any.next(),
-        })
+        let own = self.by_role.get(role);
+        let own = own.into_iter().flat_map(|ranked| &ranked.entries);
+        merged(own, self.any.entries.iter())
+    }
+
+    /// Those of them that may match for a pair; found without looking at the others.
+    pub(super) fn admitting(
+        &self,
+        role: &Role,
+        action: Action,
+        resource: Resource,
+    ) -> impl Iterator<Item = &Entry> {
+        let own = self.by_role.get(role);
+        let own = own
+            .into_iter()
+            .flat_map(move |ranked| ranked.admitting(action, resource));
+        merged(own, self.any.admitting(action, resource))
     }
 
     /// Decides for `role` over `facts`.
     ///
     /// The first priority at which any rule matches decides, and there a deny beats an allow. If
-    /// nothing matches, it is denied. Rules about other actions and resources cost nanoseconds,
+    /// nothing matches, it is denied. Rules about other roles, actions and resources cost nothing,
     /// others a microsecond or two for each comparison.
     pub fn decide(&self, role: &Role, facts: &Facts<'_>) -> Verdict {
-        let (action, resource) = (facts.action(), facts.resource());
         // Denies are read before the allows of their priority, so that the first match decides.
-        self.entries(role)
-            .filter(|entry| entry.admits(action, resource))
+        self.admitting(role, facts.action(), facts.resource())
             .find_map(|entry| entry.decide(entry.evaluate(facts)))
             .unwrap_or_else(Verdict::nothing_matched)
     }

@@ -3,6 +3,7 @@
 mod conformance;
 mod decide;
 mod fence;
+mod open;
 mod oracle;
 mod property;
 mod three_valued;

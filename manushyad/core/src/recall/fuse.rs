@@ -44,8 +44,8 @@ impl Default for Weights {
     /// abstracts and on dialogues, of which neither decided alone.
     fn default() -> Self {
         Self {
-            lexical: 0.5,
-            semantic: 0.5,
+            lexical: 0.6,
+            semantic: 0.4,
         }
     }
 }

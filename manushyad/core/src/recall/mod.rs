@@ -2,8 +2,11 @@
 //!
 //! Nothing here knows where a term or a vector lies; the daemon's index draws on it.
 
+pub mod block;
 pub mod bm25;
 pub mod episode;
+pub mod feedback;
 pub mod fuse;
+pub mod rank;
 pub mod telling;
 pub mod tokens;

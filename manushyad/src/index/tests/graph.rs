@@ -1,6 +1,6 @@
 //! The graph against the exact rows, and the graph as bytes.
 
-use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::fuse::{Mode, Weights};
 use manushya_core::recall::tokens::Terms;
 use proptest::prelude::*;
 
@@ -13,6 +13,12 @@ const OPTIONS: IndexOptions = IndexOptions {
     graph_threshold: 100,
     scan_max: 50,
     build_threads: 2,
+    weights: Weights {
+        lexical: 0.5,
+        semantic: 0.5,
+    },
+    // The nearest to the vector that is given, not to one that they drew.
+    feedback: false,
 };
 
 fn filled(count: u64, seed: u64) -> (TenantIndex, Vec<Memory>) {

@@ -15,8 +15,8 @@ use manushya_protocol::unit::UnixMillis;
 use serde_json::Map;
 
 use super::{
-    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Rule, SearchRequest, TenantIndex,
-    VectorError,
+    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Ranking, Rule, SearchRequest,
+    TenantIndex, VectorError,
 };
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -53,6 +53,8 @@ fn memory(number: u64, text: &str) -> Memory {
         created_at: UnixMillis(0),
         updated_at: UnixMillis(0),
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     }
 }
 
@@ -99,6 +101,7 @@ fn request<'a>(
         now: NOW,
         min_score: None,
         explain: false,
+        ranking: Ranking::default(),
     }
 }
 
@@ -203,7 +206,11 @@ fn undeclared_facts_are_absent() {
 /// Enough memories that common words are passed over once rare ones have decided.
 #[test]
 fn passing_over_common_words_changes_no_result() {
-    let index = TenantIndex::new(4, IndexOptions::default());
+    let options = IndexOptions {
+        feedback: false,
+        ..IndexOptions::default()
+    };
+    let index = TenantIndex::new(4, options);
     let mut model = model::Model::default();
     let mut random = Random(4);
     for number in 0..3_000 {
@@ -238,6 +245,8 @@ fn passing_over_common_words_changes_no_result() {
             permit: None,
             rule: None,
             now: NOW,
+            visibility: Default::default(),
+            boost: Default::default(),
         };
         let expected = model.search(&ask);
         let terms = tokens::terms(&query);

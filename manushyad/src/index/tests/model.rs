@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use manushya_core::model::Memory;
 use manushya_core::recall::fuse::{Mode, Weights};
+use manushya_core::recall::rank::Boost;
 use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 
-use super::super::{AttributeFilter, Facts, SlotFacts, Unit};
+use super::super::{AttributeFilter, Facts, SlotFacts, Unit, Visibility};
 
 /// Memories by id.
 #[derive(Default)]
@@ -72,6 +73,37 @@ pub struct Ask<'a> {
     pub permit: Option<Policy>,
     pub rule: Option<Policy>,
     pub now: UnixMillis,
+    pub visibility: Visibility,
+    pub boost: Boost,
+}
+
+/// Whether `memory` is part of what is searched.
+fn holds(memory: &Memory, visibility: Visibility) -> bool {
+    match visibility {
+        Visibility::Current => memory.superseded.is_none(),
+        Visibility::All => true,
+        Visibility::AsOf(at) => {
+            memory.created_at <= at && memory.superseded.is_none_or(|past| past.at > at)
+        }
+    }
+}
+
+/// What the score of `memory` is multiplied by.
+fn factor(boost: &Boost, memory: &Memory, now: UnixMillis) -> f64 {
+    let mut factor = 1.0;
+    if let Some(seconds) = boost.half_life_seconds {
+        let age = (now.0 - memory.created_at.0).max(0) as f64 / 1000.0;
+        factor *= 0.5_f64.powf(age / seconds as f64).max(0.01);
+    }
+    if boost.trust {
+        factor *= (f64::from(memory.content.trust.percent()) / 100.0).max(0.01);
+    }
+    if boost.importance {
+        let importance = memory.content.metadata.get("importance");
+        let said = importance.and_then(serde_json::Value::as_f64);
+        factor *= said.unwrap_or(0.5).clamp(0.01, 1.0);
+    }
+    factor
 }
 
 fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
@@ -86,6 +118,9 @@ fn meant(filter: &AttributeFilter, memory: &Memory) -> bool {
         && (filter.session.is_none() || filter.session == content.session)
         && filter.since.is_none_or(|since| memory.created_at >= since)
         && filter.until.is_none_or(|until| memory.created_at < until)
+        && filter
+            .min_trust
+            .is_none_or(|least| content.trust.percent() >= least)
 }
 
 fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {
@@ -127,7 +162,7 @@ impl Model {
         let live = self
             .memories
             .values()
-            .filter(|memory| memory.is_live(ask.now));
+            .filter(|memory| memory.is_live(ask.now) && holds(memory, ask.visibility));
         let may = |memory: &&Memory| ask.permit.is_none_or(|rule| rule.passes(memory, ask.now));
         live.filter(may).collect()
     }
@@ -158,11 +193,11 @@ impl Model {
                     .chain(episode.get(at + distance).copied());
                 sides.map(near).fold(0.0, f64::max)
             };
-            let bm25 = 0.5 * window(0) + 0.3 * window(1) + 0.2 * window(2);
+            let bm25 = 0.4 * window(0) + 0.3 * window(1) + 0.3 * window(2);
             (
                 memory.id,
                 bm25,
-                near(memory) + 0.4 * beside(1) + 0.2 * beside(2),
+                near(memory) + 0.8 * beside(1) + 0.5 * beside(2),
             )
         };
         let raws: Vec<_> = candidates.iter().map(raw).collect();
@@ -175,7 +210,8 @@ impl Model {
         let fused = |&(id, bm25, cosine): &(MemoryId, f64, f64)| {
             (
                 id,
-                lexical * bm25 / best_bm25 + semantic * cosine / best_cosine,
+                (lexical * bm25 / best_bm25 + semantic * cosine / best_cosine)
+                    * factor(&ask.boost, &self.memories[&id], ask.now),
             )
         };
         let mut results: Vec<_> = raws.iter().map(fused).filter(|&(_, s)| s > 1e-9).collect();
@@ -215,7 +251,7 @@ impl Words {
                 .filter(|(all, _)| all.contains_key(&term.term));
             let holding = holding.count() as f64;
             let idf = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln();
-            (term, idf)
+            (term, idf.powf(1.3))
         };
         Self {
             query: tokens::terms(query).counts.into_iter().map(idf).collect(),
@@ -230,9 +266,9 @@ impl Words {
         let part = |(term, idf): &(tokens::TermCount, f64)| {
             let counts = all.iter().filter_map(|(counts, _)| counts.get(&term.term));
             let count: f64 = counts.sum();
-            let norm = 1.2 * (0.25 + 0.75 * words / self.average);
+            let norm = 0.9 * (0.6 + 0.4 * words / self.average);
             let asked = f64::from(term.count) * f64::from(telling(&term.term));
-            asked * idf * count * 2.2 / (count + norm)
+            asked * idf * count * 1.9 / (count + norm)
         };
         self.query.iter().map(part).sum()
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use manushya_core::model::{Kind, Memory, Namespace, Session, Tag, Trust};
+use manushya_core::model::{Kind, Memory, Namespace, Session, Superseded, Tag, Trust};
 use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::rank::Boost;
 use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 
+use super::super::{Collapse, Visibility};
 use super::model::{Ask, Model, Policy};
 use super::*;
 
@@ -49,6 +51,7 @@ struct Draft {
     created_at: i64,
     expires_at: Option<i64>,
     vector: Option<u64>,
+    superseded_at: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +64,10 @@ struct Question {
     permit: Option<Policy>,
     rule: Option<Policy>,
     now: i64,
+    visibility: Visibility,
+    boost: Boost,
+    diversify: Option<f32>,
+    collapse: Collapse,
 }
 
 fn text(words: &[usize]) -> String {
@@ -100,10 +107,15 @@ impl Draft {
         content.session = session(self.session);
         content.trust = Trust::new(self.trust * 10).unwrap();
         content.expires_at = self.expires_at.map(UnixMillis);
+        memory.superseded = self.superseded_at.map(|at| Superseded {
+            by: memory_id(1000),
+            at: UnixMillis(at),
+        });
         if self.metadata > 0 {
-            content
-                .metadata
-                .insert("n".to_owned(), self.metadata.into());
+            content.metadata.insert(
+                "importance".to_owned(),
+                (f64::from(self.metadata) / 3.0).into(),
+            );
         }
         memory
     }
@@ -120,11 +132,15 @@ fn draft() -> impl Strategy<Value = Box<Draft>> {
         0_u8..3,
         0_u8..3,
     );
-    let times = (0_i64..5_000, proptest::option::weighted(0.2, 0_i64..10_000));
+    let times = (
+        0_i64..5_000,
+        proptest::option::weighted(0.2, 0_i64..10_000),
+        proptest::option::weighted(0.2, 0_i64..10_000),
+    );
     let vector = proptest::option::weighted(0.8, any::<u64>());
     (words, labels, times, vector).prop_map(|(words, labels, times, vector)| {
         let (owner, kind, tags, namespace, session, trust, metadata) = labels;
-        let (created_at, expires_at) = times;
+        let (created_at, expires_at, superseded_at) = times;
         Box::new(Draft {
             words,
             owner,
@@ -137,6 +153,7 @@ fn draft() -> impl Strategy<Value = Box<Draft>> {
             created_at,
             expires_at,
             vector,
+            superseded_at,
         })
     })
 }
@@ -173,21 +190,59 @@ fn filter() -> impl Strategy<Value = AttributeFilter> {
     let rare = |bound: u8| proptest::option::weighted(0.25, 0..bound);
     let time = || proptest::option::weighted(0.2, (0_i64..5_000).prop_map(UnixMillis));
     let kinds = proptest::collection::vec(0_u8..4, 0..3);
-    (kinds, rare(3), rare(4), rare(5), rare(3), time(), time()).prop_map(
-        |(kinds, tags, owner, path, episode, since, until)| AttributeFilter {
-            kinds: if kinds.len() > 1 {
-                kinds.into_iter().map(kind).collect()
-            } else {
-                vec![]
-            },
-            tags: tags.into_iter().map(tag).collect(),
-            owner: owner.map(owner_id),
-            namespace: path.map(namespace),
-            session: episode.and_then(session),
-            since,
-            until,
-        },
+    let trust = rare(25);
+    (
+        kinds,
+        rare(3),
+        rare(4),
+        rare(5),
+        rare(3),
+        time(),
+        time(),
+        trust,
     )
+        .prop_map(
+            |(kinds, tags, owner, path, episode, since, until, min_trust)| AttributeFilter {
+                kinds: if kinds.len() > 1 {
+                    kinds.into_iter().map(kind).collect()
+                } else {
+                    vec![]
+                },
+                tags: tags.into_iter().map(tag).collect(),
+                owner: owner.map(owner_id),
+                namespace: path.map(namespace),
+                session: episode.and_then(session),
+                since,
+                until,
+                min_trust,
+            },
+        )
+}
+
+fn visibility() -> impl Strategy<Value = Visibility> {
+    prop_oneof![
+        3 => Just(Visibility::Current),
+        1 => Just(Visibility::All),
+        2 => (0_i64..10_000).prop_map(|at| Visibility::AsOf(UnixMillis(at))),
+    ]
+}
+
+fn boost() -> impl Strategy<Value = Boost> {
+    let half_life = proptest::option::weighted(0.3, 1_u64..20);
+    let rarely = || proptest::bool::weighted(0.2);
+    (half_life, rarely(), rarely()).prop_map(|(half_life_seconds, trust, importance)| Boost {
+        half_life_seconds,
+        trust,
+        importance,
+    })
+}
+
+fn collapse() -> impl Strategy<Value = Collapse> {
+    prop_oneof![
+        Just(Collapse::None),
+        Just(Collapse::Words),
+        (0.1_f32..=1.0).prop_map(Collapse::Cosine),
+    ]
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -198,6 +253,12 @@ fn question() -> impl Strategy<Value = Question> {
         Just(Mode::Semantic)
     ];
     let vector = proptest::option::weighted(0.8, any::<u64>());
+    let ranking = (
+        visibility(),
+        boost(),
+        proptest::option::of(0.0_f32..=1.0),
+        collapse(),
+    );
     (
         words,
         vector,
@@ -207,9 +268,10 @@ fn question() -> impl Strategy<Value = Question> {
         policy(),
         policy(),
         0_i64..10_000,
+        ranking,
     )
         .prop_map(
-            |(words, vector, mode, limit, filter, permit, rule, now)| Question {
+            |(words, vector, mode, limit, filter, permit, rule, now, ranking)| Question {
                 words,
                 vector,
                 mode,
@@ -218,6 +280,10 @@ fn question() -> impl Strategy<Value = Question> {
                 permit,
                 rule,
                 now,
+                visibility: ranking.0,
+                boost: ranking.1,
+                diversify: ranking.2,
+                collapse: ranking.3,
             },
         )
 }
@@ -256,6 +322,8 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
         permit: question.permit,
         rule: question.rule,
         now: UnixMillis(question.now),
+        visibility: question.visibility,
+        boost: question.boost,
     };
     let expected = model.search(&ask);
     let by_id: BTreeMap<_, _> = expected.iter().copied().collect();
@@ -278,9 +346,17 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
         }),
         now: ask.now,
         explain: true,
+        ranking: Ranking {
+            visibility: question.visibility,
+            boost: question.boost,
+            ..Ranking::default()
+        },
         ..request(&terms, ask.vector, &question.filter)
     };
-    let actual = index.search(asked).unwrap().hits;
+    let outcome = index.search(asked).unwrap();
+    let (actual, left) = (outcome.hits, outcome.left.unwrap());
+    let told = left.filter + left.unlike + left.floor + left.duplicate + left.limit;
+    assert_eq!(told + actual.len() as u64, left.searchable);
     assert_eq!(actual.len(), expected.len().min(question.limit));
     for (place, hit) in actual.iter().enumerate() {
         let score = f64::from(hit.score);
@@ -291,11 +367,94 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
         assert!((score - expected[place].1).abs() < 1e-3);
         assert_eq!(hit.version, model.memories[&hit.id].version);
         let parts = hit.parts.as_ref().unwrap();
-        assert!((parts.fused.score - hit.score).abs() < 1e-5);
+        let product = parts.fused.score * parts.factors.product();
+        assert!((product - hit.score).abs() < 1e-5);
         let sum: f32 = parts.terms.iter().map(|term| term.score).sum();
         assert!((sum - parts.turn.own.bm25).abs() < 1e-4);
     }
-    check_lists(index, model, question, &ask);
+    // Lists show superseded memories, whatever a search passes over.
+    let visibility = Visibility::All;
+    check_lists(index, model, question, &Ask { visibility, ..ask });
+}
+
+/// With everything that counts, an answer is still a choice of what may be seen and is meant.
+fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
+    let query = text(&question.words);
+    let vector = question.vector.map(|seed| Random(seed).vector(DIMS));
+    let ask = Ask {
+        query: &query,
+        vector: vector.as_deref(),
+        mode: question.mode,
+        filter: &question.filter,
+        permit: question.permit,
+        rule: question.rule,
+        now: UnixMillis(question.now),
+        visibility: question.visibility,
+        boost: question.boost,
+    };
+    let candidates = model.candidates(&ask);
+    let is_candidate = |id: &MemoryId| candidates.iter().any(|memory| memory.id == *id);
+    let terms = tokens::terms(&query);
+    let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
+    let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
+    let asked = SearchRequest {
+        mode: question.mode,
+        limit: question.limit,
+        permit: match question.permit {
+            None => Permit::All,
+            Some(Policy { reads, .. }) => Permit::PerFacts(Rule {
+                reads,
+                decide: &mut may,
+            }),
+        },
+        rule: question.rule.map(|Policy { reads, .. }| Rule {
+            reads,
+            decide: &mut rule,
+        }),
+        now: ask.now,
+        explain: true,
+        ranking: Ranking {
+            boost: question.boost,
+            diversify: question.diversify,
+            collapse: question.collapse,
+            visibility: question.visibility,
+            around: 2,
+        },
+        ..request(&terms, ask.vector, &question.filter)
+    };
+    let outcome = index.search(asked).unwrap();
+    let hits = outcome.hits;
+    assert!(hits.len() <= question.limit);
+    let mut ids: Vec<_> = hits.iter().map(|hit| hit.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), hits.len());
+    let shown: u64 = hits.iter().map(|hit| 1 + u64::from(hit.duplicates)).sum();
+    assert!(shown <= candidates.len() as u64);
+    let left = outcome.left.unwrap();
+    let told = left.filter + left.unlike + left.floor + left.duplicate + left.limit;
+    assert_eq!(told + hits.len() as u64, left.searchable);
+    for hit in &hits {
+        assert!(is_candidate(&hit.id), "{} is no candidate", hit.id);
+        assert!(hit.score > 0.0 && hit.score <= 1.0);
+        for beside in &hit.around {
+            assert!(is_candidate(&beside.id), "{} is beside", beside.id);
+            assert_eq!(beside.version, model.memories[&beside.id].version);
+            let sessions = [hit.id, beside.id].map(|id| &model.memories[&id].content.session);
+            assert!(sessions[0].is_some() && sessions[0] == sessions[1]);
+        }
+        if question.collapse != Collapse::None {
+            let words = |id| &model.memories[&id].content.text;
+            let same = |other: &&super::super::Hit| words(other.id) == words(hit.id);
+            assert_eq!(hits.iter().filter(same).count(), 1);
+        }
+    }
+    for out in &left.nearest {
+        assert!(is_candidate(&out.id) && !ids.contains(&out.id));
+    }
+    if question.diversify.is_none() {
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+    }
 }
 
 fn check_lists(index: &TenantIndex, model: &Model, question: &Question, ask: &Ask<'_>) {
@@ -359,8 +518,38 @@ fn check_lists(index: &TenantIndex, model: &Model, question: &Question, ask: &As
     }
 }
 
+/// Without feedback every score follows from its definition.
+fn plain() -> IndexOptions {
+    IndexOptions {
+        feedback: false,
+        ..IndexOptions::default()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn whatever_counts_nothing_forbidden_is_found(
+        before in proptest::collection::vec(change(), 0..120),
+        after in proptest::collection::vec(change(), 0..40),
+        questions in proptest::collection::vec(question(), 1..6),
+        small in any::<bool>(),
+    ) {
+        let options = if small {
+            IndexOptions {
+                graph_threshold: 8, scan_max: 2, build_threads: 2, ..IndexOptions::default()
+            }
+        } else {
+            IndexOptions::default()
+        };
+        let index = TenantIndex::new(DIMS, options);
+        let mut model = Model::default();
+        apply(&index, &mut model, &before);
+        questions.iter().for_each(|question| check_choice(&index, &model, question));
+        apply(&index, &mut model, &after);
+        questions.iter().for_each(|question| check_choice(&index, &model, question));
+    }
 
     #[test]
     fn index_answers_what_the_model_answers(
@@ -372,9 +561,9 @@ proptest! {
     ) {
         // With the small figures the graph, the tail and the pruning of postings take part.
         let options = if small {
-            IndexOptions { graph_threshold: 8, scan_max: 2, build_threads: 2 }
+            IndexOptions { graph_threshold: 8, scan_max: 2, build_threads: 2, ..plain() }
         } else {
-            IndexOptions::default()
+            plain()
         };
         let index = TenantIndex::new(DIMS, options);
         let mut model = Model::default();

@@ -16,6 +16,7 @@ fn removed_memory_is_never_found_beside_changes_and_upkeep() {
         graph_threshold: 200,
         scan_max: 20,
         build_threads: 2,
+        ..IndexOptions::default()
     };
     let index = TenantIndex::new(DIMS, options);
     let removed: Mutex<HashSet<MemoryId>> = Mutex::default();

@@ -106,7 +106,7 @@ impl Unit {
     }
 
     /// The numbers, widened.
-    fn widened(&self) -> Vec<f32> {
+    pub(super) fn widened(&self) -> Vec<f32> {
         self.0.iter().map(|value| value.to_f32()).collect()
     }
 }

@@ -129,26 +129,32 @@ pub(in crate::store) fn decode_identity(
 }
 
 pub(in crate::store) fn encode_policy(policy: &Policy) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut out = Writer::with_capacity(2048);
+    write_policy(&mut out, policy)?;
+    close("the policy", out)
+}
+
+/// Writes a policy behind what stands there already.
+pub(super) fn write_policy(out: &mut Writer, policy: &Policy) -> Result<(), StoreError> {
     if !value::is_shallow(&policy.rule) {
         return Err(StoreError::Refused {
             what: "the rule of the policy is nested too deeply",
         });
     }
-    let mut out = Writer::with_capacity(2048);
     out.text(policy.name.as_str());
     out.option(policy.role.as_ref(), |out, role| out.text(role.as_str()));
-    value::write(&mut out, &policy.rule);
+    value::write(out, &policy.rule);
     out.u8(match policy.effect {
         Effect::Allow => 1,
         Effect::Deny => 2,
     });
     out.u32(policy.priority.cast_unsigned());
     out.flag(policy.is_active);
-    write_optional_text(&mut out, policy.description.as_ref());
+    write_optional_text(out, policy.description.as_ref());
     out.u32(policy.revision);
     out.i64(policy.created_at.0);
     out.i64(policy.updated_at.0);
-    close("the policy", out)
+    Ok(())
 }
 
 pub(in crate::store) fn decode_policy(
@@ -157,12 +163,23 @@ pub(in crate::store) fn decode_policy(
     plaintext: &[u8],
 ) -> Result<Policy, Malformed> {
     let mut bytes = Reader::new(plaintext);
-    let policy = Policy {
+    let policy = read_policy(&mut bytes, tenant, id)?;
+    bytes.finish()?;
+    Ok(policy)
+}
+
+/// Reads a policy and leaves what follows it.
+pub(super) fn read_policy(
+    bytes: &mut Reader<'_>,
+    tenant: TenantId,
+    id: PolicyId,
+) -> Result<Policy, Malformed> {
+    Ok(Policy {
         id,
         tenant,
         name: PolicyName::new(bytes.text(limits::EXTERNAL_ID_BYTES_MAX)?)?,
         role: bytes.option(|bytes| Ok(Role::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
-        rule: value::read(&mut bytes)?,
+        rule: value::read(bytes)?,
         effect: match bytes.u8()? {
             1 => Effect::Allow,
             2 => Effect::Deny,
@@ -170,13 +187,11 @@ pub(in crate::store) fn decode_policy(
         },
         priority: bytes.u32()?.cast_signed(),
         is_active: bytes.flag()?,
-        description: read_optional_text(&mut bytes)?,
+        description: read_optional_text(bytes)?,
         revision: bytes.u32()?,
-        created_at: read_moment(&mut bytes)?,
-        updated_at: read_moment(&mut bytes)?,
-    };
-    bytes.finish()?;
-    Ok(policy)
+        created_at: read_moment(bytes)?,
+        updated_at: read_moment(bytes)?,
+    })
 }
 
 pub(in crate::store) fn encode_plan(plan: &PurgePlan) -> Result<Zeroizing<Vec<u8>>, StoreError> {

@@ -3,8 +3,8 @@
 use half::bf16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use manushya_core::model::{
-    DataKeyId, EmbedderTag, Kind, Memory, MemoryContent, MemoryKey, Namespace, Place, Session, Tag,
-    Trust, check_text,
+    DataKeyId, EmbedderTag, Kind, Memory, MemoryContent, MemoryKey, Namespace, Place, Session,
+    Superseded, Tag, Trust, check_text,
 };
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::limits;
@@ -58,6 +58,24 @@ impl MemoryHeader {
             out[29] |= FLAG_DELETED;
         }
         out
+    }
+
+    /// The header of a row with this plaintext, which repeats most of it; the data key is still to
+    /// come.
+    pub(in crate::store) fn of_plaintext(
+        owner: IdentityId,
+        version: u32,
+        plaintext: &[u8],
+    ) -> Result<Self, Malformed> {
+        let mut row = [0; Self::BYTES];
+        row[0] = RECORD_VERSION;
+        row[9..25].copy_from_slice(&owner.to_bytes());
+        row[25..29].copy_from_slice(&version.to_be_bytes());
+        let repeated = plaintext
+            .get(..Self::REPEATED)
+            .ok_or(Malformed("it is cut short"))?;
+        row[29..].copy_from_slice(repeated);
+        Self::split(&row).map(|(header, _)| header)
     }
 
     /// Splits a row into its header and its sealed part.
@@ -141,6 +159,11 @@ pub(in crate::store) fn encode_memory(
             what: "the metadata of the memory is nested too deeply",
         });
     }
+    if memory.supersedes.len() > limits::SUPERSEDES_MAX {
+        return Err(StoreError::Refused {
+            what: "the memory supersedes too many others",
+        });
+    }
     let vector = memory.vector.as_deref().map(to_bf16).transpose()?;
     let dims = vector.as_ref().map_or(0, Vec::len);
     let mut out = Writer::with_capacity(1024 + content.text.len() + 2 * dims);
@@ -162,6 +185,14 @@ pub(in crate::store) fn encode_memory(
     out.i64(memory.created_at.0);
     out.i64(memory.updated_at.0);
     out.option(memory.deleted_at, |out, at| out.i64(at.0));
+    out.option(memory.superseded, |out, superseded| {
+        out.raw(&superseded.by.to_bytes());
+        out.i64(superseded.at.0);
+    });
+    out.count(memory.supersedes.len());
+    for id in &memory.supersedes {
+        out.raw(&id.to_bytes());
+    }
     out.u64(memory.embedder.0);
     out.option(vector, |out, vector| {
         out.count(vector.len());
@@ -227,6 +258,8 @@ pub(in crate::store) fn decode_memory(
         created_at: UnixMillis(bytes.i64()?),
         updated_at: UnixMillis(bytes.i64()?),
         deleted_at: bytes.option(|bytes| bytes.i64().map(UnixMillis))?,
+        superseded: bytes.option(read_superseded)?,
+        supersedes: read_supersedes(&mut bytes)?,
         // The embedder stands before its vector.
         embedder: EmbedderTag(bytes.u64()?),
         vector: bytes.option(read_vector)?,
@@ -237,6 +270,20 @@ pub(in crate::store) fn decode_memory(
         return Err(Malformed("its header and content contradict each other"));
     }
     Ok(memory)
+}
+
+fn read_superseded(bytes: &mut Reader<'_>) -> Result<Superseded, Malformed> {
+    Ok(Superseded {
+        by: MemoryId::from_bytes(bytes.array()?),
+        at: UnixMillis(bytes.i64()?),
+    })
+}
+
+fn read_supersedes(bytes: &mut Reader<'_>) -> Result<Vec<MemoryId>, Malformed> {
+    let count = bytes.count(limits::SUPERSEDES_MAX)?;
+    (0..count)
+        .map(|_| Ok(MemoryId::from_bytes(bytes.array()?)))
+        .collect()
 }
 
 fn read_tags(bytes: &mut Reader<'_>) -> Result<Vec<Tag>, Malformed> {

@@ -6,6 +6,7 @@ mod bytes;
 mod directory;
 mod erasure;
 mod memory;
+mod policies;
 mod token;
 mod value;
 
@@ -15,6 +16,7 @@ pub(super) use directory::{
 };
 pub(super) use erasure::{decode_erasure, encode_erasure};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
+pub(super) use policies::{decode_policy_revision, encode_policy_revision, revision_id};
 pub(super) use token::{decode_token, encode_token};
 
 use manushya_core::model::Invalid;

@@ -1,4 +1,4 @@
-use manushya_core::model::{DataKeyId, Memory};
+use manushya_core::model::{DataKeyId, Memory, PolicyEvent, PolicyRevision};
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
@@ -46,7 +46,19 @@ proptest! {
         let bytes = encode_token(&token).unwrap();
         prop_assert_eq!(decode_token(token.tenant, token.id, &bytes), Ok(token));
         let bytes = encode_policy(&policy).unwrap();
-        prop_assert_eq!(decode_policy(policy.tenant, policy.id, &bytes), Ok(policy));
+        prop_assert_eq!(decode_policy(policy.tenant, policy.id, &bytes), Ok(policy.clone()));
+        let events = [
+            PolicyEvent::Created, PolicyEvent::Updated, PolicyEvent::Enabled, PolicyEvent::Disabled,
+            PolicyEvent::Deleted, PolicyEvent::RolledBack(policy.revision.wrapping_sub(1)),
+        ];
+        for event in events {
+            let revision = PolicyRevision { policy: policy.clone(), event, by: IdentityId::from_bytes([8; 16]) };
+            let bytes = encode_policy_revision(&revision).unwrap();
+            let id = revision_id(policy.id, policy.revision);
+            prop_assert_eq!(decode_policy_revision(policy.tenant, id, &bytes), Ok(revision));
+            let other = revision_id(policy.id, policy.revision.wrapping_add(1));
+            prop_assert!(decode_policy_revision(policy.tenant, other, &bytes).is_err());
+        }
         let bytes = encode_plan(&plan).unwrap();
         prop_assert_eq!(decode_plan(plan.tenant, plan.id, &bytes), Ok(plan));
     }
@@ -82,6 +94,7 @@ proptest! {
         let _ = decode_identity(tenant, IdentityId::from_bytes(id), &bytes);
         let _ = decode_token(tenant, TokenId::from_bytes(id), &bytes);
         let _ = decode_policy(tenant, PolicyId::from_bytes(id), &bytes);
+        let _ = decode_policy_revision(tenant, id, &bytes);
         let _ = decode_plan(tenant, PlanId::from_bytes(id), &bytes);
         let at = MemoryAt { tenant, id: MemoryId::from_bytes(id) };
         let header = MemoryHeader {

@@ -3,7 +3,8 @@
 use manushya_core::model::{
     Action, ApiKey, Effect, EmbedderTag, ExternalId, Identity, Kind, Limits, LoginSession, Memory,
     MemoryContent, MemoryKey, Namespace, PlanState, Policy, PolicyName, PurgePlan, PurgeScope,
-    Resource, Role, Scope, Session, Tag, Tenant, TenantName, Token, TokenKind, Trust, Uses,
+    Resource, Role, Scope, Session, Superseded, Tag, Tenant, TenantName, Token, TokenKind, Trust,
+    Uses,
 };
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
@@ -55,6 +56,8 @@ pub(super) fn simple_memory(tenant: u32, owner: u32, n: u32, text: &str) -> Memo
         created_at: UnixMillis(1),
         updated_at: UnixMillis(1),
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     }
 }
 
@@ -122,7 +125,18 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         any::<u32>(),
         any::<u64>(),
     );
-    let times = (moment(), moment(), option::of(moment()));
+    let superseded = (any::<[u8; 16]>(), moment()).prop_map(|(by, at)| Superseded {
+        by: MemoryId::from_bytes(by),
+        at,
+    });
+    let supersedes = vec(any::<[u8; 16]>().prop_map(MemoryId::from_bytes), 0..3);
+    let times = (
+        moment(),
+        moment(),
+        option::of(moment()),
+        option::of(superseded),
+        supersedes,
+    );
     (who, content(), rest, times).prop_map(|(who, content, rest, times)| Memory {
         id: MemoryId::from_bytes(who.0),
         tenant: TenantId::from_bytes(who.1),
@@ -135,6 +149,8 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         created_at: times.0,
         updated_at: times.1,
         deleted_at: times.2,
+        superseded: times.3,
+        supersedes: times.4,
     })
 }
 

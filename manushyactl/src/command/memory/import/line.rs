@@ -47,6 +47,9 @@ const IGNORED: &[&str] = &[
     "version",
     "updated_at",
     "deleted_at",
+    "superseded_by",
+    "superseded_at",
+    "supersedes",
 ];
 
 /// Reads one line.

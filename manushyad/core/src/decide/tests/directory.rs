@@ -31,6 +31,9 @@ pub fn check(model: &Model, names: &[&str]) {
         assert!(directory.policies(tenant).eq(policies.clone()));
         let plans = model.plans.values().filter(|it| of(it.tenant, tenant));
         assert!(directory.plans(tenant).eq(plans));
+        let kept = model.revisions.values();
+        let revisions = kept.filter(|it| of(it.policy.tenant, tenant));
+        assert!(directory.revisions(tenant).eq(revisions));
         let active = policies.clone().filter(|it| it.is_active).count();
         assert_eq!(directory.policy_set(tenant).len(), active);
         for name in names {

@@ -122,11 +122,13 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutToken(it) => it.tenant,
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
+        Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::EraseIdentity(tenant, _)
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
+        | Write::DropRevision(tenant, ..)
         | Write::EraseMemory(tenant, _)
         | Write::DropErasure(tenant, _) => *tenant,
         Write::PutErasure(it) => it.tenant(),

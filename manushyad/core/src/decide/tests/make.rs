@@ -1,7 +1,7 @@
 //! Commands with what a test does not care about filled in.
 
 use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TokenId};
-use manushya_protocol::v1::memory::OnConflict;
+use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,8 @@ pub fn add(world: &mut World, text: &str) -> AddMemory {
         embedding: embedding(text),
         created_at: None,
         on_conflict: OnConflict::Fail,
+        on_duplicate: OnDuplicate::Keep,
+        alike: Vec::new(),
     }
 }
 

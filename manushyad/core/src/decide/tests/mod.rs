@@ -4,6 +4,7 @@ mod command;
 mod credentials;
 mod delegation;
 mod directory;
+mod duplicates;
 mod embeddings;
 mod invariant;
 mod make;

@@ -157,8 +157,8 @@ fn revision_counts_and_the_id_stays() {
         let Ok(Reply::Policies(applied)) = world.run(&context, command) else {
             panic!("not applied");
         };
-        assert_eq!(applied[0].1.revision, u32::try_from(priority).unwrap());
-        ids.push(applied[0].1.id);
+        assert_eq!(applied[0].policy.revision, u32::try_from(priority).unwrap());
+        ids.push(applied[0].policy.id);
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);

@@ -14,7 +14,8 @@ use crate::decide::{Refusal, chain, tenant};
 use crate::directory::Directory;
 use crate::model::{
     Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
-    Policy, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust, Via,
+    Policy, PolicyRevision, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust,
+    Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -37,6 +38,7 @@ pub struct Model {
     pub policies: BTreeMap<(TenantId, PolicyId), Arc<Policy>>,
     pub plans: BTreeMap<(TenantId, PlanId), Arc<PurgePlan>>,
     pub memories: BTreeMap<(TenantId, MemoryId), Kept>,
+    pub revisions: BTreeMap<(TenantId, PolicyId, u32), Arc<PolicyRevision>>,
 }
 
 impl Model {
@@ -62,6 +64,16 @@ impl Model {
             Write::DropPolicy(tenant, id) => drop(self.policies.remove(&(tenant, id))),
             Write::PutPlan(it) => drop(self.plans.insert((it.tenant, it.id), it)),
             Write::DropPlan(tenant, id) => drop(self.plans.remove(&(tenant, id))),
+            Write::PutRevision(it) => {
+                let at = (it.policy.tenant, it.policy.id, it.policy.revision);
+                assert!(
+                    self.revisions.insert(at, it).is_none(),
+                    "a revision was changed"
+                );
+            }
+            Write::DropRevision(tenant, id, revision) => {
+                drop(self.revisions.remove(&(tenant, id, revision)));
+            }
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
             Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
             // The directory has those.
@@ -286,6 +298,8 @@ impl World {
             created_at: self.now,
             updated_at: self.now,
             deleted_at: None,
+            superseded: None,
+            supersedes: Vec::new(),
         };
         self.model.put_memory(memory, None);
         id

@@ -140,6 +140,8 @@ fn memory(owner: manushya_protocol::id::IdentityId) -> Memory {
         created_at: UnixMillis(1_000),
         updated_at: UnixMillis(1_000),
         deleted_at: None,
+        superseded: None,
+        supersedes: Vec::new(),
     }
 }
 

@@ -1,0 +1,529 @@
+//! What the keys of a screen do.
+
+use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::memory::{MemoryHistory, MemoryRef};
+use manushya_protocol::v1::policy::PolicyQuestion;
+
+use super::{Out, ask, dialogs, forms, keys, palette, with_list};
+use crate::effect::{Ask, Effect};
+use crate::keymap::{self, Action, Screen};
+use crate::model::items::Event;
+use crate::model::list::{Item as _, Load};
+use crate::model::overlay::{Input, Overlay, Pane};
+use crate::model::{Link, Model, WRITE_SECONDS, attention, document};
+use crate::text::{Role, Spans};
+
+/// Does what a key says, or tells why not.
+pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
+    if let Some(reason) = model.why_not(action) {
+        let name = keymap::of(model.screen, action).map_or("this", |binding| binding.name);
+        return model.tell(Role::Warn, format!("{name}: {reason}"));
+    }
+    match action {
+        Action::Go(screen) => go(model, screen, out),
+        Action::LastView => go(model, model.previous, out),
+        Action::Up => step(model, -1, out),
+        Action::Down => step(model, 1, out),
+        Action::HalfUp => step(model, -keys::PAGE, out),
+        Action::HalfDown => step(model, keys::PAGE, out),
+        Action::Top => end(model, true, out),
+        Action::Bottom => end(model, false, out),
+        Action::Left | Action::PrevPane => pane(model, -1),
+        Action::Right | Action::NextPane => pane(model, 1),
+        Action::Open => open(model, out),
+        Action::Back => back(model, out),
+        Action::Filter => filter(model),
+        Action::Palette => {
+            let found = palette::commands(model, "");
+            model.overlay = Some(Overlay::Palette {
+                input: Input::default(),
+                found,
+                selected: 0,
+            });
+        }
+        Action::Help => model.overlay = Some(Overlay::Help(palette::help(model))),
+        Action::CopyId => match model.selected() {
+            Some((id, _)) => copy(model, id, out),
+            None => model.tell(Role::Warn, "nothing is selected"),
+        },
+        Action::CopyRow => {
+            let row = with_list!(model, list => list.current().map(|it| it.json()), None);
+            match row {
+                Some(row) => copy(model, row, out),
+                None => model.tell(Role::Warn, "nothing is selected"),
+            }
+        }
+        Action::Mark => {
+            with_list!(model, list => list.mark(), ());
+            step(model, 1, out);
+        }
+        Action::Wide => model.wide = !model.wide,
+        Action::Theme => {
+            model.theme = model.theme.next();
+            model.tell(Role::Plain, format!("theme: {}", model.theme.name()));
+        }
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            out.push(Effect::Mouse(model.mouse));
+            model.tell(
+                Role::Plain,
+                if model.mouse {
+                    "mouse on; shift-drag selects"
+                } else {
+                    "mouse off"
+                },
+            );
+        }
+        Action::Refresh => refresh(model, out),
+        Action::Reconnect => reconnect(model, out),
+        Action::WriteMode => write_mode(model),
+        Action::Redraw => out.push(Effect::Redraw),
+        Action::Suspend => out.push(Effect::Suspend),
+        Action::Quit => out.push(Effect::Quit(0)),
+        _ => of_screen(model, action, out),
+    }
+}
+
+fn of_screen(model: &mut Model, action: Action, out: &mut Out) {
+    match action {
+        Action::IdentityPermissions => permissions(model, out),
+        Action::IdentityTokens => {
+            model.tokens.identity = model.selected();
+            model.tokens.list.reset();
+            model.tokens.list.set_filter("");
+            go(model, Screen::Tokens, out);
+        }
+        Action::IdentityAudit => {
+            let Some((_, name)) = model.selected() else {
+                return;
+            };
+            model.audit.feed.set_filter(&format!("actor={name}"));
+            go(model, Screen::Audit, out);
+        }
+        Action::MemorySearch => {
+            model.querying = true;
+            model.memories.deleted = false;
+            model.memories.query.get_or_insert_default();
+            model.focus = 1;
+        }
+        Action::MemoryExplain => {
+            let Some(hit) = model.memories.list.current() else {
+                return;
+            };
+            if let (Some(score), Some(parts)) = (hit.score, &hit.parts) {
+                let lines = document::score(score, parts);
+                model.overlay = Some(Overlay::Pane(Pane::new(
+                    format!("score of {}", hit.memory.id),
+                    lines,
+                )));
+            }
+        }
+        Action::MemoryHistory => {
+            let Some(hit) = model.memories.list.current() else {
+                return;
+            };
+            let ask = Ask::History(MemoryHistory {
+                id: hit.memory.id,
+                page: Page::default(),
+            });
+            let title = format!("versions of {}", hit.memory.id);
+            ask::read(model, title, ask, out);
+        }
+        Action::MemoryDeleted => {
+            model.memories.deleted = !model.memories.deleted;
+            model.memories.query = None;
+            model.memories.list.reset();
+            ask::load(model, Screen::Memories, out);
+        }
+        Action::MemoryStats => match &model.memories.stats {
+            Some(stats) => {
+                let lines = document::stats(stats, model.now);
+                model.overlay = Some(Overlay::Pane(Pane::new("memories in numbers", lines)));
+            }
+            None => ask::stats(model, out),
+        },
+        _ => of_log(model, action, out),
+    }
+}
+
+/// What the keys of Audit, Tokens and System do.
+fn of_log(model: &mut Model, action: Action, out: &mut Out) {
+    match action {
+        Action::AuditFollow => {
+            resume(model);
+            model.audit.follow = true;
+            model.audit.feed.selected = model.audit.feed.len().saturating_sub(1);
+        }
+        Action::AuditPause => pause(model),
+        Action::AuditDenials => {
+            let on = model.audit.feed.filter.text == "decision=deny";
+            model
+                .audit
+                .feed
+                .set_filter(if on { "" } else { "decision=deny" });
+        }
+        Action::AuditVerify => {
+            if model.audit.awaited_verify.is_none() {
+                model.audit.progress = Some((0, 0));
+                model.audit.awaited_verify = Some(ask::call(model, Ask::Verify, out));
+            }
+        }
+        Action::TokenAll => {
+            model.tokens.all = !model.tokens.all;
+            model.tokens.list.reset();
+            ask::load(model, Screen::Tokens, out);
+        }
+        Action::SystemDoctor => ask::doctor(model, out),
+        Action::SystemLog => ask::read(model, "log", Ask::Log, out),
+        _ => writing(model, action, out),
+    }
+}
+
+fn writing(model: &mut Model, action: Action, out: &mut Out) {
+    match action {
+        Action::IdentityCreate | Action::TokenIssue | Action::PolicyTry | Action::SystemPlan => {
+            forms::open(model, action)
+        }
+        Action::IdentityEnable => dialogs::enable(model, out),
+        Action::MemoryRestore => {
+            let asks: Vec<Ask> = model
+                .memories
+                .list
+                .chosen()
+                .iter()
+                .map(|hit| Ask::MemoryRestore(MemoryRef { id: hit.memory.id }))
+                .collect();
+            let done = format!("restored: {}", crate::text::count(asks.len() as u64));
+            ask::change(model, asks, done, out);
+        }
+        Action::MemoryEdit => forms::edit_memory(model, out),
+        Action::PolicyEdit => forms::edit_policy(model, out),
+        Action::PolicyEnable => dialogs::policy_enable(model, out),
+        other => {
+            if let Some(dialog) = dialogs::of(model, other) {
+                model.overlay = Some(Overlay::Dialog(Box::new(dialog)));
+            }
+        }
+    }
+}
+
+/// Goes to a screen and asks for what it shows.
+pub fn go(model: &mut Model, screen: Screen, out: &mut Out) {
+    if model.screen == screen {
+        return;
+    }
+    model.previous = model.screen;
+    model.screen = screen;
+    model.focus = usize::from(screen == Screen::Memories);
+    model.scroll = 0;
+    model.filtering = None;
+    model.querying = false;
+    model
+        .toasts
+        .retain(|toast| matches!(toast.role, Role::Bad | Role::Ok));
+    if model.is_connected() {
+        ask::load(model, screen, out);
+    }
+}
+
+fn pane(model: &mut Model, by: isize) {
+    let panes = model.panes();
+    model.focus = (model.focus + panes).saturating_add_signed(by) % panes;
+    model.scroll = 0;
+}
+
+/// Whether the pane that has the focus is a text beside the list.
+fn is_side(model: &Model) -> bool {
+    match model.screen {
+        Screen::Identities | Screen::Policies => model.focus == 1,
+        Screen::Memories => model.focus == 2,
+        _ => false,
+    }
+}
+
+fn step(model: &mut Model, by: isize, out: &mut Out) {
+    if is_side(model) {
+        model.scroll = model.scroll.saturating_add_signed(by).min(2_000);
+        return;
+    }
+    if model.screen == Screen::Overview {
+        let last = attention::of(model).len().saturating_sub(1);
+        model.attention = model.attention.saturating_add_signed(by).min(last);
+        return;
+    }
+    if model.screen == Screen::Memories && model.focus == 0 {
+        let last = model.memories.tree.len().saturating_sub(1);
+        model.memories.tree_at = model.memories.tree_at.saturating_add_signed(by).min(last);
+        return;
+    }
+    model.scroll = 0;
+    let wants_page = with_list!(model, list => list.step(by), false);
+    after_move(model, wants_page, out);
+}
+
+fn end(model: &mut Model, is_top: bool, out: &mut Out) {
+    if is_side(model) {
+        model.scroll = if is_top { 0 } else { 2_000 };
+        return;
+    }
+    match model.screen {
+        Screen::Overview => step(model, if is_top { isize::MIN } else { isize::MAX }, out),
+        Screen::Memories if model.focus == 0 => {
+            step(model, if is_top { isize::MIN } else { isize::MAX }, out)
+        }
+        _ => {
+            let wants_page =
+                with_list!(model, list => if is_top { list.top() } else { list.bottom() }, false);
+            after_move(model, wants_page, out);
+        }
+    }
+}
+
+fn after_move(model: &mut Model, wants_page: bool, out: &mut Out) {
+    if wants_page {
+        ask::load(model, model.screen, out);
+    }
+    if model.screen == Screen::Audit {
+        model.audit.follow =
+            model.audit.held.is_none() && model.audit.feed.selected + 1 >= model.audit.feed.len();
+    }
+}
+
+fn open(model: &mut Model, out: &mut Out) {
+    match model.screen {
+        Screen::Overview => {
+            let Some(attention) = attention::of(model).into_iter().nth(model.attention) else {
+                return model.tell(Role::Plain, "nothing needs attention");
+            };
+            go(model, attention.screen, out);
+            with_list!(model, list => list.set_filter(&attention.filter), ());
+        }
+        Screen::Identities => {
+            if let Some((id, _)) = model.selected() {
+                model.identities.awaited = Some(ask::call(model, Ask::Identity(id), out));
+            }
+        }
+        Screen::Memories if model.focus == 0 => {
+            let path = model
+                .memories
+                .tree
+                .get(model.memories.tree_at)
+                .map(|(path, _)| path.clone());
+            model.memories.namespace = path.filter(|path| path != "/");
+            model.memories.list.reset();
+            model.focus = 1;
+            ask::load(model, Screen::Memories, out);
+        }
+        Screen::Memories => {
+            let found = model
+                .memories
+                .list
+                .current()
+                .map(|hit| (hit.id(), document::memory(&hit.memory, model)));
+            show(model, found);
+        }
+        Screen::Policies => {
+            let found = model
+                .policies
+                .list
+                .current()
+                .map(|it| (format!("policy {}", it.name), document::policy(it, model)));
+            show(model, found);
+        }
+        Screen::Audit => why(model, out),
+        Screen::Tokens => {
+            let found = model
+                .tokens
+                .list
+                .current()
+                .map(|it| (it.id(), document::token(it, model)));
+            show(model, found);
+        }
+        Screen::System if model.focus == 0 => {
+            let found = model
+                .system
+                .checks
+                .current()
+                .map(|it| (it.id(), document::check(it)));
+            show(model, found);
+        }
+        Screen::System => {
+            let found = model
+                .system
+                .plans
+                .current()
+                .map(|it| (format!("purge plan {}", it.id), document::plan(it, model)));
+            show(model, found);
+        }
+    }
+}
+
+fn show(model: &mut Model, found: Option<(String, Vec<Spans>)>) {
+    match found {
+        Some((title, lines)) => model.overlay = Some(Overlay::Pane(Pane::new(title, lines))),
+        None => model.tell(Role::Warn, "nothing is selected"),
+    }
+}
+
+/// Shows an entry at once, and asks the same question anew for its rules and facts.
+fn why(model: &mut Model, out: &mut Out) {
+    let entry = match model.audit.feed.current() {
+        Some(Event::Entry(entry)) => entry.clone(),
+        Some(Event::Gap { count, before }) => {
+            let text = format!(
+                "{} entries before {} were left out; read them with: manushyactl audit list",
+                crate::text::count(*count),
+                crate::text::count(*before)
+            );
+            return model.tell(Role::Plain, text);
+        }
+        None => return model.tell(Role::Warn, "nothing is selected"),
+    };
+    let title = format!("why entry {}", entry.seq);
+    let lines = document::entry(&entry, model);
+    model.overlay = Some(Overlay::Pane(Pane::new(title.clone(), lines)));
+    let Some(actor) = entry.actor_id else { return };
+    let is_target = matches!(entry.resource.as_str(), "identity" | "token");
+    let question = PolicyQuestion {
+        action: entry.action.clone(),
+        resource: entry.resource.clone(),
+        identity: Some(actor.to_string()),
+        memory: entry.resource_id.as_deref().and_then(|id| id.parse().ok()),
+        target: entry
+            .resource_id
+            .clone()
+            .filter(|id| is_target && id.starts_with("idn_")),
+        ..PolicyQuestion::default()
+    };
+    if entry.action != "login" {
+        model.audit.asked = Some(entry);
+        ask::read(model, title, Ask::Explain(question), out);
+    }
+}
+
+fn permissions(model: &mut Model, out: &mut Out) {
+    if let Some((id, name)) = model.selected() {
+        model.tell(Role::Plain, format!("asking what {name} may do…"));
+        ask::read(
+            model,
+            format!("what {name} may do"),
+            Ask::Permissions(id),
+            out,
+        );
+    }
+}
+
+fn pause(model: &mut Model) {
+    if model.audit.held.is_some() {
+        resume(model);
+    } else {
+        model.audit.held = Some(Vec::new());
+        model.audit.follow = false;
+    }
+}
+
+fn resume(model: &mut Model) {
+    if let Some(held) = model.audit.held.take() {
+        model.audit.feed.push(held, crate::model::FEED_ROWS);
+    }
+}
+
+/// Leaves a search and shows the list again.
+pub fn leave_search(model: &mut Model, out: &mut Out) {
+    model.querying = false;
+    model.memories.query = None;
+    model.memories.awaited = None;
+    model.memories.list.reset();
+    ask::load(model, Screen::Memories, out);
+}
+
+fn back(model: &mut Model, out: &mut Out) {
+    let had_filter = with_list!(model, list => {
+        let had = !list.filter.text.is_empty() || !list.marks.is_empty();
+        list.marks.clear();
+        list.set_filter("");
+        had
+    }, false);
+    if had_filter {
+        return;
+    }
+    match model.screen {
+        Screen::Memories if model.memories.query.is_some() => leave_search(model, out),
+        Screen::Memories if model.memories.deleted || model.memories.namespace.is_some() => {
+            model.memories.deleted = false;
+            model.memories.namespace = None;
+            model.memories.tree_at = 0;
+            model.memories.list.reset();
+            ask::load(model, Screen::Memories, out);
+        }
+        Screen::Tokens if model.tokens.identity.is_some() => {
+            model.tokens.identity = None;
+            model.tokens.list.reset();
+            ask::load(model, Screen::Tokens, out);
+        }
+        Screen::Overview => model.tell(Role::Dim, "q ends"),
+        _ => go(model, Screen::Overview, out),
+    }
+}
+
+fn filter(model: &mut Model) {
+    if model.screen == Screen::Overview {
+        return model.tell(Role::Warn, "there is nothing to filter here");
+    }
+    let text = with_list!(model, list => list.filter.text.clone(), String::new());
+    if model.screen == Screen::Memories && model.focus == 0 {
+        model.focus = 1;
+    }
+    model.filtering = Some(Input::of(text));
+}
+
+fn refresh(model: &mut Model, out: &mut Out) {
+    if !model.is_connected() {
+        return reconnect(model, out);
+    }
+    if model.screen == Screen::System {
+        model.system.checks.load = Load::Idle;
+    }
+    if model.screen == Screen::Audit && model.audit.awaited.is_some() {
+        return model.tell(Role::Plain, "the log is live");
+    }
+    let screen = if model.screen == Screen::Overview {
+        Screen::Tokens
+    } else {
+        model.screen
+    };
+    ask::load(model, screen, out);
+}
+
+fn reconnect(model: &mut Model, out: &mut Out) {
+    if model.is_connected() {
+        return model.tell(Role::Plain, "the daemon answers");
+    }
+    model.connection.link = Link::Reconnecting;
+    model.connection.retry_at = Some(model.now);
+    out.push(Effect::Connect(0));
+}
+
+fn write_mode(model: &mut Model) {
+    if model.can_write() {
+        model.write_until = None;
+        return model.tell(Role::Plain, "read-only again");
+    }
+    if model.settings.read_only {
+        return model.tell(
+            Role::Warn,
+            "write mode cannot be armed: started with --read-only",
+        );
+    }
+    model.write_until = Some(model.now.plus_seconds(WRITE_SECONDS));
+    model.tell(Role::Warn, "write mode for 10 minutes; ctrl-w ends it");
+}
+
+/// Sends a text to the terminal's clipboard.
+pub fn copy(model: &mut Model, text: String, out: &mut Out) {
+    if model.settings.no_osc52 {
+        return model.tell(Role::Warn, "the clipboard is off: started with --no-osc52");
+    }
+    model.tell(Role::Plain, "sent to the terminal, which may refuse it");
+    out.push(Effect::Copy(text));
+}

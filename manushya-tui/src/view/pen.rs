@@ -1,0 +1,347 @@
+//! Draws text and boxes into the grid, in the look of the theme.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
+use ratatui::widgets::{Block, Widget as _};
+
+use crate::model::{Model, Theme};
+use crate::text::{Role, Spans, fit, width};
+
+/// The signs that are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Glyphs {
+    /// As it should be.
+    pub ok: &'static str,
+    /// Broken or denied.
+    pub bad: &'static str,
+    /// To be looked at.
+    pub warn: &'static str,
+    /// Connected.
+    pub dot: &'static str,
+    /// Not connected.
+    pub ring: &'static str,
+    /// The selected row.
+    pub here: &'static str,
+    /// A marked row.
+    pub mark: &'static str,
+    /// The cursor of a text.
+    pub cursor: &'static str,
+    /// A full cell of a bar.
+    pub full: &'static str,
+    /// An empty cell of a bar.
+    pub empty: &'static str,
+    /// Heights, from nothing to all.
+    pub levels: [&'static str; 9],
+    /// Between things in a line.
+    pub between: &'static str,
+    ascii: bool,
+}
+
+const UNICODE: Glyphs = Glyphs {
+    ok: "✓",
+    bad: "✗",
+    warn: "!",
+    dot: "●",
+    ring: "○",
+    here: "▸",
+    mark: "◆",
+    cursor: "█",
+    full: "█",
+    empty: "·",
+    levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    between: "·",
+    ascii: false,
+};
+
+const ASCII: Glyphs = Glyphs {
+    ok: "ok",
+    bad: "x",
+    warn: "!",
+    dot: "*",
+    ring: "o",
+    here: ">",
+    mark: "*",
+    cursor: "_",
+    full: "#",
+    empty: ".",
+    levels: [" ", ".", ".", ":", "-", "=", "+", "#", "#"],
+    between: "-",
+    ascii: true,
+};
+
+const ASCII_BORDER: border::Set<'_> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Draws into a grid.
+pub struct Pen<'a> {
+    /// The grid.
+    pub buffer: &'a mut Buffer,
+    /// The signs.
+    pub glyphs: Glyphs,
+    theme: Theme,
+}
+
+impl<'a> Pen<'a> {
+    /// A pen for this grid, in the look that the model has.
+    pub fn new(buffer: &'a mut Buffer, model: &Model) -> Self {
+        Self {
+            buffer,
+            glyphs: if model.settings.ascii { ASCII } else { UNICODE },
+            theme: model.theme,
+        }
+    }
+
+    /// The look of a role.
+    pub fn style(&self, role: Role) -> Style {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        let [accent, ok, warn, bad, quoted, number] = match self.theme {
+            Theme::Terminal => [
+                Color::Cyan,
+                Color::Green,
+                Color::Yellow,
+                Color::Red,
+                Color::Green,
+                Color::Magenta,
+            ],
+            Theme::Dark => [
+                Color::LightCyan,
+                Color::LightGreen,
+                Color::LightYellow,
+                Color::LightRed,
+                Color::LightGreen,
+                Color::LightMagenta,
+            ],
+            Theme::Light => [
+                Color::Blue,
+                Color::Green,
+                Color::Magenta,
+                Color::Red,
+                Color::Green,
+                Color::Blue,
+            ],
+            Theme::HighContrast | Theme::Mono => [Color::Reset; 6],
+        };
+        if self.theme == Theme::HighContrast {
+            return match role {
+                Role::Plain | Role::Dim | Role::Quoted | Role::Number => plain,
+                Role::Bad => bold.add_modifier(Modifier::REVERSED),
+                Role::Warn | Role::Accent => bold.add_modifier(Modifier::UNDERLINED),
+                Role::Ok | Role::Title => bold,
+            };
+        }
+        match role {
+            Role::Plain => plain,
+            Role::Dim => plain.add_modifier(Modifier::DIM),
+            Role::Ok => plain.fg(ok),
+            Role::Warn => bold.fg(warn),
+            Role::Bad => bold.fg(bad),
+            Role::Title => bold,
+            Role::Accent => plain.fg(accent),
+            Role::Quoted => plain.fg(quoted),
+            Role::Number => plain.fg(number),
+        }
+    }
+
+    /// Writes a text into so many cells at most; returns how many it took.
+    pub fn text(&mut self, x: u16, y: u16, cells: u16, role: Role, text: &str) -> u16 {
+        self.styled(x, y, cells, self.style(role), text)
+    }
+
+    fn styled(&mut self, x: u16, y: u16, cells: u16, style: Style, text: &str) -> u16 {
+        if !self.buffer.area.contains((x, y).into()) {
+            return 0;
+        }
+        let fitted = self.plain(fit(text, usize::from(cells)));
+        self.buffer
+            .set_stringn(x, y, &fitted, usize::from(cells), style);
+        u16::try_from(width(&fitted)).unwrap_or(cells)
+    }
+
+    /// Without what `--ascii` forbids of our own; what users wrote stays theirs, cell for cell.
+    fn plain(&self, text: String) -> String {
+        if !self.glyphs.ascii || text.is_ascii() {
+            return text;
+        }
+        let ascii = |c: char| match c {
+            c if c.is_ascii() => c.to_string(),
+            '…' => "~".to_owned(),
+            '✓' => "+".to_owned(),
+            '✗' => "x".to_owned(),
+            c => "?".repeat(unicode_width::UnicodeWidthChar::width(c).unwrap_or(0)),
+        };
+        text.chars().map(ascii).collect()
+    }
+
+    /// Writes a line of pieces into so many cells at most; returns how many it took.
+    pub fn spans(&mut self, x: u16, y: u16, cells: u16, spans: &Spans) -> u16 {
+        let mut used = 0;
+        for (role, text) in spans {
+            if used >= cells {
+                break;
+            }
+            used += self.text(x + used, y, cells - used, *role, text);
+        }
+        used
+    }
+
+    /// Draws a box with a title and a line at its foot, and returns what is inside.
+    pub fn frame(&mut self, area: Rect, title: &Spans, foot: &Spans, has_focus: bool) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        if area.width < 3 || area.height < 2 {
+            return Rect::default();
+        }
+        let style = if has_focus {
+            self.style(Role::Accent)
+        } else {
+            self.style(Role::Dim)
+        };
+        let set = if self.glyphs.ascii {
+            ASCII_BORDER
+        } else {
+            border::PLAIN
+        };
+        let block = Block::bordered().border_set(set).border_style(style);
+        let inner = block.inner(area);
+        block.render(area, self.buffer);
+        let cells = area.width.saturating_sub(4);
+        for (spans, y) in [(title, area.y), (foot, area.bottom() - 1)] {
+            if spans.iter().any(|(_, text)| !text.is_empty()) {
+                self.text(area.x + 1, y, 1, Role::Plain, " ");
+                let used = self.spans(area.x + 2, y, cells, spans);
+                self.text(area.x + 2 + used, y, 1, Role::Plain, " ");
+            }
+        }
+        inner
+    }
+
+    /// Empties an area.
+    pub fn clear(&mut self, area: Rect) {
+        ratatui::widgets::Clear.render(area.intersection(self.buffer.area), self.buffer);
+    }
+
+    /// Makes an area look old.
+    pub fn fade(&mut self, area: Rect) {
+        let style = Style::new().add_modifier(Modifier::DIM);
+        self.buffer
+            .set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Turns a row around, as what is selected.
+    pub fn highlight(&mut self, area: Rect) {
+        let style = Style::new().add_modifier(Modifier::REVERSED);
+        self.buffer
+            .set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// A row of heights, the last the newest.
+    pub fn spark(&self, series: &[f64]) -> String {
+        let most = series.iter().copied().fold(0.0_f64, f64::max);
+        let level = |value: &f64| {
+            if *value <= 0.0 || most <= 0.0 {
+                return self.glyphs.levels[if self.glyphs.ascii { 0 } else { 1 }];
+            }
+            let step = (value / most * 8.0).ceil() as usize;
+            self.glyphs.levels[step.clamp(1, 8)]
+        };
+        series.iter().map(level).collect()
+    }
+
+    /// Lines of text from a line on, wrapped to the area; returns how many lines there are in all.
+    pub fn document(&mut self, area: Rect, lines: &[Spans], scroll: usize) -> usize {
+        let cells = usize::from(area.width);
+        let mut rows = 0_usize;
+        for spans in lines {
+            for piece in wrapped(spans, cells) {
+                if let Some(at) = rows.checked_sub(scroll)
+                    && at < usize::from(area.height)
+                {
+                    let y = area.y + u16::try_from(at).unwrap_or(0);
+                    self.spans(area.x, y, area.width, &piece);
+                }
+                rows += 1;
+            }
+        }
+        rows
+    }
+}
+
+/// How many rows lines take when they are wrapped.
+pub fn height(lines: &[Spans], cells: usize) -> usize {
+    lines.iter().map(|spans| wrapped(spans, cells).len()).sum()
+}
+
+/// A line of pieces broken into lines of at most so many cells.
+fn wrapped(spans: &Spans, cells: usize) -> Vec<Spans> {
+    let total: usize = spans.iter().map(|(_, text)| width(text)).sum();
+    if total <= cells || cells == 0 {
+        return vec![spans.clone()];
+    }
+    let mut rows: Vec<Spans> = vec![Vec::new()];
+    let mut used = 0;
+    for (role, text) in spans {
+        // The first piece goes on where the one before ended.
+        let first = cells.saturating_sub(used).max(1);
+        let mut rest = text.as_str();
+        let mut room = first;
+        loop {
+            let cut = cut_at(rest, room);
+            let (head, tail) = rest.split_at(cut);
+            if !head.is_empty() {
+                used += width(head);
+                if let Some(row) = rows.last_mut() {
+                    row.push((*role, head.to_owned()));
+                }
+            }
+            if tail.is_empty() {
+                break;
+            }
+            rows.push(Vec::new());
+            used = 0;
+            room = cells;
+            rest = tail.trim_start_matches(' ');
+        }
+        if used >= cells {
+            rows.push(Vec::new());
+            used = 0;
+        }
+    }
+    if rows.last().is_some_and(Vec::is_empty) {
+        rows.pop();
+    }
+    rows
+}
+
+/// Where to cut a text so that the first part takes at most so many cells: at a space if there is one.
+fn cut_at(text: &str, cells: usize) -> usize {
+    if width(text) <= cells {
+        return text.len();
+    }
+    let mut used = 0;
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used > cells {
+            break;
+        }
+        end = at + c.len_utf8();
+    }
+    let space = text[..end].rfind(' ').filter(|at| *at * 2 > end);
+    let cut = space.unwrap_or(end);
+    // Something has to go, or it would never end.
+    if cut == 0 {
+        text.chars().next().map_or(text.len(), char::len_utf8)
+    } else {
+        cut
+    }
+}
