@@ -1,5 +1,7 @@
 //! What every command works with: the settings, the way to the user and the way to the daemon.
 
+pub mod session;
+
 use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -119,14 +121,22 @@ impl Context {
         (!token.expose().is_empty()).then_some(token)
     }
 
-    /// Connects as the caller.
+    /// Connects as the caller: with the access token, or else that of the login session.
     ///
     /// # Errors
     ///
     /// What [`Client::connect`] fails with.
     pub async fn connect(&self) -> Outcome<Client> {
-        let token = self.token()?;
+        let token = match self.token()? {
+            Some(token) => Some(token),
+            None => self.session_token().await?,
+        };
         self.connect_with(token).await
+    }
+
+    /// The code of `MANUSHYA_ENROLMENT_CODE`.
+    pub fn enrolment_code(&self) -> Option<String> {
+        self.env.text("MANUSHYA_ENROLMENT_CODE")
     }
 
     /// Connects with this token, or as who the kernel says the caller is.

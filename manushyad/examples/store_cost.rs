@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use manushya_core::model::{
-    Kind, Memory, MemoryContent, MemoryKey, Namespace, Session, Tag, Trust,
+    Kind, Memory, MemoryContent, MemoryKey, Namespace, Provenance, Session, Tag, Trust,
 };
 use manushya_core::plan::Write;
 use manushya_core::view::View;
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use manushyad::port;
 use manushyad::store::Store;
@@ -45,6 +45,13 @@ fn memory(n: u64, key: bool) -> Memory {
         created_at: UnixMillis(n as i64),
         updated_at: UnixMillis(n as i64),
         deleted_at: None,
+        provenance: Provenance::plain(
+            IdentityId::from_bytes([(n % 20) as u8; 16]),
+            RequestId::from_bytes([0; 16]),
+            UnixMillis(0),
+        ),
+        quarantined: false,
+        canary: false,
         superseded: None,
         supersedes: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! The daemon's settings: flags over environment over file over default, every bound checked.
 
 mod embedder;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use anchor::Anchor;
 use anchor::RawAudit;
 
 pub use self::embedder::{EmbedderChoice, HttpOptions};
+pub use self::search::SearchOptions;
 
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +55,9 @@ struct RawDaemon {
     sweep_interval: Option<String>,
     snapshot_interval: Option<String>,
     graph_threshold: Option<usize>,
+    language: Option<String>,
+    search_lexical_weight: Option<f64>,
+    search_feedback: Option<bool>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
@@ -121,6 +126,8 @@ pub struct Config {
     pub graph_threshold: usize,
     /// What turns text into vectors.
     pub embedder: EmbedderChoice,
+    /// What counts in a search.
+    pub search: SearchOptions,
     /// User ids that are the operator of the host, beside the daemon's own.
     pub operator_uids: Vec<u32>,
     /// A group whose members may connect; what they may do is for their tokens to say.
@@ -237,6 +244,7 @@ impl Config {
         check_socket_path(&socket)?;
         let mut daemon = file.daemon;
         let embedder = embedder::resolve(&mut daemon, &path)?;
+        let search = search::resolve(&mut daemon, &path)?;
         let at = |key, flag, file| layered(key, flag, file, &path);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let reads = [
@@ -261,6 +269,7 @@ impl Config {
                 .map(Duration::from_secs)?,
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
             embedder,
+            search,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),

@@ -69,8 +69,19 @@ pub trait Cipher: Send + Sync {
 
 /// The time of day.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Now. Never earlier than what was shown before, whatever the machine's clock was set to.
     fn now(&self) -> UnixMillis;
+
+    /// The time by which what is due may be erased for good; none while that has to wait, since the
+    /// machine's clock was set ahead.
+    fn erasing(&self) -> Option<UnixMillis> {
+        Some(self.now())
+    }
+
+    /// The time of the machine's clock, if that is earlier than [`Clock::now`].
+    fn wall(&self) -> UnixMillis {
+        self.now()
+    }
 }
 
 /// A source of unpredictable bytes.

@@ -57,6 +57,13 @@ macro_rules! typed_id {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &entropy).into_uuid())
             }
 
+            /// When it was made, in whole milliseconds: the first 48 bits of a UUIDv7 (RFC 9562
+            /// section 5.7).
+            pub fn created_at(self) -> UnixMillis {
+                let millis = self.0.as_u128() >> 80;
+                UnixMillis(i64::try_from(millis).unwrap_or(i64::MAX))
+            }
+
             /// The 16 bytes as stored; they sort as the id does.
             pub fn to_bytes(self) -> [u8; 16] {
                 *self.0.as_bytes()
@@ -125,6 +132,10 @@ typed_id!(
     TokenId, "token", "tok_"
 );
 typed_id!(
+    /// Names one invitation.
+    InvitationId, "invitation", "inv_"
+);
+typed_id!(
     /// Names one purge plan.
     PlanId, "purge plan", "prg_"
 );
@@ -154,6 +165,12 @@ mod tests {
             let (a, b) = (MemoryId::from_bytes(a), MemoryId::from_bytes(b));
             prop_assert_eq!(a.to_string().parse::<MemoryId>().unwrap(), a);
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+
+        #[test]
+        fn id_tells_when_it_was_made(millis in 0_i64..1 << 48, entropy in any::<[u8; 10]>()) {
+            let id = MemoryId::from_parts(UnixMillis(millis), entropy);
+            prop_assert_eq!(id.created_at(), UnixMillis(millis));
         }
 
         #[test]

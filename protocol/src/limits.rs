@@ -6,8 +6,14 @@ pub const FRAME_BYTES_MAX: usize = 1 << 20;
 pub const PAGE_BYTES_MAX: usize = 700 << 10;
 /// Requests in flight on one connection; further ones wait in the socket.
 pub const IN_FLIGHT_MAX: usize = 64;
+/// How many bytes of requests may be in flight on one connection before further ones wait.
+pub const IN_FLIGHT_BYTES_MAX: usize = 2 << 20;
 /// Connections of one peer uid.
 pub const CONNECTIONS_PER_UID_MAX: usize = 64;
+/// How many of them are kept for who administers the daemon; others are told to come back.
+pub const CONNECTIONS_ADMIN_RESERVED: usize = 8;
+/// How long a connection of the reserve may stay silent before it is closed, in milliseconds.
+pub const RESERVE_HELLO_MS_MAX: u64 = 1000;
 /// The furthest deadline a client may set, in seconds; further ones are clamped.
 pub const DEADLINE_SECONDS_MAX: u64 = 300;
 /// How long a long poll may wait, in milliseconds.
@@ -17,6 +23,10 @@ pub const HELLO_SECONDS_MAX: u64 = 10;
 
 /// Commands waiting for the writer; when full, calls fail with `RESOURCE_EXHAUSTED`.
 pub const QUEUE_COMMANDS_MAX: usize = 4096;
+/// How many of them are kept for reads, so that those get through while writes are full.
+pub const QUEUE_READS_RESERVED: usize = 768;
+/// How many of them are kept for who administers the daemon.
+pub const QUEUE_ADMIN_RESERVED: usize = 256;
 
 /// Text of one memory, in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -34,6 +44,8 @@ pub const NAMESPACE_BYTES_MAX: usize = 512;
 pub const NAMESPACE_DEPTH_MAX: usize = 16;
 /// The caller's own key of a memory, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
+/// Where a memory's writer says it has it from, in bytes.
+pub const SOURCE_BYTES_MAX: usize = 512;
 /// An external id, in bytes.
 pub const EXTERNAL_ID_BYTES_MAX: usize = 255;
 /// A name or description, in bytes.
@@ -94,6 +106,17 @@ pub const DELEGATION_DEPTH_MAX: usize = 5;
 pub const API_KEY_TTL_SECONDS_MAX: u64 = 366 * 86_400;
 /// The life of an API key that does not say, in seconds (90 days).
 pub const API_KEY_TTL_SECONDS_DEFAULT: u64 = 90 * 86_400;
+
+/// The life of the access tokens of a session, in seconds (15 minutes).
+pub const SESSION_ACCESS_SECONDS: u64 = 900;
+/// The life of a session that does not say, in seconds (30 days).
+pub const SESSION_TTL_SECONDS_DEFAULT: u64 = 30 * 86_400;
+/// What a client shows again if it did not hear of a refresh, in bytes.
+pub const RETRY_KEY_BYTES_MAX: usize = 64;
+/// The longest life of an enrolment code, in seconds (30 days).
+pub const INVITATION_TTL_SECONDS_MAX: u64 = 30 * 86_400;
+/// The life of an enrolment code that does not say, in seconds (7 days).
+pub const INVITATION_TTL_SECONDS_DEFAULT: u64 = 7 * 86_400;
 
 /// How long a deleted memory can be restored unless configured otherwise, in seconds (30 days).
 pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;

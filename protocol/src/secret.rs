@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A bearer token (RFC 6750). Zeroed on drop; `Debug` never shows it.
 ///
-/// It serialises in the clear, since it must cross the socket; nothing else may serialise it.
+/// It serialises in the clear, since it must cross the socket and stand in the file of a login
+/// session; nothing else may serialise it.
 #[derive(Clone)]
 pub struct BearerToken(SecretString);
 

@@ -161,7 +161,14 @@ fn export_is_what_import_takes() {
         let mut items = list["items"].as_array().unwrap().clone();
         for item in &mut items {
             let item = item.as_object_mut().unwrap();
-            for own in ["id", "owner", "owner_id", "updated_at", "version"] {
+            for own in [
+                "id",
+                "owner",
+                "owner_id",
+                "provenance",
+                "updated_at",
+                "version",
+            ] {
                 item.remove(own);
             }
         }

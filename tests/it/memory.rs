@@ -371,6 +371,7 @@ fn dry_run_changes_nothing() {
     let state = || {
         let mut host = operator.json(&["status"])["host"].clone();
         for moving in [
+            "activity",
             "audit_size",
             "audit_root",
             "store_bytes",

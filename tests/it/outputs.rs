@@ -63,6 +63,20 @@ fn every_list_and_show_parses_in_every_format() {
         &["--tag", "x,y", "--metadata", "k=a,b", "--session", "null"],
     );
     add(&a, "of another");
+    let new = [
+        "identity",
+        "create",
+        "--external-id",
+        "new",
+        "--role",
+        "agent",
+        "--quarantine",
+    ];
+    add(
+        &ctl.token(&word(&ctl.json(&new)["access_token"])),
+        "held back",
+    );
+    crate::add_with(&ctl, "a trap", &["--canary"]);
     ctl.json(&["memory", "update", &id, "--trust", "7"]);
     ctl.json(&["purge", "plan", "--subject", "a"]);
     ctl.json(&[
@@ -77,6 +91,10 @@ fn every_list_and_show_parses_in_every_format() {
     let draft = r#"{"name":"draft","role":"agent","rule":false}"#;
     let draft = daemon.home().write("draft.json", draft);
     ctl.json(&["api-key", "create", "--identity", "a", "--name", "ci"]);
+    let invited = ctl.json(&["identity", "invite", "--role", "agent"]);
+    let invited = word(&invited["id"]);
+    ctl.json(&["login", "--identity", "a"]);
+    ctl.json(&["logout", "--forget"]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -85,6 +103,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["memory", "history", &id],
         &["memory", "search", "several lines"],
         &["memory", "search", "several lines", "--explain"],
+        &["memory", "review", "list"],
+        &["memory", "canary", "list"],
         &[
             "memory",
             "search",
@@ -107,6 +127,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "verify", &purged],
         &["doctor"],
         &["api-key", "list"],
+        &["invitation", "list"],
+        &["session", "list"],
+        &["key", "list"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -125,6 +148,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["policy", "can-i", "read", "memory"],
         &["token", "issue", "a", "--dry-run"],
         &["api-key", "create", "--identity", "a", "--dry-run"],
+        &["invitation", "show", &invited],
+        &["identity", "invite", "--role", "agent", "--dry-run"],
+        &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
     ];
     for arguments in lists {

@@ -140,7 +140,7 @@ fn age_trust_and_importance_count_when_asked_for() {
     );
     let new = add_with(
         &agent,
-        "the harbour office opens at ten, and the crane",
+        "the crane of the harbour was painted green last summer",
         &["--trust", "20", "--metadata", "importance=0.1"],
     );
     let first = |arguments: &[&str]| {

@@ -85,6 +85,7 @@ async fn step(user: &mut User, texts: &Texts) -> usize {
                 session: None,
                 trust: None,
                 ttl_seconds: None,
+                source: None,
             };
             call!(user.client, memory_update, request).await.unwrap();
         }

@@ -193,6 +193,16 @@ impl Daemon {
         Client::connect(connect).await
     }
 
+    /// Waits until it ends by itself, and returns how it did and its home.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end in time.
+    pub fn ended(mut self) -> (ExitStatus, Home) {
+        let status = wait(&mut self.child, PATIENCE);
+        (status, self.take_home())
+    }
+
     /// Kills it without warning and returns its home.
     pub fn kill(mut self) -> Home {
         let _ = self.child.kill();

@@ -7,7 +7,9 @@
 pub mod caller;
 pub mod daemon;
 pub mod embeddings;
+pub mod fuzz;
 pub mod home;
+pub mod hostile;
 pub mod measure;
 pub mod own;
 pub mod random;

@@ -98,6 +98,22 @@ impl Raw {
         Ok(raw)
     }
 
+    /// How long each send and receive may take from here on.
+    pub fn patience(&mut self, most: Duration) {
+        // A socket takes any timeout but zero.
+        let _ = self.0.set_write_timeout(Some(most));
+        let _ = self.0.set_read_timeout(Some(most));
+    }
+
+    /// The same connection as the output of another process.
+    ///
+    /// # Errors
+    ///
+    /// If the system is out of descriptors.
+    pub fn input(&self) -> io::Result<std::process::Stdio> {
+        Ok(std::os::fd::OwnedFd::from(self.0.try_clone()?).into())
+    }
+
     /// Whether the daemon closes the connection, rather than answer.
     pub fn is_closed(&mut self) -> bool {
         self.receive()

@@ -76,7 +76,7 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
         "tests",
         &[
             &["caller", "embeddings", "measure", "random", "scan", "wire"],
-            &["home", "text"],
+            &["home", "text", "hostile", "fuzz"],
             &["daemon"],
             &["own"],
             &["lib"],

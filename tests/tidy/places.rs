@@ -34,6 +34,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "manushyad/src/main.rs",
             "manushyactl/src/embedded.rs",
             "tests/src/bin/",
+            "tests/src/fuzz.rs",
         ],
     ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
@@ -53,6 +54,7 @@ const EXPOSE: &[&str] = &[
     // The one place that shows a new token, and where it is checked that there is one.
     "manushyactl/src/command/api_key.rs",
     "manushyactl/src/command/identity.rs",
+    "manushyactl/src/command/invitation.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",
     "manushyactl/src/command/quickstart.rs",
@@ -64,6 +66,8 @@ const EXPOSE: &[&str] = &[
     "manushyad/src/embed/http/key.rs",
     // The load driver hands the tokens of its owners to its connections.
     "tests/src/bin/load/",
+    // Where it is checked that a token is not told.
+    "tests/src/fuzz.rs",
 ];
 
 /// Files that may be unsafe: none.

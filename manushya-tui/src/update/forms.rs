@@ -207,6 +207,7 @@ fn identity(form: &Form) -> Result<Ask, WireError> {
         description: form.given("description"),
         claims: pairs(&form.value("claims"))?,
         token_ttl_seconds: seconds(form, "token ttl")?,
+        quarantine: false,
     }))
 }
 
@@ -312,6 +313,7 @@ pub fn edited(model: &mut Model, text: Option<String>, out: &mut Out) {
                 session: None,
                 trust: None,
                 ttl_seconds: None,
+                source: None,
             });
             ask::change(model, vec![ask], format!("changed: {}", memory.id), out);
         }

@@ -1,10 +1,11 @@
 //! Identities, policies and tokens.
 
 use manushya_protocol::v1::policy::Effect;
+use manushya_protocol::v1::token::TokenView;
 use ratatui::layout::Rect;
 
 use super::panes;
-use super::pen::Pen;
+use super::pen::{Glyphs, Pen};
 use super::table::{self, Table};
 use crate::model::{Model, document};
 use crate::text::{Role, Spans, age, bar, clean, count, line, until};
@@ -175,38 +176,42 @@ pub fn tokens(pen: &mut Pen<'_>, model: &Model, body: Rect) {
     };
     let glyphs = pen.glyphs;
     table::draw(pen, body, list, &table, |token| {
-        let life = (token.expires_at.0 - token.issued_at.0).max(1);
-        let left = (token.expires_at.0 - model.now.0).max(0);
-        let is_active = token.state == "active";
-        let part = if is_active {
-            left as f64 / life as f64
-        } else {
-            0.0
-        };
-        let left = if is_active {
-            until(model.now, token.expires_at)
-        } else {
-            "-".to_owned()
-        };
-        let role = match part {
-            _ if !is_active => Role::Dim,
-            part if part < 0.1 => Role::Bad,
-            part if part < 0.3 => Role::Warn,
-            _ => Role::Ok,
-        };
-        vec![
-            (Role::Plain, clean(&token.identity)),
-            (
-                if is_active { Role::Ok } else { Role::Dim },
-                token.state.clone(),
-            ),
-            (
-                role,
-                format!("{} {left}", bar(part, 10, glyphs.full, glyphs.empty)),
-            ),
-            (Role::Plain, clean(&token.scopes.join(","))),
-            (Role::Dim, clean(token.label.as_deref().unwrap_or("-"))),
-            (Role::Dim, token.id.to_string()),
-        ]
+        token_row(model, token, glyphs)
     });
+}
+
+fn token_row(model: &Model, token: &TokenView, glyphs: Glyphs) -> Vec<(Role, String)> {
+    let life = (token.expires_at.0 - token.issued_at.0).max(1);
+    let left = (token.expires_at.0 - model.now.0).max(0);
+    let is_active = token.state == "active";
+    let part = if is_active {
+        left as f64 / life as f64
+    } else {
+        0.0
+    };
+    let left = if is_active {
+        until(model.now, token.expires_at)
+    } else {
+        "-".to_owned()
+    };
+    let role = match part {
+        _ if !is_active => Role::Dim,
+        part if part < 0.1 => Role::Bad,
+        part if part < 0.3 => Role::Warn,
+        _ => Role::Ok,
+    };
+    vec![
+        (Role::Plain, clean(&token.identity)),
+        (
+            if is_active { Role::Ok } else { Role::Dim },
+            token.state.clone(),
+        ),
+        (
+            role,
+            format!("{} {left}", bar(part, 10, glyphs.full, glyphs.empty)),
+        ),
+        (Role::Plain, clean(&token.scopes.join(","))),
+        (Role::Dim, clean(token.label.as_deref().unwrap_or("-"))),
+        (Role::Dim, token.id.to_string()),
+    ]
 }

@@ -47,6 +47,10 @@ pub struct Filter {
     /// Made before this time, or this long ago
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<UnixMillis>,
+    /// Made or last changed by this identity; --since and --until then are about when, by the
+    /// daemon's clock
+    #[arg(long, value_name = "IDENTITY")]
+    pub writer: Option<String>,
     /// JSON Logic over `memory.*`, as JSON or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub filter: Option<String>,

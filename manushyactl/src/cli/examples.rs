@@ -140,6 +140,55 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl api-key revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
+        "login",
+        &[
+            "manushyactl login --token-file agent-a.token --label laptop",
+            "manushyactl login --identity agent-a --ttl 12h",
+        ],
+    ),
+    ("logout", &["manushyactl logout"]),
+    (
+        "session list",
+        &["manushyactl session list --identity agent-a"],
+    ),
+    (
+        "session revoke",
+        &["manushyactl session revoke tok_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "identity invite",
+        &[
+            "manushyactl identity invite --role agent --ttl 7d",
+            "manushyactl identity invite --role agent --external-id agent-c --out agent-c.code",
+        ],
+    ),
+    (
+        "enroll",
+        &[
+            "manushyactl enroll - --external-id agent-c < agent-c.code",
+            "manushyactl enroll @agent-c.code --out agent-c.token",
+        ],
+    ),
+    (
+        "invitation list",
+        &["manushyactl invitation list --all-states"],
+    ),
+    (
+        "invitation show",
+        &["manushyactl invitation show inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation revoke",
+        &["manushyactl invitation revoke inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "invitation resend",
+        &["manushyactl invitation resend inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    ("key list", &["manushyactl key list"]),
+    ("key rotate", &["manushyactl key rotate jwt"]),
+    ("key jwks", &["manushyactl key jwks > jwks.json"]),
+    (
         "memory add",
         &[
             "manushyactl memory add \"The user prefers dark mode\" --type preference --tag ui",
@@ -148,6 +197,7 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory add \"We deploy on Mondays\" --on-duplicate supersede",
             "git log -1 --format=%B | manushyactl memory add - --type commit --key \"$(git \
              rev-parse HEAD)\"",
+            "manushyactl memory add \"The key of the vault is under the mat\" --canary",
         ],
     ),
     (
@@ -238,6 +288,39 @@ pub const ALL: &[(&str, &[&str])] = &[
             "manushyactl memory stats",
             "manushyactl memory stats --owner agent-a -o json",
         ],
+    ),
+    (
+        "memory review list",
+        &[
+            "manushyactl memory review list",
+            "manushyactl memory review list --all -o jsonl | jq -r '[.id,.owner,.text]|@tsv'",
+        ],
+    ),
+    (
+        "memory review approve",
+        &[
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0",
+            "manushyactl memory review approve mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 --if-version 2",
+        ],
+    ),
+    (
+        "memory review reject",
+        &[
+            "manushyactl memory review reject mem_0r3k9c2v1g7hm0q8d4n5s6t7u0 -y",
+            "manushyactl memory review list --all -o name | manushyactl memory review reject - -y",
+        ],
+    ),
+    (
+        "memory canary set",
+        &["manushyactl memory canary set mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary clear",
+        &["manushyactl memory canary clear mem_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
+    ),
+    (
+        "memory canary list",
+        &["manushyactl memory canary list -o json"],
     ),
     (
         "policy apply",
@@ -370,6 +453,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         &[
             "manushyactl purge plan --subject agent-a",
             "manushyactl purge plan --session scratch --until 30d -o json | jq .memories",
+            "manushyactl purge plan --writer agent-a --since 2h",
         ],
     ),
     (

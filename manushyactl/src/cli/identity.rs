@@ -56,6 +56,8 @@ pub enum Identity {
     Delete(IdentityDelete),
     /// Show everything held about an identity but its memories
     Export(IdentityExport),
+    /// Invite somebody who becomes an identity by a code; it is shown once
+    Invite(super::credential::Invite),
 }
 
 /// Arguments of `identity create`.
@@ -79,6 +81,9 @@ pub struct IdentityCreate {
     /// Life of its first access token [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
     pub token_ttl: Option<u64>,
+    /// Hold back what it writes until somebody reviews it
+    #[arg(long)]
+    pub quarantine: bool,
 }
 
 /// Arguments of `identity list`.
@@ -109,7 +114,7 @@ pub struct IdentityName {
 #[derive(Args, Debug)]
 #[command(group(
     clap::ArgGroup::new("change").multiple(true).required(true)
-        .args(["role", "name", "description", "claims", "clear_claims"])
+        .args(["role", "name", "description", "claims", "clear_claims", "quarantine"])
 ))]
 pub struct IdentityUpdate {
     /// Its id or external id
@@ -129,6 +134,9 @@ pub struct IdentityUpdate {
     /// Remove all claims
     #[arg(long, conflicts_with = "claims")]
     pub clear_claims: bool,
+    /// Hold back what it writes from here on until somebody reviews it, or no more
+    #[arg(long, value_name = "on|off", value_parser = ["on", "off"])]
+    pub quarantine: Option<String>,
 }
 
 /// Arguments of `identity delete`.

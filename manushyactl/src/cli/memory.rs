@@ -8,6 +8,7 @@ use manushya_protocol::unit::UnixMillis;
 use serde_json::Value;
 
 use super::args::{Filter, OutFile, Paging, parse_pair, parse_seconds, parse_time};
+use super::review::{Canary, Review};
 
 /// Verbs of `memory`.
 #[derive(Debug, Subcommand)]
@@ -34,6 +35,12 @@ pub enum Memory {
     Export(Export),
     /// Count memories
     Stats(Stats),
+    /// Look at what is held back, and let it be found or delete it
+    #[command(subcommand)]
+    Review(Review),
+    /// Make memories that raise an alert when they are read
+    #[command(subcommand)]
+    Canary(Canary),
     /// Show how far the embedding of memories is, and try again what failed
     ///
     /// The daemon embeds by itself, also after its embedder was changed in the configuration. This
@@ -92,6 +99,12 @@ pub struct Add {
     /// If the key exists with another content
     #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = ON_CONFLICT)]
     pub on_conflict: String,
+    /// Where you have it from, such as a page or a file; it stays part of the provenance
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// Raise an alert whenever it is read or found
+    #[arg(long)]
+    pub canary: bool,
     /// If a memory of yours in the namespace says nearly the same: keep both, add none, or let the new
     /// one supersede it
     #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = ON_DUPLICATE)]
@@ -144,6 +157,9 @@ pub struct Import {
     /// Trust of lines that name none
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub trust: Option<u8>,
+    /// Source of lines that name none
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
 }
 
 /// Names memories.
@@ -322,6 +338,9 @@ pub struct Update {
     /// Fail with a conflict unless this is its version
     #[arg(long, value_name = "N")]
     pub if_version: Option<u32>,
+    /// Where you have the new version from
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
 }
 
 /// Arguments of `memory history`.

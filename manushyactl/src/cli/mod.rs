@@ -6,10 +6,12 @@ pub mod backup;
 pub mod credential;
 pub mod examples;
 pub mod identity;
+pub mod key;
 pub mod markdown;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod review;
 pub mod system;
 pub mod topics;
 
@@ -115,6 +117,21 @@ pub enum Command {
     /// Make, list and revoke API keys for scripts
     #[command(subcommand)]
     ApiKey(credential::ApiKey),
+    /// Open a login session, which later commands use until you log out
+    Login(credential::Login),
+    /// End the login session
+    Logout(credential::Logout),
+    /// List and revoke login sessions
+    #[command(subcommand)]
+    Session(credential::Session),
+    /// Become an identity by an enrolment code; its access token is shown once
+    Enroll(credential::Enroll),
+    /// List, show, revoke and resend invitations
+    #[command(subcommand)]
+    Invitation(credential::Invitation),
+    /// List and rotate the keys of this host
+    #[command(subcommand)]
+    Key(key::Key),
     /// Add, search and manage memories
     #[command(subcommand, visible_alias = "mem")]
     Memory(memory::Memory),

@@ -67,8 +67,7 @@ pub async fn run(verb: Backup, context: &Context) -> Outcome {
     }
 }
 
-async fn create(arguments: &Create, context: &Context) -> Outcome {
-    let path = &arguments.file;
+fn refuse_existing(path: &Path) -> Result<(), Stop> {
     if path.exists() {
         return Err(
             Stop::new(ErrorCode::Conflict, format!("`{}` exists", path.display()))
@@ -76,6 +75,12 @@ async fn create(arguments: &Create, context: &Context) -> Outcome {
                 .hint("name a new file"),
         );
     }
+    Ok(())
+}
+
+async fn create(arguments: &Create, context: &Context) -> Outcome {
+    let path = &arguments.file;
+    refuse_existing(path)?;
     let keep_seconds = arguments
         .keep
         .as_deref()

@@ -21,8 +21,12 @@ use super::token;
 ///
 /// What the daemon answers with.
 pub async fn run(verb: Identity, context: &Context) -> Outcome {
-    let client = context.connect().await?;
+    let client = match verb {
+        Identity::Invite(arguments) => return super::invitation::invite(arguments, context).await,
+        _ => context.connect().await?,
+    };
     match verb {
+        Identity::Invite(_) => Ok(()),
         Identity::Create(arguments) => create(arguments, &client, context).await,
         Identity::List(arguments) => list(&arguments, &client, context).await,
         Identity::Show(name) => context.ui.item(&show(&client, name.identity).await?),
@@ -35,6 +39,7 @@ pub async fn run(verb: Identity, context: &Context) -> Outcome {
                 name: arguments.name,
                 description: arguments.description,
                 is_active: None,
+                quarantine: arguments.quarantine.map(|switch| switch == "on"),
             };
             change(update, &client, context).await
         }
@@ -78,6 +83,7 @@ impl Row for Created<'_> {
         "identity.description",
         "identity.claims",
         "identity.is_active",
+        "identity.quarantine",
         "identity.created_at",
         "identity.updated_at",
     ];
@@ -92,11 +98,21 @@ async fn create(arguments: cli::IdentityCreate, client: &Client, context: &Conte
         description: arguments.description,
         claims: object(&arguments.claims),
         token_ttl_seconds: arguments.token_ttl,
+        quarantine: arguments.quarantine,
     };
     let made = call!(client, identity_create, request).await?;
     context.note_dry_run();
+    show_created(&made, context)
+}
+
+/// Shows a new identity and its first token.
+///
+/// # Errors
+///
+/// If standard output cannot be written.
+pub fn show_created(made: &IdentityCreated, context: &Context) -> Outcome {
     if !context.ui.is_table() {
-        return context.ui.item(&Created(&made));
+        return context.ui.item(&Created(made));
     }
     let mut text = render::item(context.ui.format, &made.identity, &context.ui.human())?;
     if let Some(token) = &made.access_token {

@@ -6,11 +6,14 @@ pub mod backup;
 pub mod config;
 pub mod help;
 pub mod identity;
+pub mod invitation;
+pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod quickstart;
 mod receipt;
+pub mod session;
 pub mod system;
 pub mod tenant;
 pub mod token;
@@ -44,6 +47,12 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Identity(verb) => identity::run(verb, context).await,
         Command::Token(verb) => token::run(verb, context).await,
         Command::ApiKey(verb) => api_key::run(verb, context).await,
+        Command::Login(arguments) => session::login(arguments, context).await,
+        Command::Logout(arguments) => session::logout(arguments, context).await,
+        Command::Session(verb) => session::run(verb, context).await,
+        Command::Enroll(arguments) => invitation::enroll(arguments, context).await,
+        Command::Invitation(verb) => invitation::run(verb, context).await,
+        Command::Key(verb) => key::run(verb, context).await,
         Command::Memory(verb) => memory::run(verb, context).await,
         Command::Policy(verb) => policy::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,

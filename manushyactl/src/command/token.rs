@@ -1,9 +1,5 @@
 //! `token issue list inspect revoke`.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-
 use manushya_protocol::client::Client;
 use manushya_protocol::id::TokenId;
 use manushya_protocol::unit::UnixMillis;
@@ -11,6 +7,7 @@ use manushya_protocol::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenL
 use serde::Serialize;
 
 use crate::cli::identity::{self as cli, Token};
+pub use crate::context::session::write_private;
 use crate::context::{Context, call, ids, read_token};
 use crate::error::{Outcome, Stop};
 use crate::ui::render::{Column, Row};
@@ -125,27 +122,6 @@ pub fn note_once(context: &Context, end: UnixMillis) {
     context.ui.note(&format!(
         "the access token is shown this once; it ends {end}"
     ));
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-///
-/// # Errors
-///
-/// A failure that names the file.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Outcome {
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)
-    };
-    write().map_err(|error: std::io::Error| Stop::unwritable(path, &error))
 }
 
 async fn inspect(arguments: &cli::TokenInspect, context: &Context) -> Outcome {

@@ -8,11 +8,14 @@ use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
+use manushya_protocol::v1::invitation::InvitationView;
+use manushya_protocol::v1::key::KeyView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
 use manushya_protocol::v1::recall::RecalledMemory;
 use manushya_protocol::v1::review::{LintView, PermissionView, RevisionView};
+use manushya_protocol::v1::session::SessionView;
 use manushya_protocol::v1::system::{Check, WhoAmI};
 use manushya_protocol::v1::token::TokenView;
 use serde::Serialize;
@@ -43,7 +46,7 @@ rows! {
         columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "created_at" "updated_at"];
+            "quarantine" "created_at" "updated_at"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -56,7 +59,10 @@ rows! {
             "TEXT" "text" Text],
         fields ["id" "owner" "owner_id" "key" "type" "tags" "namespace" "session" "trust"
             "version" "created_at" "updated_at" "expires_at" "deleted_at"
-            "superseded_by" "superseded_at" "supersedes" "metadata" "text"];
+            "superseded_by" "superseded_at" "supersedes" "provenance.writer"
+            "provenance.writer_id" "provenance.token" "provenance.delegation"
+            "provenance.peer_uid" "provenance.source" "provenance.request_id"
+            "provenance.written_at" "quarantined" "metadata" "text"];
     SearchHit: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TYPE" "memory.type" Text, "TEXT" "memory.text" Text],
@@ -64,7 +70,9 @@ rows! {
             "memory.tags" "memory.namespace" "memory.session" "memory.trust" "memory.version"
             "memory.created_at" "memory.updated_at" "memory.expires_at" "memory.deleted_at"
             "memory.superseded_by" "memory.superseded_at" "memory.supersedes" "duplicates"
-            "memory.metadata" "memory.text" "explain"];
+            "memory.provenance.writer" "memory.provenance.source" "memory.quarantined"
+            "memory.metadata" "memory.text"
+            "explain"];
     RecalledMemory: name "memory.id",
         columns ["SCORE" "score" Score, "ID" "memory.id" Text, "OWNER" "memory.owner" Text,
             "AGE" "memory.created_at" Age, "TEXT" "memory.text" Text],
@@ -147,6 +155,22 @@ rows! {
     Check: name "id",
         columns ["VERDICT" "verdict" State, "CHECK" "id" Text, "EVIDENCE" "evidence" Text],
         fields ["id" "verdict" "evidence" "fix"];
+    SessionView: name "id",
+        columns ["ID" "id" Text, "IDENTITY" "identity" Text, "LABEL" "label" Text,
+            "STATE" "state" State, "UID" "peer_uid" Text, "CREATED" "created_at" Age,
+            "LAST USED" "last_used_at" Age, "EXPIRES" "expires_at" Age, "CURRENT" "current" Flag],
+        fields ["id" "identity" "identity_id" "label" "peer_uid" "created_at" "last_used_at"
+            "expires_at" "revoked_at" "state" "current"];
+    InvitationView: name "id",
+        columns ["ID" "id" Text, "ROLE" "role" Text, "EXTERNAL ID" "external_id" Text,
+            "STATE" "state" State, "INVITED BY" "invited_by" Text, "CREATED" "created_at" Age,
+            "EXPIRES" "expires_at" Age, "LABEL" "label" Text],
+        fields ["id" "role" "external_id" "label" "state" "invited_by" "created_at" "expires_at"
+            "revoked_at" "accepted_at" "identity_id"];
+    KeyView: name "kid",
+        columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
+            "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
+        fields ["kid" "kind" "state" "created_at" "retired_at"];
     PermissionView: name "identity",
         columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,

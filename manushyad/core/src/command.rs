@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{
     Actor, Embedding, ExternalId, Kind, Limits, MemoryContent, MemoryKey, Namespace, PurgeScope,
-    Role, Scope, Session, Tag, TenantName, TokenKind, Trust,
+    Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.
@@ -60,6 +60,8 @@ pub struct CreateIdentity {
     pub description: Option<String>,
     /// Facts for policies.
     pub claims: Map<String, Value>,
+    /// Whether what it writes is held back until it is reviewed.
+    pub quarantine: bool,
     /// Id of its first token.
     pub token: TokenId,
     /// Life of that token, in seconds.
@@ -81,6 +83,8 @@ pub struct UpdateIdentity {
     pub claims: Option<Map<String, Value>>,
     /// Enables or disables it.
     pub is_active: Option<bool>,
+    /// Holds back what it writes from here on, or no more.
+    pub quarantine: Option<bool>,
 }
 
 /// Issues a token.
@@ -130,6 +134,10 @@ pub struct AddMemory {
     pub created_at: Option<UnixMillis>,
     /// What to do when the key exists with another content.
     pub on_conflict: OnConflict,
+    /// Where the caller says it has it from.
+    pub source: Option<Source>,
+    /// Whether it exists only to be noticed when it is read.
+    pub canary: bool,
     /// What to do about `alike`.
     pub on_duplicate: OnDuplicate,
     /// Memories that say nearly the same, the nearest first, as the index knew them: each with its
@@ -160,6 +168,28 @@ pub struct UpdateMemory {
     pub trust: Option<Trust>,
     /// A new expiry, or none.
     pub expires_at: Option<Option<UnixMillis>>,
+    /// Where the caller says it has the new version from.
+    pub source: Option<Source>,
+}
+
+/// Says what becomes of a memory that is held back.
+#[derive(Clone, Copy, Debug)]
+pub struct ReviewMemory {
+    /// Its id.
+    pub id: MemoryId,
+    /// Fail unless this is the version that was looked at.
+    pub if_version: Option<u32>,
+    /// Let everybody find it whom the policies allow; otherwise delete it.
+    pub approve: bool,
+}
+
+/// Makes a memory a canary, or none.
+#[derive(Clone, Copy, Debug)]
+pub struct SetCanary {
+    /// Its id.
+    pub id: MemoryId,
+    /// Whether its reads raise an alert.
+    pub canary: bool,
 }
 
 /// Deletes a memory.

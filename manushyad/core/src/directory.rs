@@ -4,6 +4,7 @@
 //! state for the price of a pointer while the writer prepares the next one.
 
 mod erasures;
+mod gates;
 
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ use crate::plan::Write;
 use crate::policy::PolicySet;
 pub use erasures::Erasures;
 
+pub use gates::Gates;
+
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
 pub struct Directory {
@@ -31,6 +34,7 @@ pub struct Directory {
     policy_names: HashMap<(TenantId, PolicyName), PolicyId>,
     policy_sets: HashMap<TenantId, Arc<PolicySet>>,
     plans: OrdMap<(TenantId, PlanId), Arc<PurgePlan>>,
+    gates: Gates,
     revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
 }
@@ -86,17 +90,10 @@ impl Directory {
                     self.tenant_names.remove(&tenant.name);
                 }
                 self.policy_sets.remove(id);
+                self.gates.forget(*id);
                 self.erasures.forget(*id);
             }
-            Write::PutIdentity(identity) => {
-                let at = (identity.tenant, identity.id);
-                if let Some(old) = self.identities.insert(at, identity.clone()) {
-                    self.external_ids
-                        .remove(&(old.tenant, old.external_id.clone()));
-                }
-                self.external_ids
-                    .insert((identity.tenant, identity.external_id.clone()), identity.id);
-            }
+            Write::PutIdentity(identity) => self.put_identity(identity),
             Write::EraseIdentity(tenant, id) => {
                 if let Some(identity) = self.identities.remove(&(*tenant, *id)) {
                     self.external_ids
@@ -132,6 +129,8 @@ impl Directory {
             Write::DropPlan(tenant, id) => {
                 self.plans.remove(&(*tenant, *id));
             }
+            Write::PutGate(record) => self.gates.put(record),
+            Write::DropGate(tenant, key) => self.gates.remove(*tenant, *key),
             Write::PutRevision(revision) => {
                 let policy = &revision.policy;
                 let at = (policy.tenant, (policy.id, policy.revision));
@@ -145,6 +144,16 @@ impl Directory {
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
+    }
+
+    fn put_identity(&mut self, identity: &Arc<Identity>) {
+        let at = (identity.tenant, identity.id);
+        if let Some(old) = self.identities.insert(at, identity.clone()) {
+            self.external_ids
+                .remove(&(old.tenant, old.external_id.clone()));
+        }
+        self.external_ids
+            .insert((identity.tenant, identity.external_id.clone()), identity.id);
     }
 
     fn put_token(&mut self, token: &Arc<Token>) {
@@ -257,6 +266,11 @@ impl Directory {
     /// A purge plan by its id.
     pub fn plan(&self, tenant: TenantId, id: PlanId) -> Option<&Arc<PurgePlan>> {
         self.plans.get(&(tenant, id))
+    }
+
+    /// Invitations, and the keys that sign tokens.
+    pub fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// The revisions of all policies of a tenant, removed ones included: by policy, oldest first.

@@ -6,8 +6,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, Identity, Memory, Policy, PolicyRevision, PurgePlan,
-    Tenant, Token,
+    AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
+    PolicyRevision, PurgePlan, Tenant, Token,
 };
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
@@ -48,6 +48,10 @@ pub enum Write {
     DropRevision(TenantId, PolicyId, u32),
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
+    /// Makes or changes an invitation, or what is known of a key that signs tokens.
+    PutGate(Arc<GateRecord>),
+    /// Removes one of those.
+    DropGate(TenantId, GateKey),
     /// Makes or changes a receipt, a hold, a retention or a backup.
     PutErasure(Arc<ErasureRecord>),
     /// Removes one of those.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
 use manushya_core::command::CreateTenant;
 use manushya_core::decide::tenant::{DEFAULT_TENANT, founding_writes, policy_ids};
@@ -24,7 +25,8 @@ use tokio::sync::Notify;
 use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
-use crate::os::{OsEntropy, SystemClock};
+use crate::jobs;
+use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
@@ -41,6 +43,8 @@ pub struct Booted {
     pub service: Arc<Service>,
     /// The writer's threads.
     pub threads: WriterThreads,
+    /// The machine's clock, to be looked at for jumps.
+    pub clock: Arc<SystemClock>,
     /// The home's lock, held as long as the daemon lives.
     pub lock: File,
 }
@@ -176,6 +180,16 @@ fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
     ))
 }
 
+fn open_store(config: &Config, vault: Arc<Vault>) -> Result<(Store, Opened), WireError> {
+    let (store, opened) = Store::open(&store_path(config), vault, false).map_err(|error| {
+        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
+    })?;
+    if !opened.was_clean && !opened.created {
+        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
+    }
+    Ok((store, opened))
+}
+
 /// Boots. The socket is bound, but nobody is served yet.
 ///
 /// # Errors
@@ -188,16 +202,13 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     }
     let lock = lock_home(&config.home)?;
     let vault = Arc::new(open_vault(&config)?);
-    let path = store_path(&config);
-    let (store, opened) = Store::open(&path, vault.clone(), false).map_err(|error| {
-        WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
-    })?;
-    if !opened.was_clean && !opened.created {
-        tracing::warn!("The daemon was not stopped cleanly; the store was checked.");
-    }
+    let (store, opened) = open_store(&config, vault.clone())?;
+    let (latest, trusted) = (opened.latest, opened.trusted);
+    let (clock, jump) = SystemClock::starting(Left { latest, trusted });
+    let clock = Arc::new(clock);
     let (embedder, built_in) = embedders(&config.embedder)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: clock.clone(),
         entropy: Arc::new(OsEntropy),
         cipher: vault.clone(),
         embedder,
@@ -215,7 +226,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let keepers = Keepers {
         notary: notary(&config, &store, &vault, published.head.size())?,
         ledger,
-        ending: end_process,
+        ending: Box::new(end_process),
     };
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
@@ -227,6 +238,9 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let mut operator_uids = config.operator_uids.clone();
     operator_uids.push(owner);
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
+    if let Some(jump) = jump {
+        drop(writer.observe(jobs::clock::alert(&ports, jump))?);
+    }
     let service = Arc::new(Service {
         started_at: ports.clock.now(),
         config,
@@ -236,7 +250,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         home_id,
         indexes,
         writer,
-        tokens,
+        tokens: ArcSwap::from_pointee(tokens),
         backups: crate::service::backup::Jobs::default(),
         connections: AtomicU64::new(0),
         stop: Arc::new(Notify::new()),
@@ -251,6 +265,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
             service,
             threads,
             lock,
+            clock,
         },
         listener,
     ))

@@ -61,7 +61,7 @@ async fn serve(config: Config) -> Result<(), WireError> {
     let (booted, listener) = boot::boot(config).await?;
     let (stopping, stop) = watch::channel(false);
     let server = tokio::spawn(Server::new(booted.service.clone()).serve(listener, stop.clone()));
-    let jobs = jobs::start(&booted.service, &stop)
+    let jobs = jobs::start(&booted.service, &booted.clock, &stop)
         .map_err(|error| boot::failed("the daemon's jobs cannot be started", &error))?;
     tracing::info!(
         socket = %booted.service.config.socket.display(),
@@ -100,6 +100,7 @@ fn close(booted: Booted) -> Result<(), WireError> {
         service,
         threads,
         lock,
+        clock,
     } = booted;
     jobs::snapshot::save_all(&service);
     let socket = service.config.socket.clone();
@@ -115,7 +116,9 @@ fn close(booted: Booted) -> Result<(), WireError> {
         tracing::warn!("The writer did not end well; the store is left unclean.");
         return Ok(());
     }
-    let closed = store.close();
+    let closed = store
+        .note_time(clock.left().latest, clock.left().trusted)
+        .and_then(|()| store.close());
     // Spare keys that outlive the process would have to be destroyed at the next start.
     if let Err(error) = vault.drop_spares() {
         tracing::warn!(error = %chain(&error), "Spare keys could not be given back.");

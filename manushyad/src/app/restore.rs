@@ -22,7 +22,7 @@ use serde::Serialize;
 use super::boot::{failed, lock_home, private_folder, unlock};
 use crate::config::{Config, RunOptions};
 use crate::embed::HashEmbedder;
-use crate::os::{OsEntropy, SystemClock};
+use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Ports};
 use crate::service::ledger;
 use crate::service::writer::{Published, chain};
@@ -326,7 +326,7 @@ fn settle(
     let (store, opened) =
         Store::open(&draft.join("store.redb"), cipher.clone(), true).map_err(broken)?;
     let ports = Ports {
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::new(SystemClock::starting(Left::default()).0),
         entropy: Arc::new(OsEntropy),
         cipher,
         embedder: AnyEmbedder::Instant(Arc::new(HashEmbedder)),

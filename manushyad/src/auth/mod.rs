@@ -6,11 +6,13 @@
 mod cache;
 mod claims;
 mod error;
+mod jwk;
 pub mod opaque;
 mod peer;
 mod token;
 
 pub use claims::{AUDIENCE, ISSUER, VerifiedClaims};
 pub use error::TokenError;
+pub use jwk::jwk_set;
 pub use peer::PeerCred;
 pub use token::{TokenFacts, TokenKeys};

@@ -3,11 +3,9 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use manushya_protocol::secret::BearerToken;
+use zeroize::Zeroizing;
 
 use crate::port::Cipher;
-
-/// How many characters 32 bytes take (RFC 4648 section 5).
-const CHARS: usize = 43;
 
 /// Whether a secret starts with `prefix`.
 pub fn has_prefix(secret: &BearerToken, prefix: &str) -> bool {
@@ -16,10 +14,25 @@ pub fn has_prefix(secret: &BearerToken, prefix: &str) -> bool {
 
 /// Whether a secret is `prefix` and 256 bits, so that it is worth looking for.
 pub fn is_well_formed(secret: &BearerToken, prefix: &str) -> bool {
-    secret
-        .expose()
-        .strip_prefix(prefix)
-        .is_some_and(|rest| rest.len() == CHARS && BASE64URL_NOPAD.decode(rest.as_bytes()).is_ok())
+    decode(secret, prefix, 32).is_some()
+}
+
+/// The `length` bytes behind `prefix` (base64url, RFC 4648 section 5), if a secret is that and no
+/// more. Longer text is refused unread.
+pub fn decode(secret: &BearerToken, prefix: &str, length: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let rest = secret.expose().strip_prefix(prefix)?;
+    if rest.len() != BASE64URL_NOPAD.encode_len(length) {
+        return None;
+    }
+    BASE64URL_NOPAD
+        .decode(rest.as_bytes())
+        .ok()
+        .map(Zeroizing::new)
+}
+
+/// How many bytes a secret has as text.
+pub fn length(secret: &BearerToken) -> usize {
+    secret.expose().len()
 }
 
 /// The keyed hash of a secret (HMAC-SHA256, RFC 2104, cut to 128 bits). `domain` keeps uses apart.

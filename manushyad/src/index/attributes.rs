@@ -5,10 +5,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use manushya_protocol::id::{IdentityId, MemoryId};
+use manushya_protocol::unit::UnixMillis;
 use roaring::RoaringBitmap;
 use serde_json::{Map, Value};
 
-use super::permit::{AttributeFilter, Facts, SlotFacts};
+use super::permit::{AttributeFilter, Facts, SlotFacts, Writer};
 use super::prepared::Prepared;
 
 /// The memories that have one value.
@@ -110,12 +111,13 @@ impl<T: Clone + Eq + Hash> Attribute<T> {
 }
 
 /// The numbers of a memory's values for the facts that are read, [`u32::MAX`] for others.
-pub(super) type ClassKey = [u32; 6];
+pub(super) type ClassKey = [u32; 7];
 
 /// All attributes of a tenant's memories.
 #[derive(Default)]
 pub(super) struct Attributes {
     pub owner: Attribute<IdentityId>,
+    pub writer: Attribute<IdentityId>,
     pub kind: Attribute<Arc<str>>,
     pub namespace: Attribute<Arc<str>>,
     pub session: Attribute<Option<Arc<str>>>,
@@ -124,7 +126,12 @@ pub(super) struct Attributes {
     pub trust: Attribute<u8>,
     /// Single tags, for filters and counts.
     pub tag: HashMap<Arc<str>, RoaringBitmap>,
+    /// Those that are there only to be noticed.
+    pub canaries: RoaringBitmap,
     pub created_at: Vec<i64>,
+    /// When the memory was made, and when the version was written, by the daemon's clock.
+    made_at: Vec<i64>,
+    written_at: Vec<i64>,
     metadata: Vec<Option<Arc<Map<String, Value>>>>,
     metadata_key: Vec<u64>,
 }
@@ -134,6 +141,7 @@ impl Attributes {
     pub fn push(&mut self, slot: u32, prepared: &Prepared) {
         let words = u64::from(prepared.words);
         self.owner.push(slot, &prepared.owner, words);
+        self.writer.push(slot, &prepared.writer, words);
         self.kind.push(slot, &prepared.kind, words);
         self.namespace.push(slot, &prepared.namespace, words);
         self.session.push(slot, &prepared.session, words);
@@ -142,7 +150,12 @@ impl Attributes {
         for tag in prepared.tags.iter() {
             self.tag.entry(tag.clone()).or_default().insert(slot);
         }
+        if prepared.canary {
+            self.canaries.insert(slot);
+        }
         self.created_at.push(prepared.created_at);
+        self.made_at.push(prepared.id.created_at().0);
+        self.written_at.push(prepared.written_at);
         self.metadata.push(prepared.metadata.clone());
         self.metadata_key.push(prepared.metadata_key);
     }
@@ -160,11 +173,13 @@ impl Attributes {
             }
         }
         self.owner.remove(slot, words);
+        self.writer.remove(slot, words);
         self.kind.remove(slot, words);
         self.namespace.remove(slot, words);
         self.session.remove(slot, words);
         self.tags.remove(slot, words);
         self.trust.remove(slot, words);
+        self.canaries.remove(slot);
         self.metadata[slot as usize] = None;
     }
 
@@ -172,6 +187,9 @@ impl Attributes {
     pub fn copy_into(&self, slot: u32, prepared: &mut Prepared) {
         if let Some(owner) = self.owner.value(slot) {
             prepared.owner = *owner;
+        }
+        if let Some(writer) = self.writer.value(slot) {
+            prepared.writer = *writer;
         }
         if let Some(kind) = self.kind.value(slot) {
             prepared.kind = kind.clone();
@@ -184,7 +202,9 @@ impl Attributes {
             prepared.tags = tags.clone();
         }
         prepared.trust = self.trust.value(slot).copied().unwrap_or(0);
+        prepared.canary = self.canaries.contains(slot);
         prepared.created_at = self.created_at[slot as usize];
+        prepared.written_at = self.written_at[slot as usize];
         prepared.metadata = self.metadata[slot as usize].clone();
         prepared.metadata_key = self.metadata_key[slot as usize];
     }
@@ -206,6 +226,7 @@ impl Attributes {
             pick(Facts::SESSION, self.session.of_slot[at]),
             pick(Facts::TAGS, self.tags.of_slot[at]),
             pick(Facts::TRUST, self.trust.of_slot[at]),
+            pick(Facts::WRITER, self.writer.of_slot[at]),
         ]
     }
 
@@ -256,6 +277,11 @@ impl Attributes {
                 .value(slot)
                 .filter(|_| read(Facts::TRUST))
                 .copied(),
+            writer: self
+                .writer
+                .value(slot)
+                .filter(|_| read(Facts::WRITER))
+                .copied(),
             age_seconds: read(Facts::AGE).then(|| u64::try_from(age).unwrap_or(0)),
             metadata: metadata.filter(|_| read(Facts::METADATA)),
         }
@@ -270,6 +296,9 @@ impl Attributes {
         };
         if let Some(owner) = &filter.owner {
             narrow(self.owner.slots(owner));
+        }
+        if let Some(writer) = &filter.writer {
+            narrow(self.written_by(writer));
         }
         if let Some(session) = &filter.session {
             narrow(self.session.slots(&Some(session.as_str().into())));
@@ -301,6 +330,21 @@ impl Attributes {
             selected = Some(base.iter().filter(made).collect());
         }
         selected
+    }
+
+    /// The slots that somebody made or last changed.
+    fn written_by(&self, by: &Writer) -> RoaringBitmap {
+        let slots = self.owner.slots(&by.identity) | self.writer.slots(&by.identity);
+        let means = |slot: &u32| {
+            let at = *slot as usize;
+            let (Some(owner), Some(writer)) = (self.owner.value(*slot), self.writer.value(*slot))
+            else {
+                return false;
+            };
+            let made_at = UnixMillis(self.made_at[at]);
+            by.means(*owner, made_at, *writer, UnixMillis(self.written_at[at]))
+        };
+        slots.into_iter().filter(means).collect()
     }
 
     /// The slots in `namespace` or below it.

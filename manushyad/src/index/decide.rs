@@ -204,7 +204,7 @@ fn one_by_one(
 
 /// Whether the groups by `reads` are kept as classes of one attribute, or need no keeping.
 fn is_attribute(reads: Facts) -> bool {
-    const KEPT: [Facts; 7] = [
+    const KEPT: [Facts; 8] = [
         Facts::NONE,
         Facts::OWNER,
         Facts::KIND,
@@ -212,6 +212,7 @@ fn is_attribute(reads: Facts) -> bool {
         Facts::SESSION,
         Facts::TAGS,
         Facts::TRUST,
+        Facts::WRITER,
     ];
     KEPT.contains(&reads)
 }
@@ -232,6 +233,7 @@ fn groups<'a>(
         Facts::SESSION => attributes.session.groups(),
         Facts::TAGS => attributes.tags.groups(),
         Facts::TRUST => attributes.trust.groups(),
+        Facts::WRITER => attributes.writer.groups(),
         _ => {
             let groups = partition
                 .iter()

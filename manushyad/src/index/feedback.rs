@@ -32,6 +32,7 @@ impl<'a> Search<'a> {
         Some(Search {
             question: self.question.with(&words, self.permitted),
             vector: vector.or_else(|| self.vector.clone()),
+            asked: self.vector.clone(),
             ..*self
         })
     }

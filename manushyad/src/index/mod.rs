@@ -29,13 +29,13 @@ mod vectors;
 #[cfg(test)]
 mod tests;
 
-pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts, Visibility};
+pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts, Visibility, Writer};
 pub use prepared::Prepared;
 pub use ranking::{Collapse, Left, Out, Ranking, Reason};
 pub use report::{Count, Selection, Stats};
 pub use search::{Hit, Neighbour, Parts, SearchOutcome, SearchRequest, TermPart};
 pub use similar::Alike;
-pub use snapshot::{GraphSnapshot, SnapshotError};
+pub use snapshot::{GraphSnapshot, SnapshotError, vectors_of_snapshot};
 pub use tenant::{IndexOptions, IndexStatus, TenantIndex};
 pub use upkeep::Upkeep;
 pub use vectors::{Exact, Graph, Near, Unit, VectorError, VectorIndex};

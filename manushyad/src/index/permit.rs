@@ -33,6 +33,8 @@ impl Facts {
     pub const AGE: Self = Self(1 << 7);
     /// The caller's own attributes.
     pub const METADATA: Self = Self(1 << 8);
+    /// Who wrote this version.
+    pub const WRITER: Self = Self(1 << 9);
 
     /// Whether all of `facts` are in it.
     pub fn contains(self, facts: Self) -> bool {
@@ -73,6 +75,8 @@ pub struct SlotFacts<'a> {
     pub trust: Option<u8>,
     /// How old it is, in seconds.
     pub age_seconds: Option<u64>,
+    /// Who wrote this version.
+    pub writer: Option<IdentityId>,
     /// The caller's own attributes, if there are any.
     pub metadata: Option<&'a Map<String, Value>>,
 }
@@ -110,8 +114,37 @@ pub struct AttributeFilter {
     pub since: Option<UnixMillis>,
     /// Made before this moment.
     pub until: Option<UnixMillis>,
+    /// Made or last changed by this identity.
+    pub writer: Option<Writer>,
     /// Trusted at least so far.
     pub min_trust: Option<u8>,
+}
+
+/// Memories that an identity made, or wrote the present version of, and when: by the clock of the
+/// daemon, which no caller can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// The identity.
+    pub identity: IdentityId,
+    /// Written at or after this moment.
+    pub since: UnixMillis,
+    /// Written before this moment.
+    pub until: UnixMillis,
+}
+
+impl Writer {
+    /// Whether it means a memory of `owner` that was made at `made_at`, the version of which
+    /// `writer` wrote at `written_at`.
+    pub fn means(
+        &self,
+        owner: IdentityId,
+        made_at: UnixMillis,
+        writer: IdentityId,
+        written_at: UnixMillis,
+    ) -> bool {
+        let then = |at| self.since <= at && at < self.until;
+        (owner == self.identity && then(made_at)) || (writer == self.identity && then(written_at))
+    }
 }
 
 /// Which versions of the truth are searched.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
 use manushya_core::model::Memory;
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::{IdentityId, MemoryId};
 use serde_json::{Map, Value};
@@ -27,11 +28,14 @@ pub struct Prepared {
     pub(super) version: u32,
     pub(super) deleted: bool,
     pub(super) owner: IdentityId,
+    pub(super) writer: IdentityId,
+    pub(super) written_at: i64,
     pub(super) kind: Arc<str>,
     pub(super) namespace: Arc<str>,
     pub(super) session: Option<Arc<str>>,
     pub(super) tags: Arc<[Arc<str>]>,
     pub(super) trust: u8,
+    pub(super) canary: bool,
     pub(super) created_at: i64,
     pub(super) expires_at: Option<i64>,
     pub(super) superseded_at: Option<i64>,
@@ -56,22 +60,31 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// Takes the terms of the text and the tags, the attributes and the vector of `memory`.
+    /// Takes the terms of the text and the tags, stemmed in `language`, the attributes and the vector
+    /// of `memory`.
     ///
     /// # Errors
     ///
     /// [`VectorError`] if the vector is not of `dims` finite numbers, or all zero.
-    pub fn from_memory(memory: &Memory, dims: usize) -> Result<Self, VectorError> {
+    pub(super) fn from_memory(
+        memory: &Memory,
+        dims: usize,
+        language: Language,
+    ) -> Result<Self, VectorError> {
         let content = &memory.content;
         let vector = memory.vector.as_deref().map(Unit::new).transpose()?;
         if let Some(vector) = &vector {
             vector.check_dims(dims)?;
         }
         let mut keys = Vec::new();
-        tokens::for_each(&content.text, |token| keys.push(term_key(token.stem)));
+        tokens::for_each(&content.text, language, |token| {
+            keys.push(term_key(token.stem))
+        });
         let said = keys.len();
         for tag in &content.tags {
-            tokens::for_each(tag.as_str(), |token| keys.push(term_key(token.stem)));
+            tokens::for_each(tag.as_str(), language, |token| {
+                keys.push(term_key(token.stem))
+            });
         }
         let print = match &keys[..said] {
             [] => KEY.hash_one(content.text.trim()),
@@ -88,8 +101,11 @@ impl Prepared {
         Ok(Self {
             id: memory.id,
             version: memory.version,
-            deleted: memory.deleted_at.is_some(),
+            // What is held back is as good as not there.
+            deleted: memory.deleted_at.is_some() || memory.quarantined,
             owner: memory.owner,
+            writer: memory.provenance.writer,
+            written_at: memory.provenance.written_at.0,
             kind: content.kind.as_str().into(),
             namespace: content.namespace.as_str().into(),
             session: content
@@ -98,6 +114,7 @@ impl Prepared {
                 .map(|session| session.as_str().into()),
             tags: content.tags.iter().map(|tag| tag.as_str().into()).collect(),
             trust: content.trust.percent(),
+            canary: memory.canary,
             created_at: memory.created_at.0,
             expires_at: content.expires_at.map(|at| at.0),
             superseded_at: memory.superseded.map(|superseded| superseded.at.0),

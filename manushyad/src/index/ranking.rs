@@ -336,7 +336,9 @@ impl Search<'_> {
             let score = lent as f32;
             parts.push(TermPart { term, score });
         }
+        let asked = self.asked.as_ref().or(self.vector.as_ref());
         Parts {
+            cosine: asked.map_or(0.0, |asked| self.state.rows.cosine(asked, slot)),
             turn,
             fused: round.fusion.fuse(turn.whole()),
             weights: round.fusion.weights(),

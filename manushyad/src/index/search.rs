@@ -82,6 +82,8 @@ pub struct Parts {
     pub turn: Turn,
     /// The scores that count as shares of the best of the answer, and their sum.
     pub fused: Fused,
+    /// The cosine to the question itself, without feedback.
+    pub cosine: f32,
     /// How much each part counts.
     pub weights: Weights,
     /// What their sum was multiplied by.
@@ -161,6 +163,8 @@ pub(super) struct Search<'a> {
     pub(super) scratch: &'a Scratch,
     pub(super) question: Question<'a>,
     pub(super) vector: Option<Unit>,
+    /// The vector of the question itself, whatever has a part in it by now.
+    pub(super) asked: Option<Unit>,
     pub(super) mode: Mode,
     pub(super) limit: usize,
     pub(super) min_score: f32,
@@ -212,6 +216,7 @@ pub(super) fn search(
         options,
         scratch,
         question: Question::new(state, terms, &permitted),
+        asked: None,
         vector: vector.filter(|_| request.mode.uses_vectors()),
         mode: request.mode,
         limit: request.limit.clamp(1, SEARCH_LIMIT_MAX as usize),
@@ -274,7 +279,7 @@ impl Search<'_> {
     }
 
     pub(super) fn fusion(&self) -> Fusion {
-        Fusion::new(self.mode, self.options.weights)
+        Fusion::new(self.mode, self.options.weights, self.question.reach())
     }
 
     pub(super) fn mask(&self) -> Cow<'_, Mask> {

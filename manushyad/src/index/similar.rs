@@ -60,6 +60,7 @@ impl TenantIndex {
             scratch: &self.scratch,
             question: Question::new(&state, &Terms::default(), &permitted),
             vector: None,
+            asked: None,
             mode: Mode::Semantic,
             limit: count.max(1),
             min_score: 0.0,

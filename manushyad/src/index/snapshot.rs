@@ -134,6 +134,13 @@ impl Head {
     }
 }
 
+/// How many vectors a saved graph says it has, if its head is one of vectors of `dims` numbers; the
+/// graph behind it is not looked at.
+pub fn vectors_of_snapshot(bytes: &[u8], dims: usize) -> Option<u64> {
+    let (head, _) = Head::decode(bytes, dims).ok()?;
+    Some(head.entries.len() as u64)
+}
+
 fn entry(row: &[u8]) -> Option<(u64, MemoryId, u32)> {
     let (key, rest) = row.split_first_chunk::<8>()?;
     let (id, rest) = rest.split_first_chunk::<16>()?;

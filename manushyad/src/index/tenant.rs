@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use manushya_core::model::Memory;
 use manushya_core::recall::fuse::Weights;
+use manushya_core::recall::language::Language;
+use manushya_core::recall::tokens::{self, Terms};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::{Mutex, RwLock};
@@ -31,6 +34,8 @@ pub struct IndexOptions {
     pub weights: Weights,
     /// Whether the best answers have a part in the question.
     pub feedback: bool,
+    /// The language that words are stemmed in.
+    pub language: Language,
 }
 
 impl Default for IndexOptions {
@@ -43,6 +48,7 @@ impl Default for IndexOptions {
                 .map_or(1, |threads| (threads.get() / 2).clamp(1, 8)),
             weights: Weights::default(),
             feedback: true,
+            language: Language::default(),
         }
     }
 }
@@ -95,6 +101,20 @@ impl TenantIndex {
         self.dims
     }
 
+    /// Makes a memory ready to be put in, outside of any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorError`] if its vector is not of [`Self::dims`] finite numbers, or all zero.
+    pub fn prepare(&self, memory: &Memory) -> Result<Prepared, VectorError> {
+        Prepared::from_memory(memory, self.dims, self.options.language)
+    }
+
+    /// The terms of a question, as those of memories are taken.
+    pub fn terms(&self, query: &str) -> Terms {
+        tokens::terms(query, self.options.language)
+    }
+
     /// Puts a memory in, in the place of any other version of it; takes it out if it is deleted.
     /// Searches that start afterwards see it.
     pub fn upsert(&self, prepared: &Prepared) {
@@ -113,6 +133,13 @@ impl TenantIndex {
     /// do not see it; its vector may stay in the bytes of the graph until that is rebuilt.
     pub fn remove(&self, id: MemoryId) -> bool {
         self.state.write().remove(id)
+    }
+
+    /// The memories that are there only to be noticed when they are read, in no order.
+    pub fn canaries(&self) -> Vec<MemoryId> {
+        let state = self.state.read();
+        let canaries = state.attributes.canaries.iter();
+        canaries.map(|slot| state.ids[slot as usize]).collect()
     }
 
     /// Takes memories out for good: no vector of any version of theirs stays in RAM, nor in any

@@ -1,6 +1,7 @@
 //! What the daemon does by the clock: sweeping what is due, tending the index, saving it, embedding
 //! what waits for it.
 
+pub mod clock;
 pub mod snapshot;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
+use crate::os::SystemClock;
 use crate::service::notary::INTERVAL;
 use crate::service::{Service, Step, stopped};
 
@@ -24,6 +26,7 @@ const SIGN_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Jobs {
     sweeper: Task<()>,
     signer: Task<()>,
+    watch: Task<()>,
     gardener: JoinHandle<()>,
     embedder: JoinHandle<()>,
 }
@@ -33,6 +36,7 @@ impl Jobs {
     pub async fn join(self) {
         let _ = self.sweeper.await;
         let _ = self.signer.await;
+        let _ = self.watch.await;
         for thread in [self.gardener, self.embedder] {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -44,7 +48,12 @@ impl Jobs {
 /// # Errors
 ///
 /// If the system gives no thread.
-pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result<Jobs> {
+pub fn start(
+    service: &Arc<Service>,
+    clock: &Arc<SystemClock>,
+    stop: &watch::Receiver<bool>,
+) -> io::Result<Jobs> {
+    let watch = tokio::spawn(clock::watch(service.clone(), clock.clone(), stop.clone()));
     let sweeper = tokio::spawn(sweep(service.clone(), stop.clone()));
     let thread = |name: &str, work: fn(&Service, &watch::Receiver<bool>)| {
         let (service, stop) = (service.clone(), stop.clone());
@@ -54,6 +63,7 @@ pub fn start(service: &Arc<Service>, stop: &watch::Receiver<bool>) -> io::Result
     Ok(Jobs {
         sweeper,
         signer: tokio::spawn(sign(service.clone(), stop.clone())),
+        watch,
         gardener: thread("gardener", tend)?,
         embedder: thread("embedder", embed)?,
     })
@@ -87,12 +97,21 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = interval.tick() => match service.sweep().await {
-                Ok(0) => {}
+                Ok(0) => prune(&service).await,
                 Ok(memories) => tracing::info!(memories, "Swept what was due."),
                 Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
             },
             () = stopped(&mut stop) => return,
         }
+    }
+}
+
+/// Removes keys that have nothing left to verify.
+async fn prune(service: &Service) {
+    match service.prune_jwt_keys(service.ports.clock.now()).await {
+        Ok(gone) if gone.is_empty() => {}
+        Ok(gone) => tracing::info!(keys = gone.len(), "Removed keys whose tokens have ended."),
+        Err(error) => tracing::error!(code = %error.code, "Old keys could not be removed."),
     }
 }
 

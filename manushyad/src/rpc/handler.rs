@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use manushya_core::command::Context as Request;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::RequestId;
+use manushya_protocol::limits;
 use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
@@ -27,6 +28,10 @@ use manushya_protocol::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use manushya_protocol::v1::invitation::{
+    Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
+};
+use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
 use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -37,6 +42,9 @@ use manushya_protocol::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
+use manushya_protocol::v1::provenance::{
+    MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList,
+};
 use manushya_protocol::v1::purge::{
     PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
 };
@@ -46,6 +54,9 @@ use manushya_protocol::v1::review::{
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
+use manushya_protocol::v1::session::{
+    SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
+};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -72,6 +83,8 @@ const CAPABILITIES: &[&str] = &[
 pub struct Session {
     service: Arc<Service>,
     peer: PeerCred,
+    /// The connection is one of those kept for who administers the daemon.
+    reserved: bool,
     /// Set once, by the hello.
     caller: Arc<OnceLock<Caller>>,
     greeted: Arc<Notify>,
@@ -79,12 +92,27 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred) -> Self {
+    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
         Self {
             service,
             peer,
+            reserved,
             caller: Arc::default(),
             greeted: Arc::default(),
+        }
+    }
+
+    /// User id of the peer process.
+    pub fn peer_uid(&self) -> u32 {
+        self.peer.uid
+    }
+
+    /// How long the connection may take to say hello.
+    pub fn patience(&self) -> Duration {
+        if self.reserved {
+            Duration::from_millis(limits::RESERVE_HELLO_MS_MAX)
+        } else {
+            Duration::from_secs(limits::HELLO_SECONDS_MAX)
         }
     }
 
@@ -125,6 +153,26 @@ impl Session {
         outcome.map_err(|error| named(error, request_id))
     }
 
+    /// Runs one request that brings its own credential, so that it does not matter who calls.
+    async fn run_unknown<T, F, Fut>(&self, method: &'static str, serve: F) -> Reply<T>
+    where
+        F: FnOnce(Arc<Service>, Caller, RequestId) -> Fut,
+        Fut: Future<Output = Reply<T>>,
+    {
+        let request_id = self.service.new_request_id();
+        let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
+        let outcome = async {
+            let caller = self.caller()?.clone();
+            serve(self.service.clone(), caller, request_id).await
+        }
+        .instrument(span.clone())
+        .await;
+        if let Err(error) = &outcome {
+            tracing::info!(parent: &span, code = %error.code, "Refused.");
+        }
+        outcome.map_err(|error| named(error, request_id))
+    }
+
     fn welcome(&self, hello: Hello) -> Result<(Caller, u32), WireError> {
         let client: String = hello
             .client
@@ -156,6 +204,17 @@ impl Session {
     }
 }
 
+/// What is said to those for whom no connection is left.
+fn crowded(uid: u32) -> WireError {
+    let ordinary = limits::CONNECTIONS_PER_UID_MAX - limits::CONNECTIONS_ADMIN_RESERVED;
+    let message = format!("user {uid} has too many connections");
+    WireError::new(ErrorCode::ResourceExhausted, message)
+        .reason(format!(
+            "{ordinary} are open; further ones are kept for who administers the daemon"
+        ))
+        .hint("close some, or try again in 1000 ms")
+}
+
 fn named(error: WireError, request_id: RequestId) -> WireError {
     if error.request_id.is_some() {
         error
@@ -185,6 +244,10 @@ impl Manushya for Session {
         let shows_token = matches!(caller.credential, Credential::Token(_));
         // Without a token a peer may be nobody here; such a one may ask for the status only.
         let known = self.service.resolve_quietly(&caller, request_id);
+        let administers = |context| self.service.administers(context);
+        if self.reserved && !known.as_ref().is_ok_and(administers) {
+            return Err(named(crowded(self.peer.uid), request_id));
+        }
         let identity = match known {
             Ok(context) => Some(self.service.whoami(&context)),
             Err(_) if !shows_token => None,
@@ -226,6 +289,30 @@ impl Manushya for Session {
         drop(call);
         let context = self.service.resolve_quietly(caller, request_id).ok();
         Ok(self.service.status(context.as_ref()))
+    }
+
+    async fn session_refresh(
+        self,
+        _: Context,
+        call: Call,
+        request: SessionRefresh,
+    ) -> Reply<SessionTokens> {
+        drop(call);
+        self.run_unknown(
+            "session_refresh",
+            |service, caller, request_id| async move {
+                service.session_refresh(&caller, request, request_id).await
+            },
+        )
+        .await
+    }
+
+    async fn enroll(self, _: Context, call: Call, request: Enroll) -> Reply<IdentityCreated> {
+        drop(call);
+        self.run_unknown("enroll", |service, caller, request_id| async move {
+            service.enroll(&caller, request, request_id).await
+        })
+        .await
     }
 
     forward! {
@@ -293,9 +380,24 @@ impl Manushya for Session {
         api_key_create(request: ApiKeyCreate) -> ApiKeyCreated;
         api_key_list(request: ApiKeyList) -> Listed<ApiKeyView>;
         api_key_revoke(request: ApiKeyRef) -> Done;
+        session_open(request: SessionOpen) -> SessionTokens;
+        session_list(request: SessionList) -> Listed<SessionView>;
+        session_revoke(request: SessionRef) -> Done;
+        identity_invite(request: Invite) -> Invited;
+        invitation_list(request: InvitationList) -> Listed<InvitationView>;
+        invitation_show(request: InvitationRef) -> InvitationView;
+        invitation_revoke(request: InvitationRef) -> Done;
+        invitation_resend(request: InvitationRef) -> Invited;
+        key_list() -> Listed<KeyView>;
+        key_rotate_jwt() -> KeyRotated;
+        key_jwks() -> JwkSet;
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        memory_review_list(request: MemoryReviewList) -> Listed<MemoryView>;
+        memory_review(request: MemoryReview) -> MemoryView;
+        memory_canary(request: MemoryCanary) -> MemoryView;
+        memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
         audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
     }

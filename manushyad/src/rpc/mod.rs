@@ -5,3 +5,4 @@ mod server;
 mod transport;
 
 pub use server::{Server, bind};
+pub use transport::{deadline_of, decode};

@@ -97,10 +97,12 @@ impl PerUser {
         if *taken >= limits::CONNECTIONS_PER_UID_MAX {
             return None;
         }
+        let free = limits::CONNECTIONS_PER_UID_MAX - *taken;
         *taken += 1;
         Some(Seat {
             users: self.clone(),
             uid,
+            reserved: free <= limits::CONNECTIONS_ADMIN_RESERVED,
         })
     }
 }
@@ -109,6 +111,8 @@ impl PerUser {
 struct Seat {
     users: Arc<PerUser>,
     uid: u32,
+    /// It is one of those that are kept for who administers the daemon.
+    reserved: bool,
 }
 
 impl Drop for Seat {
@@ -181,7 +185,8 @@ impl Server {
         connections.spawn(async move {
             service.connections.fetch_add(1, Ordering::Relaxed);
             // Its own task catches what a hostile frame may do to the protocol's machinery.
-            let served = tokio::spawn(connection(service.clone(), stream, peer, stop)).await;
+            let session = Session::new(service.clone(), peer, seat.reserved);
+            let served = tokio::spawn(connection(session, stream, stop)).await;
             if served.is_err() {
                 tracing::warn!(peer_uid = peer.uid, "A connection ended in a panic.");
             }
@@ -191,23 +196,18 @@ impl Server {
     }
 }
 
-async fn connection(
-    service: Arc<Service>,
-    stream: UnixStream,
-    peer: PeerCred,
-    mut stop: watch::Receiver<bool>,
-) {
-    let session = Session::new(service, peer);
+async fn connection(session: Session, stream: UnixStream, mut stop: watch::Receiver<bool>) {
+    let (patience, peer_uid) = (session.patience(), session.peer_uid());
     let greeted = session.greeted();
     let channel = BaseChannel::with_defaults(Transport::new(stream));
     let requests = channel
         .execute(manushya_protocol::v1::service::Manushya::serve(session))
-        .for_each_concurrent(limits::IN_FLIGHT_MAX, |request| async {
+        .for_each_concurrent(None, |request| async {
+            // The transport reads no more than may be in flight.
             // A request that panics ends itself and not the others of its connection.
             let _ = tokio::spawn(request).await;
         });
     let silence = async {
-        let patience = Duration::from_secs(limits::HELLO_SECONDS_MAX);
         if tokio::time::timeout(patience, greeted.notified())
             .await
             .is_ok()
@@ -217,7 +217,7 @@ async fn connection(
     };
     tokio::select! {
         () = requests => {}
-        () = silence => tracing::debug!(peer_uid = peer.uid, "A connection never said hello."),
+        () = silence => tracing::debug!(peer_uid, "A connection never said hello."),
         () = stopped(&mut stop) => {
             // Requests in flight run in tasks of their own; their replies need a moment to leave.
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,7 +3,12 @@
 //! tarpc panics on a deadline that is years away, and while decoding one that does not fit a clock. So
 //! requests are decoded into a shape of our own first, and only a bounded deadline becomes an
 //! [`Instant`].
+//!
+//! What is in flight on a connection is bounded here, by not reading on, and nowhere above: whoever
+//! stops polling the connection instead no longer writes its answers either, nor sees its end.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -16,12 +21,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tarpc::trace;
 use tarpc::{ClientMessage, Request, Response, context};
 use tokio::net::UnixStream;
+use tokio::time::Sleep;
 use tokio_util::bytes::Bytes;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 /// A connection's frames as tarpc wants them.
 pub struct Transport<Req, Resp> {
     frames: Framed<UnixStream, LengthDelimitedCodec>,
+    open: Open,
     kinds: PhantomData<fn() -> (Req, Resp)>,
 }
 
@@ -30,8 +37,62 @@ impl<Req, Resp> Transport<Req, Resp> {
     pub fn new(stream: UnixStream) -> Self {
         Self {
             frames: Framed::new(stream, frame::codec()),
+            open: Open::default(),
             kinds: PhantomData,
         }
+    }
+}
+
+/// The requests that wait for an answer, with their deadlines and how long their frames were.
+#[derive(Default)]
+struct Open {
+    requests: HashMap<u64, (Instant, usize)>,
+    bytes: usize,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Open {
+    fn insert(&mut self, id: u64, deadline: Instant, bytes: usize) {
+        // An id that is open already is answered once: the second request is ignored.
+        if let Entry::Vacant(entry) = self.requests.entry(id) {
+            entry.insert((deadline, bytes));
+            self.bytes += bytes;
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        if let Some((_, bytes)) = self.requests.remove(&id) {
+            self.bytes -= bytes;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.requests.len() >= limits::IN_FLIGHT_MAX || self.bytes >= limits::IN_FLIGHT_BYTES_MAX
+    }
+
+    /// Waits until there is room: until an answer was sent, which happens in the same task, or a
+    /// request has passed its deadline, to which there is no answer.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.is_full() {
+            let now = Instant::now();
+            let ended: Vec<u64> = (self.requests.iter())
+                .filter(|(_, (deadline, _))| *deadline <= now)
+                .map(|(id, _)| *id)
+                .collect();
+            if !ended.is_empty() {
+                ended.into_iter().for_each(|id| self.remove(id));
+                continue;
+            }
+            let next = self.requests.values().map(|(deadline, _)| *deadline).min();
+            let until = next.unwrap_or(now).into();
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            timer.as_mut().reset(until);
+            std::task::ready!(timer.as_mut().poll(cx));
+        }
+        self.timer = None;
+        Poll::Ready(())
     }
 }
 
@@ -107,13 +168,34 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<ClientMessage<T>>
     })
 }
 
+/// Until when a decoded message is to be answered; none for one that is not.
+pub fn deadline_of<T>(message: &ClientMessage<T>) -> Option<Instant> {
+    match message {
+        ClientMessage::Request(request) => Some(request.context.deadline),
+        _ => None,
+    }
+}
+
 impl<Req: DeserializeOwned, Resp> Stream for Transport<Req, Resp> {
     type Item = io::Result<ClientMessage<Req>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.frames)
-            .poll_next(cx)
-            .map(|frame| frame.map(|frame| frame.and_then(|bytes| decode(&bytes))))
+        std::task::ready!(self.open.poll_room(cx));
+        let Some(frame) = std::task::ready!(Pin::new(&mut self.frames).poll_next(cx)) else {
+            return Poll::Ready(None);
+        };
+        let decoded = frame.and_then(|bytes| Ok((decode(&bytes)?, bytes.len())));
+        Poll::Ready(Some(decoded.map(|(message, bytes)| {
+            match &message {
+                ClientMessage::Request(request) => {
+                    self.open
+                        .insert(request.id, request.context.deadline, bytes);
+                }
+                ClientMessage::Cancel { request_id, .. } => self.open.remove(*request_id),
+                _ => {}
+            }
+            message
+        })))
     }
 }
 
@@ -125,6 +207,7 @@ impl<Req, Resp: Serialize> Sink<Response<Resp>> for Transport<Req, Resp> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, response: Response<Resp>) -> io::Result<()> {
+        self.open.remove(response.request_id);
         let bytes = serde_json::to_vec(&response)?;
         Pin::new(&mut self.frames).start_send(Bytes::from(bytes))
     }
@@ -140,6 +223,9 @@ impl<Req, Resp: Serialize> Sink<Response<Resp>> for Transport<Req, Resp> {
 
 #[cfg(test)]
 mod tests {
+    use futures::{SinkExt as _, StreamExt as _};
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     fn request(deadline: &str) -> String {
@@ -166,6 +252,64 @@ mod tests {
                 "{secs}"
             );
         }
+    }
+
+    /// What a poll of the requests gives.
+    async fn next(transport: &mut Transport<u32, u32>) -> Option<u64> {
+        match futures::poll!(transport.next()) {
+            Poll::Ready(Some(Ok(ClientMessage::Request(request)))) => Some(request.id),
+            _ => None,
+        }
+    }
+
+    async fn send(client: &mut UnixStream, text: &str) {
+        let length = u32::try_from(text.len()).unwrap();
+        client.write_all(&length.to_be_bytes()).await.unwrap();
+        client.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    fn numbered(id: u64, deadline: &str) -> String {
+        let text = request(deadline);
+        let (head, tail) = text.rsplit_once("\"id\":1").unwrap();
+        format!("{head}\"id\":{id}{tail}")
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_may_be_in_flight() {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let mut transport = Transport::<u32, u32>::new(server);
+        let most = limits::IN_FLIGHT_MAX as u64;
+        let writing = tokio::spawn(async move {
+            for id in 0..most + 4 {
+                let soon = r#"{"secs":0,"nanos":300000000}"#;
+                let deadline = if id == 7 {
+                    soon
+                } else {
+                    r#"{"secs":60,"nanos":0}"#
+                };
+                send(&mut client, &numbered(id, deadline)).await;
+            }
+            // One id twice is one request.
+            send(&mut client, &numbered(0, r#"{"secs":60,"nanos":0}"#)).await;
+            client
+        });
+        let _client = writing.await.unwrap();
+        for id in 0..most {
+            assert_eq!(next(&mut transport).await, Some(id));
+        }
+        assert_eq!(next(&mut transport).await, None);
+        let answer = Response {
+            request_id: 3,
+            message: Ok(1),
+        };
+        transport.feed(answer).await.unwrap();
+        assert_eq!(next(&mut transport).await, Some(most));
+        assert_eq!(next(&mut transport).await, None);
+        // One that is past its deadline is not waited for.
+        let late = tokio::time::timeout(Duration::from_secs(20), transport.next()).await;
+        assert!(
+            matches!(late, Ok(Some(Ok(ClientMessage::Request(request)))) if request.id == most + 1)
+        );
     }
 
     #[test]

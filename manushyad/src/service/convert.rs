@@ -5,7 +5,7 @@ use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
-    Policy, PurgePlan, Session, Tag, Tenant, Token, TokenState, Trust,
+    Policy, PurgePlan, Session, Source, Tag, Tenant, Token, TokenState, Trust,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
@@ -13,6 +13,7 @@ use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::memory::{MemoryAdd, MemoryUpdate, MemoryView};
 use manushya_protocol::v1::policy::PolicyView;
+use manushya_protocol::v1::provenance::ProvenanceView;
 use manushya_protocol::v1::purge::PlanView;
 use manushya_protocol::v1::token::TokenView;
 
@@ -49,6 +50,7 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
         description: identity.description.clone(),
         claims: identity.claims.clone(),
         is_active: identity.is_active,
+        quarantine: identity.quarantine,
         created_at: identity.created_at,
         updated_at: identity.updated_at,
     }
@@ -118,10 +120,19 @@ pub fn token(
 
 /// A memory, as shown.
 pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
-    let owner = directory.identity(memory.tenant, memory.owner).map_or_else(
-        || memory.owner.to_string(),
-        |identity| identity.external_id.to_string(),
-    );
+    let name = |id| name_of(directory, memory.tenant, id);
+    let owner = name(memory.owner);
+    let from = memory.provenance;
+    let provenance = ProvenanceView {
+        writer: name(from.writer),
+        writer_id: from.writer,
+        token: from.token,
+        delegation: from.chain.iter().map(|step| name(step.identity)).collect(),
+        peer_uid: from.peer_uid,
+        source: from.source.map(|source| source.as_str().to_owned()),
+        request_id: from.request_id,
+        written_at: from.written_at,
+    };
     let content = memory.content;
     MemoryView {
         id: memory.id,
@@ -144,6 +155,8 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
         updated_at: memory.updated_at,
         expires_at: content.expires_at,
         deleted_at: memory.deleted_at,
+        provenance: Some(provenance),
+        quarantined: memory.quarantined,
         superseded_by: memory.superseded.map(|superseded| superseded.by),
         superseded_at: memory.superseded.map(|superseded| superseded.at),
         supersedes: memory.supersedes,
@@ -228,6 +241,8 @@ pub fn add_memory(add: MemoryAdd, id: MemoryId, now: UnixMillis) -> Result<AddMe
         embedding: Embedding::default(),
         created_at: add.created_at,
         on_conflict: add.on_conflict,
+        source: add.source.map(Source::new).transpose()?,
+        canary: add.canary,
         on_duplicate: add.on_duplicate,
         alike: Vec::new(),
     })
@@ -262,5 +277,6 @@ pub fn update_memory(update: MemoryUpdate, now: UnixMillis) -> Result<UpdateMemo
         expires_at: update
             .ttl_seconds
             .map(|seconds| (seconds > 0).then(|| now.plus_seconds(seconds))),
+        source: update.source.map(Source::new).transpose()?,
     })
 }

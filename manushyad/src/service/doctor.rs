@@ -166,7 +166,7 @@ impl Service {
         let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
         let live = Mutex::new(BTreeSet::new());
         let visit = |memory: Memory| {
-            if memory.deleted_at.is_none() {
+            if memory.deleted_at.is_none() && !memory.quarantined {
                 live.lock().insert((memory.id, memory.version));
             }
         };

@@ -122,7 +122,7 @@ impl Service {
         let Some(AnyEmbedder::Slow(embedder)) = serving.embedder.clone() else {
             return None;
         };
-        if self.trouble.pause(self.ports.clock.now()).is_some() {
+        if !self.trouble.takes_questions(self.ports.clock.now()) {
             return None;
         }
         let text = text.to_owned();
@@ -140,7 +140,7 @@ impl Service {
                         Some(vector)
                     }
                     Err(error) => {
-                        if noted.met(&error, clock.now()) {
+                        if noted.met_by_question(&error, clock.now()) {
                             tracing::warn!(%error, "The embedder cannot be had for questions.");
                         }
                         None
@@ -208,11 +208,13 @@ impl Service {
             AnyEmbedder::Instant(_) => INSTANT_BATCH,
             AnyEmbedder::Slow(embedder) => self.trouble.batch(embedder.batch()),
         };
-        let fresh = index.pending(most, |id| self.trouble.knows(tenant, id));
-        if !fresh.is_empty() {
-            return fresh;
+        if let Some(due) = self.trouble.due(tenant, now) {
+            let alone = index.pending(1, |id| id != due);
+            if !alone.is_empty() {
+                return alone;
+            }
         }
-        index.pending(1, |id| !self.trouble.is_due(tenant, id, now))
+        index.pending(most, |id| self.trouble.knows(tenant, id))
     }
 
     fn embed_batch(
@@ -353,7 +355,8 @@ impl Service {
         let directory = self.writer.published().directory.clone();
         let one = |tenant: &manushya_core::model::Tenant| {
             let view = self.reembed_view(tenant.id);
-            let evidence = match (&view.reason, view.failures.first()) {
+            let reason = view.reason.clone().or_else(|| self.trouble.reason());
+            let evidence = match (&reason, view.failures.first()) {
                 (Some(reason), _) => format!("{} wait: {reason}", view.pending),
                 (None, Some(first)) => format!(
                     "{} were not embedded; {}: {}",
@@ -361,7 +364,7 @@ impl Service {
                 ),
                 (None, None) => format!("{} of {} embedded", view.embedded, view.memories),
             };
-            let is_well = view.reason.is_none() && view.failed == 0;
+            let is_well = reason.is_none() && view.failed == 0;
             Check {
                 id: format!("embedding.{}", tenant.name),
                 verdict: if is_well {

@@ -137,6 +137,7 @@ impl Service {
             name: request.name,
             description: request.description,
             claims: request.claims,
+            quarantine: request.quarantine,
             token: self.new_token_id(),
             ttl_seconds: request
                 .token_ttl_seconds
@@ -245,6 +246,7 @@ impl Service {
             description: request.description,
             claims: request.claims,
             is_active: request.is_active,
+            quarantine: request.quarantine,
         };
         let fallback = draft(&context, Action::Update, Resource::Identity);
         let identity = self

@@ -135,16 +135,21 @@ impl Service {
         context: Context,
         request: MemoryRef,
     ) -> Result<MemoryView, WireError> {
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
             let memory = access.require_memory(view, request.id)?;
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
-            Ok(access.plan(Vec::new(), 1, convert::memory(directory, memory)))
-        })
-        .await
+            let canary = memory.canary;
+            let shown = convert::memory(directory, memory);
+            Ok(access.plan(Vec::new(), 1, (shown, canary)))
+        };
+        let (shown, canary) = self.read(&context, read).await?;
+        self.alarm(&context, Action::Read, canary.then_some(request.id))
+            .await?;
+        Ok(shown)
     }
 
     /// Lists memories, oldest first.
@@ -184,7 +189,7 @@ impl Service {
             None => None,
             Some(cursor) => Some(cursor.parse().map_err(|_| page::bad_cursor())?),
         };
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, action, Resource::Memory)?;
             access.audit.decision = manushya_core::model::Decision::Allow;
@@ -195,10 +200,12 @@ impl Service {
             };
             let count = listed
                 .as_ref()
-                .map_or(0, |listed| listed.items.len() as u64);
+                .map_or(0, |(listed, _)| listed.items.len() as u64);
             Ok(access.plan(Vec::new(), count, listed))
-        })
-        .await?
+        };
+        let (listed, canaries) = self.read(&context, read).await??;
+        self.alarm(&context, action, canaries).await?;
+        Ok(listed)
     }
 
     fn live_page(
@@ -209,7 +216,7 @@ impl Service {
         filter: &MemoryFilter,
         after: Option<MemoryId>,
         limit: usize,
-    ) -> Result<Listed<MemoryView>, WireError> {
+    ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
         let directory = view.directory();
         let permission = Permission::new(directory, context, action);
         let asked = limit.saturating_add(1);
@@ -241,7 +248,7 @@ impl Service {
         filter: &MemoryFilter,
         after: Option<MemoryId>,
         limit: usize,
-    ) -> Result<Listed<MemoryView>, WireError> {
+    ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
         let directory = view.directory();
         let tenant = context.actor.identity.tenant;
         let permission = Permission::new(directory, context, action);
@@ -291,10 +298,13 @@ impl Service {
             *embedding = self.embed(text);
         }
         let fallback = draft(&context, Action::Update, Resource::Memory);
+        let asked = context.clone();
         let memory = self
             .change(fallback, move |txn| {
                 decide::memory::update(txn, &context, command)
             })
+            .await?;
+        self.alarm(&asked, Action::Update, memory.canary.then_some(memory.id))
             .await?;
         Ok(convert::memory(&self.writer.published().directory, memory))
     }
@@ -310,13 +320,14 @@ impl Service {
         request: MemoryHistory,
     ) -> Result<Listed<MemoryView>, WireError> {
         page::limit(&request.page)?;
-        self.read(&context, |view, context| {
+        let read = |view: &ReadView, context: &Context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Memory)?;
             let memory = access.require_memory(view, request.id)?;
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
+            let canary = memory.canary;
             let versions = match history(view, memory) {
                 Ok(versions) => versions,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
@@ -332,9 +343,12 @@ impl Service {
             let count = listed
                 .as_ref()
                 .map_or(0, |listed| listed.items.len() as u64);
-            Ok(access.plan(Vec::new(), count, listed))
-        })
-        .await?
+            Ok(access.plan(Vec::new(), count, listed.map(|listed| (listed, canary))))
+        };
+        let (listed, canary) = self.read(&context, read).await??;
+        self.alarm(&context, Action::Read, canary.then_some(request.id))
+            .await?;
+        Ok(listed)
     }
 
     /// Restores a deleted memory.
@@ -348,10 +362,13 @@ impl Service {
         request: MemoryRef,
     ) -> Result<MemoryView, WireError> {
         let fallback = draft(&context, Action::Restore, Resource::Memory);
+        let asked = context.clone();
         let memory = self
             .change(fallback, move |txn| {
                 decide::memory::restore(txn, &context, request.id)
             })
+            .await?;
+        self.alarm(&asked, Action::Restore, memory.canary.then_some(memory.id))
             .await?;
         Ok(convert::memory(&self.writer.published().directory, memory))
     }
@@ -447,6 +464,8 @@ struct Filling {
     bytes: usize,
     last: Option<MemoryId>,
     is_full: bool,
+    /// Those of the items that are there only to be noticed.
+    canaries: Vec<MemoryId>,
 }
 
 impl Filling {
@@ -461,6 +480,7 @@ impl Filling {
             return false;
         }
         if let Some(memory) = memory {
+            let canary = memory.canary;
             let shown = convert::memory(directory, memory);
             let bytes = page::json_bytes(&shown);
             if !self.items.is_empty() && self.bytes + bytes > limits::PAGE_BYTES_MAX {
@@ -469,17 +489,20 @@ impl Filling {
             }
             self.bytes += bytes;
             self.items.push(shown);
+            self.canaries.extend(canary.then_some(id));
         }
         self.last = Some(id);
         true
     }
 
-    fn listed(self, total: u64, complete: bool) -> Listed<MemoryView> {
+    /// The page, and the canaries on it.
+    fn listed(self, total: u64, complete: bool) -> (Listed<MemoryView>, Vec<MemoryId>) {
         let next = self.last.filter(|_| !complete).map(|id| id.to_string());
-        Listed {
+        let listed = Listed {
             items: self.items,
             next,
             total,
-        }
+        };
+        (listed, self.canaries)
     }
 }

@@ -4,6 +4,7 @@
 //! A change goes to the [`writer`]; a read is decided here, on a snapshot beside the writer, and its
 //! audit entry rides in the writer's next commit.
 
+pub mod alerts;
 mod api_key;
 mod audit;
 pub mod backup;
@@ -15,6 +16,8 @@ mod events;
 mod hold;
 mod identity;
 pub mod indexes;
+mod invitation;
+mod key;
 pub mod ledger;
 mod login;
 mod memory;
@@ -28,7 +31,12 @@ mod purge;
 mod ranking;
 mod recall;
 mod receipt;
+mod review;
+pub mod room;
 mod search;
+mod session;
+#[cfg(test)]
+mod sim;
 mod survivors;
 mod system;
 pub mod tally;
@@ -40,12 +48,15 @@ pub mod writer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arc_swap::ArcSwap;
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -79,8 +90,8 @@ pub struct Service {
     pub indexes: Arc<Indexes>,
     /// The one writer.
     pub writer: Writer,
-    /// Signs and verifies access tokens.
-    pub tokens: TokenKeys,
+    /// Signs and verifies access tokens; another takes its place when the key is rotated.
+    pub tokens: ArcSwap<TokenKeys>,
     /// When the daemon started.
     pub started_at: UnixMillis,
     /// The backups that are being taken.
@@ -148,6 +159,8 @@ impl Service {
         new_token_id -> TokenId;
         /// A fresh id.
         new_plan_id -> PlanId;
+        /// A fresh id.
+        new_invitation_id -> InvitationId;
     }
 
     /// A consistent state to read.

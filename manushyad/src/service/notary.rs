@@ -141,7 +141,9 @@ impl Drop for Notary {
 }
 
 fn anchor_all(anchor: &Anchor, notes: &Receiver<(u64, String)>, seen: &Witnessed) {
-    while let Ok((size, note)) = notes.recv() {
+    while let Ok(note) = notes.recv() {
+        // The newest speaks for all before it; those that a slow anchor kept waiting are left out.
+        let (size, note) = notes.try_iter().last().unwrap_or(note);
         let mut faults = Vec::new();
         let mut put = |what: String, done: io::Result<()>| {
             if let Err(error) = done {

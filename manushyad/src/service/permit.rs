@@ -20,7 +20,7 @@ use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStat
 
 use super::convert;
 use super::indexes::Indexes;
-use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts};
+use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts, Writer};
 
 /// What one request may do to memories at large.
 pub struct Permission {
@@ -71,6 +71,21 @@ impl Choice {
                 .identity_by_ref(tenant, reference)
                 .map(|identity| identity.id)
         });
+        let writer = filter.writer.as_deref().map(|reference| {
+            directory
+                .identity_by_ref(tenant, reference)
+                .map(|identity| Writer {
+                    identity: identity.id,
+                    since: filter.written_since.unwrap_or(UnixMillis(i64::MIN)),
+                    until: filter.written_until.unwrap_or(UnixMillis(i64::MAX)),
+                })
+        });
+        if writer.is_none() && (filter.written_since.or(filter.written_until)).is_some() {
+            let message = "a time of writing is asked for, but not whose";
+            return Err(
+                WireError::new(ErrorCode::InvalidArgument, message).hint("give --writer IDENTITY")
+            );
+        }
         let kinds: Result<_, _> = filter.kinds.iter().take(64).map(Kind::new).collect();
         let tags: Result<_, _> = filter.tags.iter().take(64).map(Tag::new).collect();
         let rule = filter.rule.as_ref().map(Filter::parse).transpose();
@@ -95,10 +110,11 @@ impl Choice {
                     .map_err(invalid)?,
                 since: filter.since,
                 until: filter.until,
+                writer: writer.flatten(),
                 min_trust: min_trust.map_err(invalid)?,
             },
             rule: rule.map_err(|errors| bad_rule("filter", &errors))?,
-            nothing: owner == Some(None),
+            nothing: owner == Some(None) || writer == Some(None),
         };
         for link in context.actor.links.iter() {
             choice.narrow(&link.token.limits);
@@ -143,6 +159,15 @@ impl Choice {
                 .session
                 .as_ref()
                 .is_none_or(|s| content.session.as_ref() == Some(s))
+            && wanted.writer.is_none_or(|by| {
+                let from = &memory.provenance;
+                by.means(
+                    memory.owner,
+                    memory.id.created_at(),
+                    from.writer,
+                    from.written_at,
+                )
+            })
             && wanted.since.is_none_or(|since| memory.created_at >= since)
             && wanted.until.is_none_or(|until| memory.created_at < until)
             && wanted
@@ -167,6 +192,9 @@ fn reads(facts: &BTreeSet<MemoryFact>) -> Facts {
             MemoryFact::Session => Facts::SESSION,
             MemoryFact::Trust => Facts::TRUST,
             MemoryFact::AgeSeconds => Facts::AGE,
+            MemoryFact::Writer => Facts::WRITER,
+            // What is held back is in no index, so that nobody's search has to ask.
+            MemoryFact::Quarantined => Facts::NONE,
             MemoryFact::Metadata(_) => Facts::METADATA,
         }
     })
@@ -185,6 +213,8 @@ fn lent<'a>(slot: &SlotFacts<'a>) -> MemoryFacts<'a> {
         age_seconds: slot
             .age_seconds
             .map(|age| i64::try_from(age).unwrap_or(i64::MAX)),
+        writer: slot.writer,
+        quarantined: Some(false),
         metadata: slot.metadata,
     }
 }
@@ -200,8 +230,12 @@ impl Permission {
         }
     }
 
-    /// Whether the caller may do it to a memory that is at hand.
+    /// Whether the caller may do it to a memory that is at hand. One that is held back is there for
+    /// those only who review or erase.
     pub fn admits(&self, memory: &Memory, now: UnixMillis) -> bool {
+        if memory.quarantined && !matches!(self.action, Action::Manage | Action::Purge) {
+            return false;
+        }
         let Some(asking) = &self.asking else {
             return false;
         };

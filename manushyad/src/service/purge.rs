@@ -132,8 +132,12 @@ impl Service {
             .snapshot
             .deleted(tenant)
             .map_err(|error| unreadable(&error))?;
+        let held = view
+            .snapshot
+            .held(tenant)
+            .map_err(|error| unreadable(&error))?;
         let mut matched = Vec::new();
-        for id in chosen.ids.into_iter().chain(deleted) {
+        for id in chosen.ids.into_iter().chain(deleted).chain(held) {
             let found = view
                 .memory(tenant, id)
                 .map_err(|error| unreadable(&error))?;
@@ -277,7 +281,9 @@ impl Service {
     /// # Errors
     ///
     /// What the deciding or the writer said.
-    pub async fn purge_run(&self, context: Context, _: PurgeRun) -> Result<Purged, WireError> {
+    pub async fn purge_run(&self, mut context: Context, _: PurgeRun) -> Result<Purged, WireError> {
+        // What was shown may be ahead of the machine's clock. Nothing is erased by that.
+        context.now = context.now.min(self.ports.clock.wall());
         let mut total = Purged::default();
         loop {
             let context = context.clone();
@@ -304,13 +310,19 @@ impl Service {
     ///
     /// What the writer said.
     pub async fn sweep(&self) -> Result<u64, WireError> {
+        let Some(now) = self.ports.clock.erasing() else {
+            return Ok(0);
+        };
         let directory = self.writer.published().directory.clone();
         let mut swept = 0;
         for tenant in directory.tenants() {
             let Some(operator) = directory.identity(tenant.id, tenant.operator) else {
                 continue;
             };
-            let context = self.daemon_context(operator);
+            let context = Context {
+                now,
+                ..self.daemon_context(operator)
+            };
             let due = {
                 let view = self.view()?;
                 decide::purge::is_due(&view, &context).map_err(|error| unreadable(&error))?

@@ -116,7 +116,8 @@ pub fn parts(parts: Parts) -> ScoreParts {
     ScoreParts {
         bm25: parts.turn.own.bm25,
         lexical: parts.fused.lexical,
-        cosine: parts.turn.own.cosine,
+        cosine: parts.cosine,
+        drawn: parts.turn.own.cosine,
         semantic: parts.fused.semantic,
         lexical_weight: parts.weights.lexical,
         semantic_weight: parts.weights.semantic,

@@ -1,12 +1,13 @@
 //! Search: the policies are part of the question, so that k results are k permitted ones; and the
 //! audit entry is on its way to the disk while the answer is looked up.
 
+use std::cell::RefCell;
+
 use manushya_core::command::Context;
 use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
 use manushya_core::model::{Action, Decision, Memory, Resource};
 use manushya_core::recall::fuse::Mode;
-use manushya_core::recall::tokens;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
@@ -60,6 +61,8 @@ pub(super) struct Searching<'a> {
     pub context: &'a Context,
     pub choice: &'a Choice,
     pub permission: &'a Permission,
+    /// Those that were read and are there only to be noticed when they are.
+    canaries: &'a RefCell<Vec<MemoryId>>,
 }
 
 /// Checks what the types do not.
@@ -198,23 +201,28 @@ impl Service {
         // How many were found is known to the caller alone: the entry says that it searched.
         audit.count = 0;
         let written = self.writer.observe(audit)?;
+        let canaries = RefCell::default();
         let results = look_up(Searching {
             view: &view,
             context,
             choice: &choice,
             permission: &permission,
+            canaries: &canaries,
         });
+        let canaries = canaries.into_inner();
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
             self.writer.fate(written).await?;
         }
-        results
+        let results = results?;
+        self.alarm(context, Action::Search, canaries).await?;
+        Ok(results)
     }
 }
 
 /// Asks the index, and reads what it found.
 pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found, WireError> {
-    let terms = tokens::terms(asked.query);
+    let terms = asked.question.serving.index.terms(asked.query);
     let Searching {
         context, choice, ..
     } = searching;
@@ -286,6 +294,9 @@ impl Searching<'_> {
         }) else {
             return Ok(None);
         };
+        if memory.canary {
+            self.canaries.borrow_mut().push(memory.id);
+        }
         let Visibility::AsOf(at) = visibility else {
             return Ok(Some(memory));
         };

@@ -75,7 +75,10 @@ impl Service {
     fn host_status(&self, context: &Context) -> HostStatus {
         let published = self.writer.published();
         let directory = &published.directory;
+        let (alerts, last_alert_at) = self.writer.alerts().told();
         let mut host = HostStatus {
+            alerts,
+            last_alert_at,
             identities: directory.identity_count() as u64,
             audit_size: published.head.size(),
             audit_root: published.head.root().to_string(),

@@ -11,8 +11,10 @@ use manushya_core::model::{
 };
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
+use manushya_protocol::id::TokenId;
 use manushya_protocol::limits;
 use manushya_protocol::secret::BearerToken;
+use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::common::{Done, Listed};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -57,22 +59,53 @@ impl Service {
         identity: &Identity,
         token: &Token,
     ) -> Result<BearerToken, WireError> {
+        let times = (token.issued_at, token.expires_at);
+        self.sign_as(directory, identity, token, (token.id, None), times)
+    }
+
+    /// The secret of an access token of a session, from its first moment to its last.
+    pub(super) fn sign_for_session(
+        &self,
+        directory: &Directory,
+        identity: &Identity,
+        session: &Token,
+        times: (UnixMillis, UnixMillis),
+    ) -> Result<BearerToken, WireError> {
+        let names = (self.new_token_id(), Some(session.id));
+        self.sign_as(directory, identity, session, names, times)
+    }
+
+    fn sign_as(
+        &self,
+        directory: &Directory,
+        identity: &Identity,
+        record: &Token,
+        (id, session): (TokenId, Option<TokenId>),
+        (issued_at, expires_at): (UnixMillis, UnixMillis),
+    ) -> Result<BearerToken, WireError> {
         let unsigned = |reason: String| {
             WireError::new(ErrorCode::Internal, "the access token cannot be signed").reason(reason)
         };
-        let Some(tenant) = directory.tenant(token.tenant) else {
+        let Some(tenant) = directory.tenant(record.tenant) else {
             return Err(unsigned("its tenant is gone".to_owned()));
         };
-        let links = chain::links(directory, token.tenant, token.id).unwrap_or_default();
+        let links = chain::links(directory, record.tenant, record.id).unwrap_or_default();
         let principal = links.last().map_or(identity, |link| &*link.identity);
         let facts = TokenFacts {
             tenant: &tenant.name,
             role: &principal.role,
             chain: &chain::identities(&links),
-            session: None,
+            session,
+        };
+        let token = Token {
+            id,
+            issued_at,
+            expires_at,
+            ..record.clone()
         };
         self.tokens
-            .issue(token, &facts)
+            .load()
+            .issue(&token, &facts)
             .map_err(|error| unsigned(error.to_string()))
     }
 
@@ -178,13 +211,17 @@ impl Service {
         context: Context,
         request: TokenInspect,
     ) -> Result<TokenView, WireError> {
-        let claims = self.tokens.inspect(&request.token).map_err(|error| {
-            WireError::new(
-                ErrorCode::InvalidArgument,
-                "this is not a token of this daemon",
-            )
-            .reason(error.to_string())
-        })?;
+        let claims = self
+            .tokens
+            .load()
+            .inspect(&request.token)
+            .map_err(|error| {
+                WireError::new(
+                    ErrorCode::InvalidArgument,
+                    "this is not a token of this daemon",
+                )
+                .reason(error.to_string())
+            })?;
         self.read(&context, |view, context| {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, Action::Read, Resource::Token)?;

@@ -5,10 +5,18 @@
 //! into the index and then replies. So the index of one batch is made while the next batch is on its
 //! way to the disk, and order is kept.
 
+mod books;
+mod ending;
+#[cfg(test)]
+mod hand;
+mod patience;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
@@ -17,21 +25,21 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{AuditDraft, Outcome};
 use manushya_core::plan::{Plan, Write};
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::limits;
-use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use tokio::sync::{mpsc, oneshot, watch};
-
-use super::indexes::Indexes;
-use super::ledger::LedgerFile;
-use super::notary::{Notary, Witnessed};
-use super::tally::Tally;
-use crate::store::{Stall, Store, StoreError, Txn};
-
-mod ending;
-mod patience;
 
 use ending::Doubt;
 pub use ending::{Ending, Keepers, end_process};
+#[cfg(test)]
+pub(super) use hand::Hand;
+
+use super::alerts::Alerts;
+use super::indexes::Indexes;
+use super::ledger::LedgerFile;
+use super::notary::{Notary, Witnessed};
+use super::room::{Place, Room, Share};
+use super::tally::Tally;
+use crate::store::{Stall, Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
 const BATCH_COMMANDS_MAX: usize = 1024;
@@ -74,11 +82,14 @@ pub struct Published {
 /// Hands commands to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Decide>,
+    /// Bounded by the places of [`Room`].
+    queue: mpsc::UnboundedSender<Decide>,
     published: Arc<ArcSwap<Published>>,
     audit_size: watch::Receiver<u64>,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    alerts: Arc<Alerts>,
+    room: Arc<Room>,
     tally: Arc<Tally>,
     stall: Stall,
     witnessed: Arc<Witnessed>,
@@ -99,18 +110,6 @@ impl WriterThreads {
     }
 }
 
-fn full() -> WireError {
-    WireError::new(
-        ErrorCode::ResourceExhausted,
-        "the daemon has too much to do",
-    )
-    .reason(format!(
-        "{} commands wait to be written",
-        limits::QUEUE_COMMANDS_MAX
-    ))
-    .hint("try again in a moment, with fewer requests in flight")
-}
-
 fn stopping() -> WireError {
     WireError::new(ErrorCode::Unreachable, "the daemon is stopping").hint("manushyactl up")
 }
@@ -128,41 +127,19 @@ fn panicked(audit: &AuditDraft) -> Refusal {
 
 impl Writer {
     /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
     pub fn start(
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
         keepers: Keepers,
     ) -> std::io::Result<(Self, WriterThreads)> {
-        let (queue, commands) = mpsc::channel(limits::QUEUE_COMMANDS_MAX);
-        // Bounded, so that the writer cannot run away from the index.
-        let (committed, applies) = std::sync::mpsc::sync_channel::<Batch>(2);
-        let (size, audit_size) = watch::channel(published.head.size());
-        let published = Arc::new(ArcSwap::from_pointee(published));
-        let writer = Self {
-            queue,
-            published: published.clone(),
-            audit_size,
-            failed: Arc::default(),
-            commits: Arc::default(),
-            tally: Arc::default(),
-            stall: store.stall(),
-            witnessed: keepers.notary.witnessed(),
-        };
+        let (writer, state, commands, applies) =
+            Self::assemble(store, published, indexes.clone(), keepers);
         let tally = writer.tally.clone();
-        let state = Thread {
-            store,
-            notary: keepers.notary,
-            ending: keepers.ending,
-            published,
-            indexes: indexes.clone(),
-            committed,
-            size,
-            failed: writer.failed.clone(),
-            commits: writer.commits.clone(),
-            tally: writer.tally.clone(),
-            ledger: parking_lot::Mutex::new(keepers.ledger),
-        };
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
                 .name("writer".to_owned())
@@ -180,6 +157,53 @@ impl Writer {
         Ok((writer, threads))
     }
 
+    /// The parts of a writer, before anything runs.
+    fn assemble(
+        store: Store,
+        published: Published,
+        indexes: Arc<Indexes>,
+        keepers: Keepers,
+    ) -> (
+        Self,
+        Thread,
+        mpsc::UnboundedReceiver<Decide>,
+        Receiver<Batch>,
+    ) {
+        let (queue, commands) = mpsc::unbounded_channel();
+        // Bounded, so that the writer cannot run away from the index.
+        let (committed, applies) = std::sync::mpsc::sync_channel::<Batch>(2);
+        let (size, audit_size) = watch::channel(published.head.size());
+        let published = Arc::new(ArcSwap::from_pointee(published));
+        let writer = Self {
+            queue,
+            published: published.clone(),
+            audit_size,
+            failed: Arc::default(),
+            commits: Arc::default(),
+            alerts: Arc::default(),
+            room: Arc::default(),
+            tally: Arc::default(),
+            stall: store.stall(),
+            witnessed: keepers.notary.witnessed(),
+        };
+        let state = Thread {
+            store,
+            notary: keepers.notary,
+            published,
+            indexes,
+            committed,
+            size,
+            end: keepers.ending,
+            failed: writer.failed.clone(),
+            commits: writer.commits.clone(),
+            alerts: writer.alerts.clone(),
+            room: writer.room.clone(),
+            tally: writer.tally.clone(),
+            ledger: parking_lot::Mutex::new(keepers.ledger),
+        };
+        (writer, state, commands, applies)
+    }
+
     /// The state as of the last commit.
     pub fn published(&self) -> Arc<Published> {
         self.published.load_full()
@@ -192,12 +216,17 @@ impl Writer {
 
     /// How many commands wait.
     pub fn queued(&self) -> u64 {
-        (self.queue.max_capacity() - self.queue.capacity()) as u64
+        self.room.taken() as u64
     }
 
     /// How many transactions were committed.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Audit entries since the start that deserve attention.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// What was done since the start.
@@ -210,7 +239,7 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// `RESOURCE_EXHAUSTED` if the queue is full, `UNREACHABLE` if the daemon is stopping.
+    /// `RESOURCE_EXHAUSTED` if its share of the queue is full, `UNREACHABLE` if the daemon is stopping.
     pub fn submit<R, F>(
         &self,
         fallback: AuditDraft,
@@ -221,11 +250,23 @@ impl Writer {
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
         self.check_disk()?;
-        let (command, receiver) = command(fallback, decide);
-        self.queue.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => full(),
-            mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
+        self.enqueue(fallback, decide, true)
+    }
+
+    fn enqueue<R, F>(
+        &self,
+        fallback: AuditDraft,
+        decide: F,
+        writes: bool,
+    ) -> Result<oneshot::Receiver<Fate<R>>, WireError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
+    {
+        let share = Share::of(&self.published().directory, &fallback, writes);
+        let place = self.room.take(share)?;
+        let (command, receiver) = command(fallback, place, decide);
+        self.queue.send(command).map_err(|_| stopping())?;
         Ok(receiver)
     }
 
@@ -259,17 +300,14 @@ impl Writer {
             return Ok(Vec::new());
         }
         let mut receivers = Vec::with_capacity(commands.len());
-        {
-            // Waits for room: a batch that is refused as a whole would only be sent again.
-            let room = self.queue.reserve_many(commands.len());
-            let message = "nothing was done: the store does not answer";
-            let permits = self.patient(message, room).await?;
-            let permits = permits.map_err(|_| stopping())?;
-            for (permit, (fallback, decide)) in permits.zip(commands) {
-                let (command, receiver) = command(fallback, decide);
-                permit.send(command);
-                receivers.push(receiver);
-            }
+        // Waits for room: a batch that is refused as a whole would only be sent again.
+        let message = "nothing was done: the store does not answer";
+        let room = self.room.take_many(commands.len());
+        let places = self.patient(message, room).await??;
+        for (place, (fallback, decide)) in places.into_iter().zip(commands) {
+            let (command, receiver) = command(fallback, place, decide);
+            self.queue.send(command).map_err(|_| stopping())?;
+            receivers.push(receiver);
         }
         let mut fates = Vec::with_capacity(receivers.len());
         for receiver in receivers {
@@ -285,39 +323,15 @@ impl Writer {
     /// As [`Self::submit`].
     pub fn observe(&self, draft: AuditDraft) -> Result<oneshot::Receiver<Fate<()>>, WireError> {
         let plan = draft.clone();
-        self.submit(draft, move |_| {
+        let decide = move |_: &Txn| {
             Ok(Plan {
                 writes: Vec::new(),
                 audit: plan,
                 reply: (),
             })
-        })
-    }
-
-    /// Carries out bookkeeping and waits until it is on disk. It makes no audit entry: it is part of a
-    /// call that has one.
-    ///
-    /// # Errors
-    ///
-    /// What `decide` says, or as [`Self::submit`].
-    pub async fn keep_books<F>(&self, decide: F) -> Result<(), WireError>
-    where
-        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    {
-        let (sender, receiver) = oneshot::channel();
-        let command = books(decide, move |fate| drop(sender.send(fate)));
-        let message = "nothing was done: the store does not answer";
-        let sent = self.patient(message, self.queue.send(command)).await?;
-        sent.map_err(|_| stopping())?;
-        self.fate(receiver).await
-    }
-
-    /// The same without waiting, and given up if there is too much to do.
-    pub fn keep_books_later<F>(&self, decide: F)
-    where
-        F: FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    {
-        let _ = self.queue.try_send(books(decide, drop));
+        };
+        self.check_disk()?;
+        self.enqueue(draft, decide, false)
     }
 
     /// Whether the disk has failed.
@@ -326,39 +340,19 @@ impl Writer {
     }
 }
 
-/// Packs bookkeeping and the way to answer it.
-fn books(
-    decide: impl FnOnce(&Txn) -> Result<Vec<Write>, WireError> + Send + 'static,
-    answer: impl FnOnce(Result<(), WireError>) + Send + 'static,
-) -> Decide {
-    Box::new(move |txn| {
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(txn))).unwrap_or_else(|_| {
-            Err(WireError::new(
-                ErrorCode::Internal,
-                "the daemon failed to count this call",
-            ))
-        });
-        let (writes, refused) = match decided {
-            Ok(writes) => (writes, Ok(())),
-            Err(error) => (Vec::new(), Err(error)),
-        };
-        Step {
-            writes,
-            audit: None,
-            broken: false,
-            done: Box::new(move |fate| answer(fate.and(refused))),
-        }
-    })
-}
-
 /// Packs a decision and the way to answer it.
-fn command<R, F>(fallback: AuditDraft, decide: F) -> (Decide, oneshot::Receiver<Fate<R>>)
+fn command<R, F>(
+    fallback: AuditDraft,
+    place: Place,
+    decide: F,
+) -> (Decide, oneshot::Receiver<Fate<R>>)
 where
     R: Send + 'static,
     F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
     let command: Decide = Box::new(move |txn| {
+        drop(place);
         let decided = catch_unwind(AssertUnwindSafe(|| decide(txn)))
             .unwrap_or_else(|_| Err(panicked(&fallback)));
         match decided {
@@ -400,6 +394,8 @@ struct Batch {
     writes: Vec<Write>,
     answers: Vec<(Done, AuditSeq)>,
     keys_destroyed: u64,
+    /// When each of its entries was decided that deserves attention.
+    alerts: Vec<UnixMillis>,
 }
 
 impl Batch {
@@ -417,45 +413,31 @@ impl Batch {
 struct Thread {
     store: Store,
     notary: Notary,
-    ending: Ending,
     published: Arc<ArcSwap<Published>>,
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
     size: watch::Sender<u64>,
+    end: Ending,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
+    alerts: Arc<Alerts>,
+    room: Arc<Room>,
     tally: Arc<Tally>,
     ledger: parking_lot::Mutex<LedgerFile>,
 }
 
 impl Thread {
-    fn run(mut self, mut commands: mpsc::Receiver<Decide>) {
+    fn run(mut self, mut commands: mpsc::UnboundedReceiver<Decide>) {
         let mut waiting = Vec::new();
         while commands.blocking_recv_many(&mut waiting, BATCH_COMMANDS_MAX) > 0 {
+            let (count, start) = (waiting.len(), Instant::now());
             self.batch(waiting.drain(..));
             if self.failed.load(Ordering::Relaxed) {
                 return;
             }
+            self.room.learn(count, start.elapsed());
         }
         self.sign_last();
-    }
-
-    /// Signs the head the log is left with.
-    fn sign_last(&mut self) {
-        let published = self.published.load_full();
-        let Some(note) = self.notary.last(&published.head) else {
-            return;
-        };
-        let size = published.head.size();
-        let begun = self.store.begin(published.directory.clone());
-        let stored = begun.and_then(|mut txn| {
-            txn.put_checkpoint(size, &note)?;
-            txn.commit()
-        });
-        match stored {
-            Ok(_) => self.notary.stored(size, note),
-            Err(error) => tracing::error!(error = %chain(&error), "The head was not signed."),
-        }
     }
 
     fn batch(&mut self, commands: impl Iterator<Item = Decide>) {
@@ -468,12 +450,17 @@ impl Thread {
         };
         let mut batch = Batch::default();
         let mut failure = None;
+        let mut latest = None;
         for command in commands {
             let step = command(&txn);
             if failure.is_some() {
                 batch.answers.push((step.done, AuditSeq(0)));
                 continue;
             }
+            let audit = step.audit.as_ref();
+            latest = latest.max(audit.map(|it| it.time));
+            let alert = audit.filter(|it| it.extensions.alert().is_some());
+            batch.alerts.extend(alert.map(|it| it.time));
             match take_in(&mut txn, &mut head, step, &mut batch.writes, &self.tally) {
                 Ok(answer) => batch.answers.push(answer),
                 Err((done, error)) => {
@@ -484,6 +471,9 @@ impl Thread {
         }
         if let Some(error) = failure {
             return self.give_up(batch.answers, &error, Doubt::NothingDone);
+        }
+        if let Some(latest) = latest {
+            txn.set_clock(latest);
         }
         let note = self.notary.due(&head);
         let signed = note
@@ -505,6 +495,7 @@ impl Thread {
 
     fn publish(&self, committed: crate::store::Committed, head: Head, mut batch: Batch) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+        self.alerts.note(&batch.alerts);
         if !committed.doomed.is_empty() {
             // What is to be erased leaves the index before its keys are destroyed, so that no search
             // meets a record it cannot open.

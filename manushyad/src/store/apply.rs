@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use manushya_core::model::{DataKeyId, ErasureKey, Memory};
+use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -11,12 +11,14 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_identity, encode_memory,
-    encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token, revision_id,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_gate, encode_identity,
+    encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
+    gate_kind, revision_id,
 };
 use super::schema::{
-    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SegmentId,
-    SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed, tag_key,
+    Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS,
+    SegmentId, SegmentOwner, directory_key, due_key, history_key, memory_key, owner_key, prefixed,
+    tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
@@ -32,6 +34,7 @@ pub(super) struct Tables<'t> {
     owners: Option<Table<'t, Fixed<48>, Fixed<4>>>,
     due: Option<Table<'t, Fixed<40>, ()>>,
     deleted: Option<Table<'t, Fixed<32>, ()>>,
+    held: Option<Table<'t, Fixed<32>, ()>>,
 }
 
 fn lazy<'a, 't, K: Key, V: Value>(
@@ -64,6 +67,7 @@ impl<'t> Tables<'t> {
             owners: None,
             due: None,
             deleted: None,
+            held: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl<'t> Tables<'t> {
         owners: OWNERS, Fixed<48>, Fixed<4>;
         due: DUE, Fixed<40>, ();
         deleted: DELETED, Fixed<32>, ();
+        held: HELD, Fixed<32>, ();
     }
 
     /// The header of the current version of a memory.
@@ -105,6 +110,27 @@ enum Prepared {
     EraseTenant(TenantId),
     Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
     EraseMemory(MemoryAt),
+}
+
+fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
+    let (key, sealed) = (it.key(), encode_gate(it)?);
+    Ok(Prepared::Put(
+        gate_kind(key),
+        it.tenant(),
+        key.to_bytes(),
+        sealed,
+    ))
+}
+
+fn put_revision(it: &PolicyRevision) -> Result<Prepared, StoreError> {
+    let id = revision_id(it.policy.id, it.policy.revision);
+    let plaintext = encode_policy_revision(it)?;
+    Ok(Prepared::Put(
+        Kind::PolicyRevision,
+        it.policy.tenant,
+        id,
+        plaintext,
+    ))
 }
 
 /// What is stored of a memory before a write.
@@ -209,12 +235,11 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
-            Write::PutRevision(it) => Prepared::Put(
-                Kind::PolicyRevision,
-                it.policy.tenant,
-                revision_id(it.policy.id, it.policy.revision),
-                encode_policy_revision(it)?,
-            ),
+            Write::PutGate(it) => put_gate(it)?,
+            Write::DropGate(tenant, key) => {
+                Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
+            }
+            Write::PutRevision(it) => put_revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
             }
@@ -282,6 +307,7 @@ impl Applier<'_, '_> {
             due,
             tag: memory.key.as_ref().map(|key| blind(key.as_str())),
             deleted: memory.deleted_at.is_some(),
+            held: memory.quarantined,
         };
         let plaintext = encode_memory(memory, &header)?;
         Ok(Prepared::Memory(at, known, header, plaintext))
@@ -442,6 +468,11 @@ impl Applier<'_, '_> {
             (true, false) => drop(self.tables.deleted()?.remove(&key)?),
             _ => {}
         }
+        match (old.is_some_and(|old| old.held), header.held) {
+            (false, true) => drop(self.tables.held()?.insert(&key, ())?),
+            (true, false) => drop(self.tables.held()?.remove(&key)?),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -483,6 +514,9 @@ impl Applier<'_, '_> {
         if header.deleted {
             self.tables.deleted()?.remove(&key)?;
         }
+        if header.held {
+            self.tables.held()?.remove(&key)?;
+        }
         Ok(())
     }
 
@@ -496,7 +530,8 @@ impl Applier<'_, '_> {
         clear(self.tables.keys()?, prefix)?;
         clear(self.tables.owners()?, prefix)?;
         clear(self.tables.due()?, prefix)?;
-        clear(self.tables.deleted()?, prefix)
+        clear(self.tables.deleted()?, prefix)?;
+        clear(self.tables.held()?, prefix)
     }
 }
 

@@ -38,7 +38,7 @@ impl Default for Stall {
 impl Stall {
     /// One that is less patient.
     #[cfg(test)]
-    pub(super) fn after(after: Duration) -> Self {
+    pub(crate) fn after(after: Duration) -> Self {
         Self {
             after,
             ..Self::default()

@@ -7,10 +7,10 @@
 
 mod apply;
 mod backend;
+#[cfg(test)]
+pub(crate) mod danger;
 mod erase;
 mod error;
-#[cfg(test)]
-pub(crate) mod faults;
 mod ledger;
 mod migrate;
 mod open;
@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use manushya_core::directory::Directory;
 use manushya_core::model::DataKeyId;
+use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use redb::{Database, Durability, WriteTransaction};
 
@@ -60,6 +61,10 @@ pub struct Opened {
     pub audit_head: Option<Vec<u8>>,
     /// How many entries the audit log has; the next is one further.
     pub audit_len: u64,
+    /// The latest time that [`Txn::set_clock`] or [`Store::note_time`] was given.
+    pub latest: Option<UnixMillis>,
+    /// The latest time by which was erased that [`Store::note_time`] was given.
+    pub trusted: Option<UnixMillis>,
     /// Whether the last run ended with [`Store::close`].
     pub was_clean: bool,
     /// Whether the database was made by this call.
@@ -178,6 +183,20 @@ impl Store {
         Ok(metadata.len())
     }
 
+    /// Remembers that `latest` was shown and `trusted` was erased by, where they are the latest so far.
+    /// Waits while there is a transaction.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says; then the store has to be opened anew.
+    pub fn note_time(
+        &self,
+        latest: Option<UnixMillis>,
+        trusted: Option<UnixMillis>,
+    ) -> Result<(), StoreError> {
+        open::note_time(self.inner.db()?, latest, trusted)
+    }
+
     /// Ends the run cleanly: the next start need not check a large file. Other clones of the store
     /// can begin nothing any more.
     ///
@@ -195,4 +214,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

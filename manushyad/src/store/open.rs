@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use manushya_core::directory::Directory;
 use manushya_core::plan::Write;
+use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
@@ -18,8 +19,9 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 use super::backend::{Stall, Watched};
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, ERASED, HISTORY, KEYS, MEMORIES, META,
-    META_AUDIT_HEAD, META_CLEAN, META_GENESIS, META_SCHEMA, OWNERS, SCHEMA, SEGMENTS, SHRED,
+    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, ERASED, HELD, HISTORY, KEYS, MEMORIES, META,
+    META_AUDIT_HEAD, META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, META_TRUSTED, OWNERS,
+    SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
 use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
@@ -94,14 +96,14 @@ pub(super) fn create(path: &Path, home: Option<[u8; 16]>) -> Result<(), StoreErr
     folder.sync_all().map_err(StoreError::from_io)
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
 /// The first row: the id of the home, random unless it is restored, and the moment.
-fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(), StoreError> {
+pub(super) fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(), StoreError> {
     let mut genesis = [0; 24];
     match home {
         Some(home) => genesis[..16].copy_from_slice(&home),
@@ -124,11 +126,13 @@ fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(), StoreError
         txn.open_table(OWNERS)?;
         txn.open_table(DUE)?;
         txn.open_table(DELETED)?;
+        txn.open_table(HELD)?;
         txn.open_table(AUDIT)?;
         txn.open_table(CHECKPOINTS)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
         txn.open_table(ERASED)?;
+        txn.open_table(HELD)?;
     }
     txn.commit()?;
     Ok(())
@@ -158,15 +162,15 @@ fn open_existing(
         }
         other => other.into(),
     })?;
-    take_over(db, path, cipher, (check, created), stall)
+    take_over(db, path, cipher, (created, check), stall)
 }
 
-/// Takes over a database that opened.
-fn take_over(
+/// Makes a store of an open database. `checked` says that its pages were checked on opening.
+pub(super) fn take_over(
     mut db: Database,
     path: &Path,
     cipher: Arc<dyn Cipher>,
-    (checked, created): (bool, bool),
+    (created, checked): (bool, bool),
     stall: Stall,
 ) -> Result<(Store, Opened), StoreError> {
     let (home, was_clean) = read_genesis(&db, path)?;
@@ -221,6 +225,51 @@ fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// See [`Store::note_time`].
+pub(super) fn note_time(
+    db: &Database,
+    latest: Option<UnixMillis>,
+    trusted: Option<UnixMillis>,
+) -> Result<(), StoreError> {
+    let txn = begin_durable(db)?;
+    {
+        let mut meta = txn.open_table(META)?;
+        put_time(&mut meta, META_CLOCK, latest)?;
+        put_time(&mut meta, META_TRUSTED, trusted)?;
+    }
+    txn.commit()?;
+    Ok(())
+}
+
+/// Puts a time in its row, if it is the latest so far.
+pub(super) fn put_time(
+    meta: &mut redb::Table<'_, &'static str, super::schema::Bytes>,
+    row: &'static str,
+    time: Option<UnixMillis>,
+) -> Result<(), StoreError> {
+    let Some(time) = time.filter(|time| time.0 > i64::MIN) else {
+        return Ok(());
+    };
+    if time_of(meta, row)?.is_none_or(|before| before < time) {
+        meta.insert(row, time.0.to_be_bytes().as_slice())?;
+    }
+    Ok(())
+}
+
+fn time_of(
+    meta: &impl ReadableTable<&'static str, super::schema::Bytes>,
+    row: &'static str,
+) -> Result<Option<UnixMillis>, StoreError> {
+    let Some(row) = meta.get(row)? else {
+        return Ok(None);
+    };
+    let bytes: [u8; 8] = row
+        .value()
+        .try_into()
+        .map_err(|_| StoreError::corrupted("the latest time is no time"))?;
+    Ok(Some(UnixMillis(i64::from_be_bytes(bytes))))
+}
+
 /// Notes that the run ends cleanly.
 pub(super) fn mark_clean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
@@ -252,35 +301,18 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
-    let head = txn.open_table(META)?.get(META_AUDIT_HEAD)?;
+    let meta = txn.open_table(META)?;
+    let head = meta.get(META_AUDIT_HEAD)?;
     let opened = Opened {
         directory,
         audit_head: head.map(|head| head.value().to_vec()),
         audit_len: read::audit_len(&txn.open_table(AUDIT)?)?,
+        latest: time_of(&meta, META_CLOCK)?,
+        trusted: time_of(&meta, META_TRUSTED)?,
         was_clean,
         created,
         home,
     };
     let ledger = ledger::end(&txn.open_table(ERASED)?)?;
     Ok((opened, open, keys, ledger))
-}
-
-/// Opens a database on any backend, or makes one there: the same as on a file from there on.
-#[cfg(test)]
-pub(super) fn open_on(
-    backend: impl redb::StorageBackend,
-    cipher: Arc<dyn Cipher>,
-    stall: Stall,
-) -> Result<(Store, Opened), StoreError> {
-    let created = backend.len().map_err(StoreError::from_io)? == 0;
-    let backend = Watched::new(backend, stall.clone());
-    let mut builder = builder();
-    builder.set_cache_size(1 << 20);
-    shielded(|| {
-        let db = builder.create_with_backend(backend)?;
-        if created {
-            write_genesis(&db, None)?;
-        }
-        take_over(db, Path::new("-"), cipher, (false, created), stall)
-    })
 }

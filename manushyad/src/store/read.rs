@@ -96,7 +96,8 @@ pub(super) fn due(
     Ok(found)
 }
 
-pub(super) fn deleted(
+/// The memories of a tenant in a table of memories.
+pub(super) fn of_tenant(
     table: &impl ReadableTable<Fixed<32>, ()>,
     tenant: TenantId,
 ) -> Result<Vec<MemoryId>, StoreError> {

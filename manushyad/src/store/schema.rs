@@ -35,6 +35,8 @@ pub(super) const OWNERS: TableDefinition<'static, Fixed<48>, Fixed<4>> =
 pub(super) const DUE: TableDefinition<'static, Fixed<40>, ()> = TableDefinition::new("due");
 /// tenant | memory, of those that are deleted and can be restored.
 pub(super) const DELETED: TableDefinition<'static, Fixed<32>, ()> = TableDefinition::new("deleted");
+/// tenant | memory, of those that are held back until they are reviewed.
+pub(super) const HELD: TableDefinition<'static, Fixed<32>, ()> = TableDefinition::new("held");
 /// sequence -> the bytes of an audit entry.
 pub(super) const AUDIT: TableDefinition<'static, Fixed<8>, Bytes> = TableDefinition::new("audit");
 /// how many entries there were -> the signed checkpoint of the audit log.
@@ -56,6 +58,10 @@ pub(super) const META_GENESIS: &str = "genesis";
 pub(super) const META_SCHEMA: &str = "schema";
 /// Present from a clean stop to the next start.
 pub(super) const META_CLEAN: &str = "clean";
+/// The latest time that was shown, 8 bytes: time does not go back over a restart.
+pub(super) const META_CLOCK: &str = "clock";
+/// The latest time by which was erased, 8 bytes: a clock that is set ahead is noticed over a restart.
+pub(super) const META_TRUSTED: &str = "trusted_clock";
 /// What the audit log wants remembered with its last entry.
 pub(super) const META_AUDIT_HEAD: &str = "audit_head";
 
@@ -67,6 +73,8 @@ pub(super) enum Kind {
     Token = 2,
     Policy = 3,
     Plan = 4,
+    Invitation = 7,
+    SigningKey = 10,
     PolicyRevision = 20,
     Hold = 30,
     Receipt = 31,
@@ -82,6 +90,8 @@ impl Kind {
             Self::Token,
             Self::Policy,
             Self::Plan,
+            Self::Invitation,
+            Self::SigningKey,
             Self::PolicyRevision,
             Self::Hold,
             Self::Receipt,
@@ -100,6 +110,8 @@ impl Kind {
             Self::Token => "token",
             Self::Policy => "policy",
             Self::Plan => "plan",
+            Self::Invitation => "invitation",
+            Self::SigningKey => "signing_key",
             Self::PolicyRevision => "policy_revision",
             Self::Hold => "hold",
             Self::Receipt => "receipt",

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_identity,
-    decode_memory, decode_plan, decode_policy, decode_policy_revision, decode_tenant, decode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_gate,
+    decode_identity, decode_memory, decode_plan, decode_policy, decode_policy_revision,
+    decode_tenant, decode_token,
 };
 use super::schema::{Kind, part};
 use crate::port::{Cipher, CipherError};
@@ -168,6 +169,9 @@ pub(super) fn open_directory(
             .map(|it| Write::PutPolicy(Arc::new(it))),
         Kind::Plan => decode_plan(tenant, PlanId::from_bytes(id), &plaintext)
             .map(|it| Write::PutPlan(Arc::new(it))),
+        Kind::Invitation | Kind::SigningKey => {
+            decode_gate(kind, tenant, id, &plaintext).map(|it| Write::PutGate(Arc::new(it)))
+        }
         Kind::PolicyRevision => decode_policy_revision(tenant, id, &plaintext)
             .map(|it| Write::PutRevision(Arc::new(it))),
         Kind::Hold | Kind::Receipt | Kind::Retention | Kind::Backup => {

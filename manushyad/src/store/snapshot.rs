@@ -18,7 +18,7 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, ERASED, Fixed, HISTORY, KEYS, MEMORIES, OWNERS,
+    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS,
     memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
@@ -184,7 +184,17 @@ impl Snapshot {
     ///
     /// [`StoreError`] if the rows cannot be read.
     pub fn deleted(&self, tenant: TenantId) -> Result<Vec<MemoryId>, StoreError> {
-        read::deleted(&self.txn.open_table(DELETED)?, tenant)
+        read::of_tenant(&self.txn.open_table(DELETED)?, tenant)
+    }
+
+    /// The memories of `tenant` that are held back until they are reviewed, deleted ones included, in
+    /// the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the rows cannot be read.
+    pub fn held(&self, tenant: TenantId) -> Result<Vec<MemoryId>, StoreError> {
+        read::of_tenant(&self.txn.open_table(HELD)?, tenant)
     }
 
     /// The audit entries from `from` on, at most `entries_max`, and no more than `bytes_max` bytes

@@ -15,10 +15,10 @@ use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, OWNERS,
+    AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
 };
 use super::segment::Segments;
-use super::{Inner, begin_durable, erase, read};
+use super::{Inner, begin_durable, erase, open, read};
 use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
@@ -33,6 +33,7 @@ pub struct Txn {
     audit_len: u64,
     audit: Vec<(u64, Vec<u8>)>,
     audit_head: Option<Vec<u8>>,
+    clock: Option<UnixMillis>,
     ledger: Ledger,
     broken: bool,
 }
@@ -63,6 +64,7 @@ impl Txn {
             audit_len,
             audit: Vec::new(),
             audit_head: None,
+            clock: None,
             ledger: Ledger::new(ledger),
             broken: false,
         })
@@ -210,6 +212,12 @@ impl Txn {
         Ok(())
     }
 
+    /// Remembers that it is `now`, if that is the latest so far; [`super::Opened::latest`] gives it
+    /// back.
+    pub fn set_clock(&mut self, now: UnixMillis) {
+        self.clock = Some(now);
+    }
+
     /// How many entries the audit log has, those of this transaction included.
     pub fn audit_len(&self) -> u64 {
         self.audit_len
@@ -241,6 +249,9 @@ impl Txn {
         if let Some(head) = &self.audit_head {
             let mut meta = self.txn.open_table(META)?;
             meta.insert(META_AUDIT_HEAD, head.as_slice())?;
+        }
+        if self.clock.is_some() {
+            open::put_time(&mut self.txn.open_table(META)?, META_CLOCK, self.clock)?;
         }
         let ledger = self.ledger.flush(&self.txn)?;
         let (open, doomed) = self.segments.finish();

@@ -8,7 +8,7 @@ use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata};
 use super::error::StoreError;
 use super::record::{MemoryAt, MemoryHeader};
 use super::schema::{
-    AUDIT, Class, DELETED, DIRECTORY, DUE, Fixed, HISTORY, KEYS, OWNERS, SEGMENT_ROWS_MAX,
+    AUDIT, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, OWNERS, SEGMENT_ROWS_MAX,
     SEGMENTS, SHRED, due_key, memory_key, owner_key, part, tag_key,
 };
 use super::seal::{directory_header, memory_header, open_directory, open_memory};
@@ -33,6 +33,8 @@ pub struct StoreReport {
     pub due: u64,
     /// Memories that are deleted and can be restored.
     pub deleted: u64,
+    /// Memories that are held back until they are reviewed.
+    pub held: u64,
     /// Entries of the audit log.
     pub audit: u64,
     /// Data keys in use.
@@ -88,6 +90,7 @@ struct Indexes {
     owners: ReadOnlyTable<Fixed<48>, Fixed<4>>,
     due: ReadOnlyTable<Fixed<40>, ()>,
     deleted: ReadOnlyTable<Fixed<32>, ()>,
+    held: ReadOnlyTable<Fixed<32>, ()>,
     /// The rows of each segment, sorted.
     segments: BTreeMap<DataKeyId, (super::schema::SegmentOwner, Vec<RowRef>)>,
 }
@@ -103,6 +106,7 @@ pub(super) fn verify(snapshot: &Snapshot, file_bytes: u64) -> Result<StoreReport
         owners: snapshot.txn.open_table(OWNERS)?,
         due: snapshot.txn.open_table(DUE)?,
         deleted: snapshot.txn.open_table(DELETED)?,
+        held: snapshot.txn.open_table(HELD)?,
         segments: read_segments(snapshot, &mut report)?,
     };
     verify_directory(snapshot, &indexes, &mut report)?;
@@ -168,7 +172,7 @@ fn verify_memories(
     indexes: &Indexes,
     report: &mut StoreReport,
 ) -> Result<(), StoreError> {
-    let (mut keys, mut due, mut deleted) = (0, 0, 0);
+    let (mut keys, mut due, mut deleted, mut held) = (0, 0, 0, 0);
     for row in snapshot.memories.iter()? {
         let (key, row) = row?;
         let at = MemoryAt::of_key(key.value());
@@ -181,15 +185,18 @@ fn verify_memories(
         keys += u64::from(header.tag.is_some());
         due += u64::from(header.due.is_some());
         deleted += u64::from(header.deleted);
+        held += u64::from(header.held);
         verify_indexes(indexes, at, &header, report)?;
         verify_segment(indexes, at, &header, report);
     }
     report.keys = indexes.keys.len()?;
     report.due = indexes.due.len()?;
     report.deleted = indexes.deleted.len()?;
+    report.held = indexes.held.len()?;
     report.compare("keys", report.keys, keys);
     report.compare("due", report.due, due);
     report.compare("deleted", report.deleted, deleted);
+    report.compare("held", report.held, held);
     report.compare("owners", indexes.owners.len()?, report.memories);
     Ok(())
 }
@@ -219,6 +226,10 @@ fn verify_indexes(
     let deleted = indexes.deleted.get(&memory_key(at.tenant, at.id))?;
     if deleted.is_some() != header.deleted {
         report.find(|| format!("memory {} is listed wrongly as deleted", at.id));
+    }
+    let held = indexes.held.get(&memory_key(at.tenant, at.id))?;
+    if held.is_some() != header.held {
+        report.find(|| format!("memory {} is listed wrongly as held back", at.id));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod create;
 mod envelope;
 mod error;
 mod file;
+mod jwt;
 mod key;
 mod keystore;
 mod old;

@@ -49,6 +49,9 @@ pub struct IdentityView {
     pub claims: Map<String, Value>,
     /// Whether it may act at all.
     pub is_active: bool,
+    /// Whether what it writes is held back until it is reviewed.
+    #[serde(default)]
+    pub quarantine: bool,
     /// When it was made.
     pub created_at: UnixMillis,
     /// When it was last changed.
@@ -74,6 +77,9 @@ pub struct IdentityCreate {
     /// Life of the access token that comes with it, in seconds.
     #[serde(default)]
     pub token_ttl_seconds: Option<u64>,
+    /// Hold back what it writes until it is reviewed.
+    #[serde(default)]
+    pub quarantine: bool,
 }
 
 /// Answers [`IdentityCreate`]: the identity and its first access token, which is shown only here.
@@ -130,6 +136,10 @@ pub struct IdentityUpdate {
     /// Enables or disables it.
     #[serde(default)]
     pub is_active: Option<bool>,
+    /// Holds back what it writes from here on until it is reviewed, or no more. Nobody changes their
+    /// own.
+    #[serde(default)]
+    pub quarantine: Option<bool>,
 }
 
 /// Everything held about an identity, answered to `identity export` one page at a time.

@@ -7,6 +7,7 @@ use crate::error::WireError;
 use crate::id::{IdentityId, MemoryId};
 use crate::unit::UnixMillis;
 use crate::v1::common::Page;
+use crate::v1::provenance::ProvenanceView;
 use crate::v1::recall::{Ranking, SearchLeft};
 
 /// A memory, as shown.
@@ -45,6 +46,12 @@ pub struct MemoryView {
     pub expires_at: Option<UnixMillis>,
     /// When it was deleted; it can be restored until the retention ends.
     pub deleted_at: Option<UnixMillis>,
+    /// Where this version comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceView>,
+    /// Held back until it is reviewed.
+    #[serde(default)]
+    pub quarantined: bool,
     /// The memory that says it better; a search passes over this one then.
     #[serde(default)]
     pub superseded_by: Option<MemoryId>,
@@ -120,6 +127,12 @@ pub struct MemoryAdd {
     /// What to do when the key exists with another content.
     #[serde(default)]
     pub on_conflict: OnConflict,
+    /// Where the writer has it from, such as a page or a file; it becomes part of the provenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// It exists only to be noticed when it is read; takes the right to manage it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
     /// What to do when one of the caller's own memories says nearly the same.
     #[serde(default)]
     pub on_duplicate: OnDuplicate,
@@ -204,6 +217,15 @@ pub struct MemoryFilter {
     /// JSON Logic over the facts `memory.*`; only `true` selects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Value>,
+    /// Made or last changed by this identity: id or external id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
+    /// With `writer`: written at or after this moment, by the daemon's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_since: Option<UnixMillis>,
+    /// With `writer`: written before this moment, by the daemon's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_until: Option<UnixMillis>,
     /// Trusted at least so far, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_trust: Option<u8>,
@@ -281,10 +303,14 @@ pub struct SearchHit {
 pub struct ScoreParts {
     /// Raw BM25 over the memories the caller may see.
     pub bm25: f32,
-    /// BM25 with its windows, divided by the best of this answer.
+    /// BM25 with its windows, divided by the best of this answer, or by more where the best has hardly
+    /// any of the query's words.
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,
+    /// The same to the question that its best answers have drawn towards them, which counts.
+    #[serde(default)]
+    pub drawn: f32,
     /// Cosine with what is lent to it, divided by the best of this answer; 0 where negative.
     pub semantic: f32,
     /// Weight of the lexical part.
@@ -370,6 +396,9 @@ pub struct MemoryUpdate {
     /// A new life, in seconds from now; 0 means that it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u64>,
+    /// Where the writer has the new version from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// Deletes a memory.

@@ -8,13 +8,17 @@ pub mod embedding;
 pub mod erasure;
 pub mod hello;
 pub mod identity;
+pub mod invitation;
+pub mod key;
 pub mod live;
 pub mod memory;
 pub mod policy;
+pub mod provenance;
 pub mod purge;
 pub mod recall;
 pub mod review;
 #[cfg(feature = "rpc")]
 pub mod service;
+pub mod session;
 pub mod system;
 pub mod token;

@@ -17,6 +17,10 @@ use crate::v1::identity::{
     IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
     IdentityView, TenantRef, TenantView,
 };
+use crate::v1::invitation::{
+    Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
+};
+use crate::v1::key::{JwkSet, KeyRotated, KeyView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -27,11 +31,15 @@ use crate::v1::policy::{
     DecisionView, Explanation, PolicyApplied, PolicyApply, PolicyList, PolicyQuestion, PolicyRef,
     PolicySetActive, PolicyTest, PolicyValidate, PolicyValidated, PolicyView,
 };
+use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList};
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+};
+use crate::v1::session::{
+    SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
@@ -176,6 +184,36 @@ pub trait Manushya {
     async fn api_key_list(call: Call, request: ApiKeyList) -> Reply<Listed<ApiKeyView>>;
     /// Revokes an API key.
     async fn api_key_revoke(call: Call, request: ApiKeyRef) -> Reply<Done>;
+
+    /// Opens a login session with the credential of the connection.
+    async fn session_open(call: Call, request: SessionOpen) -> Reply<SessionTokens>;
+    /// Renews a session by its refresh token, whatever the credential of the connection.
+    async fn session_refresh(call: Call, request: SessionRefresh) -> Reply<SessionTokens>;
+    /// Lists sessions.
+    async fn session_list(call: Call, request: SessionList) -> Reply<Listed<SessionView>>;
+    /// Ends a session.
+    async fn session_revoke(call: Call, request: SessionRef) -> Reply<Done>;
+
+    /// Invites somebody who becomes an identity.
+    async fn identity_invite(call: Call, request: Invite) -> Reply<Invited>;
+    /// Turns a code into an identity, whatever the credential of the connection.
+    async fn enroll(call: Call, request: Enroll) -> Reply<IdentityCreated>;
+    /// Lists invitations.
+    async fn invitation_list(call: Call, request: InvitationList) -> Reply<Listed<InvitationView>>;
+    /// Shows an invitation.
+    async fn invitation_show(call: Call, request: InvitationRef) -> Reply<InvitationView>;
+    /// Takes an invitation back.
+    async fn invitation_revoke(call: Call, request: InvitationRef) -> Reply<Done>;
+    /// Gives an invitation a new code.
+    async fn invitation_resend(call: Call, request: InvitationRef) -> Reply<Invited>;
+
+    /// Lists the keys that sign tokens.
+    async fn key_list(call: Call) -> Reply<Listed<KeyView>>;
+    /// Makes a new key sign tokens.
+    async fn key_rotate_jwt(call: Call) -> Reply<KeyRotated>;
+    /// Shows the public keys that verify tokens.
+    async fn key_jwks(call: Call) -> Reply<JwkSet>;
+
     /// Says how far the embedding of memories is, and tries again what failed.
     async fn memory_reembed(call: Call, request: MemoryReembed) -> Reply<ReembedView>;
     /// Proves that an audit entry is in the log.
@@ -191,6 +229,16 @@ pub trait Manushya {
     async fn backup_list(call: Call) -> Reply<Listed<BackupView>>;
     /// Takes a backup off the list.
     async fn backup_forget(call: Call, request: BackupRef) -> Reply<Done>;
+    /// Lists memories that are held back.
+    async fn memory_review_list(call: Call, request: MemoryReviewList)
+    -> Reply<Listed<MemoryView>>;
+    /// Approves a memory that is held back, or deletes it.
+    async fn memory_review(call: Call, request: MemoryReview) -> Reply<MemoryView>;
+    /// Makes a memory a canary, or none.
+    async fn memory_canary(call: Call, request: MemoryCanary) -> Reply<MemoryView>;
+    /// Lists canaries.
+    async fn memory_canary_list(call: Call, request: MemoryCanaryList)
+    -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
     /// Lists the stored checkpoints of the audit log.

@@ -101,6 +101,12 @@ pub struct HostStatus {
     /// Why nothing can be embedded for now.
     #[serde(default)]
     pub embedder_down: Option<String>,
+    /// Audit entries since the start that deserve somebody's attention.
+    #[serde(default)]
+    pub alerts: u64,
+    /// When the last of them was written.
+    #[serde(default)]
+    pub last_alert_at: Option<UnixMillis>,
     /// What was done since the start.
     #[serde(default)]
     pub activity: crate::v1::live::Activity,

@@ -26,6 +26,8 @@ pub async fn add(arguments: cli::Add, context: &Context) -> Outcome {
         expires_at: arguments.expires_at,
         ttl_seconds: arguments.ttl,
         on_conflict: on_conflict(&arguments.on_conflict),
+        source: arguments.source,
+        canary: arguments.canary,
         on_duplicate: on_duplicate(&arguments.on_duplicate),
         duplicate_cosine: arguments.duplicate_cosine,
     };
@@ -75,6 +77,7 @@ pub async fn update(arguments: cli::Update, context: &Context) -> Outcome {
         } else {
             arguments.ttl
         },
+        source: arguments.source,
     };
     let client = context.connect().await?;
     let memory = call!(client, memory_update, request).await?;

@@ -40,6 +40,8 @@ struct Line<'a> {
     id: String,
     owner: &'a str,
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
 }
 
 fn line(memory: &MemoryView) -> Line<'_> {
@@ -57,6 +59,10 @@ fn line(memory: &MemoryView) -> Line<'_> {
         id: memory.id.to_string(),
         owner: &memory.owner,
         version: memory.version,
+        source: memory
+            .provenance
+            .as_ref()
+            .and_then(|from| from.source.as_deref()),
     }
 }
 
@@ -191,6 +197,8 @@ mod tests {
             updated_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             expires_at: Some("2027-01-02T03:04:05Z".parse().unwrap()),
             deleted_at: None,
+            provenance: None,
+            quarantined: false,
             superseded_by: None,
             superseded_at: None,
             supersedes: Vec::new(),

@@ -2,10 +2,11 @@
 
 mod change;
 mod export;
-mod import;
+pub mod import;
 mod query;
 mod recall;
 mod reembed;
+mod review;
 
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
@@ -35,6 +36,8 @@ pub async fn run(verb: Memory, context: &Context) -> Outcome {
         Memory::Delete(arguments) => change::delete(&arguments, context).await,
         Memory::Export(arguments) => export::run(&arguments, context).await,
         Memory::Stats(arguments) => query::stats(&arguments.filter, context).await,
+        Memory::Review(verb) => review::review(verb, context).await,
+        Memory::Canary(verb) => review::canary(verb, context).await,
         Memory::Recall(arguments) => recall::run(&arguments, context).await,
         Memory::Reembed(arguments) => reembed::run(&arguments, context).await,
     }
@@ -59,9 +62,13 @@ pub fn filter(arguments: &Filter) -> Outcome<MemoryFilter> {
         owner: arguments.owner.clone(),
         namespace: arguments.namespace.clone(),
         session: arguments.session.clone(),
-        since: arguments.since,
-        until: arguments.until,
+        since: arguments.since.filter(|_| arguments.writer.is_none()),
+        until: arguments.until.filter(|_| arguments.writer.is_none()),
         rule,
+        // The time at which a memory was first noted is its writer's word; this one is not.
+        written_since: arguments.since.filter(|_| arguments.writer.is_some()),
+        written_until: arguments.until.filter(|_| arguments.writer.is_some()),
+        writer: arguments.writer.clone(),
         min_trust: arguments.min_trust,
     })
 }

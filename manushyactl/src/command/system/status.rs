@@ -1,6 +1,6 @@
 //! `status` and `whoami`.
 
-use manushya_protocol::v1::system::{IndexStatus, Status};
+use manushya_protocol::v1::system::{HostStatus, IndexStatus, Status};
 use serde::Serialize;
 
 use crate::command::audit::witness;
@@ -36,6 +36,8 @@ impl Row for Shown<'_> {
         "host.audit_signed",
         "host.audit_anchored",
         "host.audit_anchor_fault",
+        "host.alerts",
+        "host.last_alert_at",
         "host.embedder_down",
         "host.indexes",
     ];
@@ -123,6 +125,7 @@ fn words(status: &Status, socket: &str) -> String {
                 host.audit_reads
             ),
         ));
+        rows.extend(alerts(host));
         rows.push((
             "load".to_owned(),
             format!(
@@ -133,6 +136,20 @@ fn words(status: &Status, socket: &str) -> String {
         ));
     }
     table::pairs(&rows)
+}
+
+/// The row that tells of alerts, if there were any.
+fn alerts(host: &HostStatus) -> Option<(String, String)> {
+    let last = host.last_alert_at.map_or_else(String::new, |at| {
+        format!("  last {}", time::ago(at, time::now()))
+    });
+    let alerts = time::things(host.alerts, "alert", "alerts");
+    (host.alerts > 0).then(|| {
+        (
+            "alerts".to_owned(),
+            format!("{alerts} since the start{last}"),
+        )
+    })
 }
 
 fn index_words(index: &IndexStatus) -> String {

@@ -37,6 +37,8 @@ fn memory(text: &str) -> MemoryView {
         updated_at: "2026-11-23T11:57:00Z".parse().unwrap(),
         expires_at: None,
         deleted_at: None,
+        provenance: None,
+        quarantined: false,
         superseded_by: None,
         superseded_at: None,
         supersedes: Vec::new(),
@@ -144,6 +146,7 @@ fn identities_policies_and_checks_read_back_in_every_format() {
         description: Some("multi\nline".into()),
         claims: serde_json::Map::new(),
         is_active: true,
+        quarantine: false,
         created_at: time,
         updated_at: time,
     }]);

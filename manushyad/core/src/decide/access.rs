@@ -416,7 +416,7 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `NOT_FOUND` or `DENIED`.
     pub fn ask_memory(&mut self, memory: &Memory) -> Result<(), Refusal> {
-        if !self.context.actor.reaches(memory) {
+        if !self.may_know_of(memory) || !self.context.actor.reaches(memory) {
             return Err(self.not_found(memory.id));
         }
         let about = About::Memory(MemoryFacts::new(memory, self.context.now));
@@ -430,6 +430,26 @@ impl<'a> Access<'a> {
             return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
         }
         Err(self.not_found(memory.id))
+    }
+
+    /// Whether the caller may know of a memory that is held back, whatever the policies say: its owner
+    /// may, and who reviews or erases.
+    fn may_know_of(&self, memory: &Memory) -> bool {
+        !memory.quarantined
+            || memory.owner == self.context.actor.identity.id
+            || self.context.actor.via == Via::Daemon
+            || matches!(self.audit.action, Action::Manage | Action::Purge)
+    }
+
+    /// The refusal for one in quarantine who would change what others wrote.
+    pub fn held_back(&self) -> Refusal {
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "one in quarantine may not change the memories of others",
+        )
+        .reason("what it writes is held back until it is reviewed, and would take theirs along")
+        .hint("an administrator ends it: manushyactl identity update --quarantine off");
+        Refusal::denied(&self.audit, error)
     }
 
     /// Asks about another action that the same request comes to, on a memory that is at hand. The

@@ -6,10 +6,11 @@ use manushya_protocol::limits;
 
 use super::access::Access;
 use super::refusal::Refusal;
+use super::review::is_held_back;
 use crate::command::{Context, CreateIdentity, UpdateIdentity};
 use crate::model::{
-    Action, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind, check_claims,
-    check_description,
+    Action, GateRecord, Identity, Invalid, Limits, PurgeScope, Resource, Token, TokenKind,
+    check_claims, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -61,6 +62,8 @@ pub fn create(
         description: command.description.filter(|text| !text.is_empty()),
         claims: command.claims,
         is_active: true,
+        // Nobody leaves quarantine by making another.
+        quarantine: command.quarantine || is_held_back(directory, context),
         token_epoch: 0,
         created_at: context.now,
         updated_at: context.now,
@@ -150,25 +153,10 @@ pub fn update(
         Resource::Identity,
         &command.identity,
     )?;
-    let own = identity.id == context.actor.identity.id;
-    if own
-        && command
-            .role
-            .as_ref()
-            .is_some_and(|role| *role != identity.role)
+    if identity.id == context.actor.identity.id
+        && let Some(what) = own_rights(&command, &identity)
     {
-        return Err(forbidden_to_self(&access, "change your own role"));
-    }
-    if own && command.is_active == Some(false) {
-        return Err(forbidden_to_self(&access, "disable yourself"));
-    }
-    if own
-        && command
-            .claims
-            .as_ref()
-            .is_some_and(|claims| *claims != identity.claims)
-    {
-        return Err(forbidden_to_self(&access, "change your own claims"));
+        return Err(forbidden_to_self(&access, what));
     }
     if command.is_active == Some(false)
         && let Some(refusal) = host_operator(view, &access, &identity, "disabled")
@@ -193,6 +181,9 @@ pub fn update(
     if let Some(is_active) = command.is_active {
         changed.is_active = is_active;
     }
+    if let Some(quarantine) = command.quarantine {
+        changed.quarantine = quarantine;
+    }
     let checked = check_claims(&changed.claims)
         .and_then(|()| check_texts(changed.name.as_deref(), changed.description.as_deref()));
     if let Err(invalid) = checked {
@@ -206,6 +197,24 @@ pub fn update(
     changed.updated_at = context.now;
     let changed = Arc::new(changed);
     Ok(access.plan(vec![Write::PutIdentity(changed.clone())], 1, changed))
+}
+
+/// What of its own rights an identity would change with a command.
+fn own_rights(command: &UpdateIdentity, identity: &Identity) -> Option<&'static str> {
+    let differs = |given: Option<bool>| given == Some(true);
+    if differs(command.role.as_ref().map(|role| *role != identity.role)) {
+        return Some("change your own role");
+    }
+    if command.is_active == Some(false) {
+        return Some("disable yourself");
+    }
+    let claims = command.claims.as_ref();
+    if differs(claims.map(|claims| *claims != identity.claims)) {
+        return Some("change your own claims");
+    }
+    let quarantine = command.quarantine;
+    differs(quarantine.map(|it| it != identity.quarantine))
+        .then_some("put yourself into quarantine or out of it")
 }
 
 fn forbidden_to_self(access: &Access<'_>, what: &str) -> Refusal {
@@ -277,7 +286,8 @@ fn host_operator(
     })
 }
 
-/// The writes that erase an identity, its tokens, and the plans to erase it: those hold its name.
+/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it and
+/// the invitation it came by.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
@@ -289,6 +299,17 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
         plans
             .filter(|plan| plan.scope == PurgeScope::Subject(identity.id))
             .map(|plan| Write::DropPlan(plan.tenant, plan.id)),
+    );
+    let gates = view.directory().gates();
+    let is_of_it = |record: &&Arc<GateRecord>| match &***record {
+        GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
+        GateRecord::TokenKey(_) => false,
+    };
+    writes.extend(
+        gates
+            .of(identity.tenant)
+            .filter(is_of_it)
+            .map(|record| Write::DropGate(record.tenant(), record.key())),
     );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes

@@ -8,7 +8,9 @@ use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use super::access::Access;
 use super::duplicate;
 use super::refusal::Refusal;
+use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
+use crate::directory::Directory;
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
 use crate::view::View;
@@ -72,6 +74,45 @@ pub(super) fn put(memory: &Memory, context: &Context) -> Write {
     }
 }
 
+/// The memory that a command makes, as far as nothing else is known, and what it may be like.
+fn made(
+    directory: &Directory,
+    context: &Context,
+    command: AddMemory,
+) -> (Memory, Vec<(MemoryId, u32)>) {
+    let owner = &context.actor.identity;
+    let memory = Memory {
+        id: command.id,
+        tenant: owner.tenant,
+        owner: owner.id,
+        key: command.key,
+        content: command.content,
+        vector: command.embedding.vector,
+        embedder: command.embedding.by,
+        version: 1,
+        created_at: command.created_at.unwrap_or(context.now),
+        updated_at: context.now,
+        deleted_at: None,
+        provenance: provenance(context, command.source),
+        quarantined: is_held_back(directory, context),
+        canary: command.canary,
+        superseded: None,
+        supersedes: Vec::new(),
+    };
+    (memory, command.alike)
+}
+
+/// What is answered to a memory that was not added, since one says the same.
+fn duplicate_of(existing: &Memory) -> Added {
+    Added {
+        id: existing.id,
+        version: existing.version,
+        created_at: existing.created_at,
+        outcome: AddOutcome::Duplicate,
+        supersedes: Vec::new(),
+    }
+}
+
 /// Adds a memory. With a key that exists, a retry of the same content changes nothing; another
 /// content is refused, left or taken as a new version, as the caller said.
 ///
@@ -85,25 +126,13 @@ pub fn add(
 ) -> Result<Plan<Added>, Refusal> {
     let directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Create, Resource::Memory)?;
-    let owner = &context.actor.identity;
-    let on_duplicate = command.on_duplicate;
-    let told = (on_duplicate, command.alike.as_slice());
-    let mut memory = Memory {
-        id: command.id,
-        tenant: owner.tenant,
-        owner: owner.id,
-        key: command.key,
-        content: command.content,
-        vector: command.embedding.vector,
-        embedder: command.embedding.by,
-        version: 1,
-        created_at: command.created_at.unwrap_or(context.now),
-        updated_at: context.now,
-        deleted_at: None,
-        superseded: None,
-        supersedes: Vec::new(),
-    };
+    let (on_duplicate, on_conflict) = (command.on_duplicate, command.on_conflict);
+    let (mut memory, alike) = made(directory, context, command);
+    let told = (on_duplicate, alike.as_slice());
     access.require_new(&memory)?;
+    if memory.canary {
+        require_manager(directory, context)?;
+    }
     memory.content = match memory.content.check() {
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
@@ -119,7 +148,7 @@ pub fn add(
             .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
         match existing {
             Ok(Some(existing)) => {
-                return merge(context, access, existing, memory, command.on_conflict);
+                return merge(context, access, existing, memory, on_conflict);
             }
             Ok(None) => {}
             Err(error) => return Err(access.broken(error)),
@@ -133,14 +162,7 @@ pub fn add(
         && let Some(existing) = alike.first()
     {
         access.audit.resource_id = Some(existing.id.to_bytes());
-        let reply = Added {
-            id: existing.id,
-            version: existing.version,
-            created_at: existing.created_at,
-            outcome: AddOutcome::Duplicate,
-            supersedes: Vec::new(),
-        };
-        return Ok(access.plan(Vec::new(), 0, reply));
+        return Ok(access.plan(Vec::new(), 0, duplicate_of(existing)));
     }
     memory.supersedes = alike.iter().map(|existing| existing.id).collect();
     let added = Added {
@@ -215,6 +237,9 @@ fn merge(
         version: existing.version.saturating_add(1),
         updated_at: context.now,
         deleted_at: None,
+        provenance: memory.provenance,
+        quarantined: existing.quarantined || memory.quarantined,
+        canary: existing.canary || memory.canary,
         // What is said again holds again.
         superseded: None,
         ..existing
@@ -258,6 +283,10 @@ pub fn update(
         let hint = "read it again, then repeat the change on what it says";
         return Err(access.conflict(message, &format!("version {expected} was expected"), hint));
     }
+    let held_back = is_held_back(view.directory(), context);
+    if held_back && memory.owner != context.actor.identity.id {
+        return Err(access.held_back());
+    }
     let old = memory.content.clone();
     let content = MemoryContent {
         kind: command.kind.unwrap_or(old.kind),
@@ -290,6 +319,8 @@ pub fn update(
         embedder: embedding.by,
         version,
         updated_at: context.now,
+        provenance: provenance(context, command.source),
+        quarantined: memory.quarantined || held_back,
         ..memory
     };
     if changed.is_expired(context.now) {

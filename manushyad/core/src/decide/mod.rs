@@ -10,11 +10,15 @@ mod duplicate;
 pub mod embedding;
 pub mod hold;
 pub mod identity;
+pub mod invitation;
+pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
 mod refusal;
 pub mod replay;
+pub mod review;
+pub mod session;
 pub mod tenant;
 pub mod token;
 

@@ -75,6 +75,7 @@ const NOT_ASKED: Lost = "no policy was asked";
 const ACTOR_GONE: Lost = "the identity that acted is gone";
 const THING_GONE: Lost = "what it was done to is gone";
 const TOKEN_GONE: Lost = "the token that was used is gone, and its scopes may have decided";
+const DELEGATED: Lost = "it was delegated, and each link of the chain counts";
 const NOT_IN_LOG: Lost = "it depends on facts that the log does not hold";
 
 /// What the request was about, as far as it is known.
@@ -144,6 +145,9 @@ impl<'a> Replay<'a> {
         let unauthenticated = Outcome::Error(ErrorCode::Unauthenticated);
         if draft.action == Action::Login || draft.outcome == unauthenticated {
             return Err(NOT_ASKED);
+        }
+        if !draft.extensions.delegation().is_empty() {
+            return Err(DELEGATED);
         }
         let identity = self.directory.identity(self.tenant, id).ok_or(ACTOR_GONE)?;
         let operator = self.directory.tenant(self.tenant);

@@ -107,6 +107,7 @@ fn operator_identity(
         description: None,
         claims: serde_json::Map::new(),
         is_active: true,
+        quarantine: false,
         token_epoch: 0,
         created_at: now,
         updated_at: now,

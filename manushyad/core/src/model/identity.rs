@@ -45,6 +45,8 @@ pub struct Identity {
     pub claims: Map<String, Value>,
     /// Whether it may act at all.
     pub is_active: bool,
+    /// Whether what it writes is held back until it is reviewed.
+    pub quarantine: bool,
     /// Tokens of an earlier epoch are revoked.
     pub token_epoch: u32,
     /// When it was made.

@@ -5,6 +5,7 @@ use manushya_protocol::unit::UnixMillis;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::provenance::Provenance;
 use super::text::{Invalid, Kind, MemoryKey, Namespace, Session, Tag, check_metadata, check_text};
 
 /// How far a memory is trusted, 0 to 100.
@@ -126,6 +127,13 @@ pub struct Memory {
     pub updated_at: UnixMillis,
     /// When it was deleted.
     pub deleted_at: Option<UnixMillis>,
+    /// Where this version comes from.
+    pub provenance: Provenance,
+    /// Held back until it is reviewed: in no search, list or count, and for nobody but its owner
+    /// and who reviews it.
+    pub quarantined: bool,
+    /// It exists only to be noticed when it is read.
+    pub canary: bool,
     /// What became of it if another memory says it better.
     pub superseded: Option<Superseded>,
     /// The memories that it superseded, the nearest first.

@@ -4,9 +4,11 @@ mod audit;
 mod credential;
 mod erasure;
 mod extension;
+mod gate;
 mod identity;
 mod memory;
 mod policy;
+mod provenance;
 mod purge;
 mod text;
 
@@ -20,13 +22,15 @@ pub use extension::{
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
+pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
+pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{
-    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Tag, TenantName,
-    check_claims, check_description, check_metadata, check_text,
+    ExternalId, Invalid, Kind, MemoryKey, Namespace, PolicyName, Role, Session, Source, Tag,
+    TenantName, check_claims, check_description, check_metadata, check_text,
 };
 
 use std::fmt;

@@ -115,6 +115,10 @@ text_type!(
     }
 );
 text_type!(
+    /// Where the writer of a memory says it has it from: free text on one line.
+    Source, "source", |field, text| bounded(field, text, limits::SOURCE_BYTES_MAX)
+);
+text_type!(
     /// Type of a memory, such as `note`.
     Kind, "type", |field, text| name_like(field, text, limits::LABEL_BYTES_MAX)
 );

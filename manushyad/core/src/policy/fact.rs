@@ -40,6 +40,10 @@ pub enum MemoryFact {
     Trust,
     /// `memory.age_seconds`, a number: whole seconds since it was made.
     AgeSeconds,
+    /// `memory.writer`, the id of the identity that wrote this version.
+    Writer,
+    /// `memory.quarantined`, a truth value: held back until it is reviewed.
+    Quarantined,
     /// `memory.metadata.KEY`, a scalar or a list of scalars.
     Metadata(String),
 }
@@ -165,6 +169,16 @@ static FIXED: &[(&str, Fact, Shape)] = &[
         "memory.age_seconds",
         Fact::Memory(MemoryFact::AgeSeconds),
         Shape::Number,
+    ),
+    (
+        "memory.writer",
+        Fact::Memory(MemoryFact::Writer),
+        Shape::Text,
+    ),
+    (
+        "memory.quarantined",
+        Fact::Memory(MemoryFact::Quarantined),
+        Shape::Any,
     ),
     ("target.id", Fact::Target(TargetFact::Id), Shape::Text),
     ("target.role", Fact::Target(TargetFact::Role), Shape::Text),

@@ -74,6 +74,10 @@ pub struct MemoryFacts<'a> {
     pub trust: Option<u8>,
     /// Whole seconds since it was made.
     pub age_seconds: Option<i64>,
+    /// Who wrote this version.
+    pub writer: Option<IdentityId>,
+    /// Whether it is held back until it is reviewed.
+    pub quarantined: Option<bool>,
     /// Its metadata.
     pub metadata: Option<&'a Map<String, Value>>,
 }
@@ -83,6 +87,8 @@ impl<'a> MemoryFacts<'a> {
     pub fn own(owner: IdentityId) -> Self {
         Self {
             owner: Some(owner),
+            writer: Some(owner),
+            quarantined: Some(false),
             kind: Some("note"),
             namespace: Some("/"),
             tags: Some(Vec::new()),
@@ -104,6 +110,8 @@ impl<'a> MemoryFacts<'a> {
             session: content.session.as_ref().map(|session| session.as_str()),
             trust: Some(content.trust.percent()),
             age_seconds: Some(age_seconds(memory.created_at, now)),
+            writer: Some(memory.provenance.writer),
+            quarantined: Some(memory.quarantined),
             metadata: Some(&content.metadata),
         }
     }
@@ -122,6 +130,8 @@ impl<'a> MemoryFacts<'a> {
             MemoryFact::Session => self.session.map(Value::from),
             MemoryFact::Trust => self.trust.map(Value::from),
             MemoryFact::AgeSeconds => self.age_seconds.map(Value::from),
+            MemoryFact::Writer => self.writer.map(|id| id.to_string().into()),
+            MemoryFact::Quarantined => self.quarantined.map(Value::from),
             MemoryFact::Metadata(key) => self.metadata?.get(key).cloned(),
         }
     }
@@ -137,6 +147,8 @@ impl<'a> MemoryFacts<'a> {
             MemoryFact::Session,
             MemoryFact::Trust,
             MemoryFact::AgeSeconds,
+            MemoryFact::Writer,
+            MemoryFact::Quarantined,
         ];
         let keyed = self.metadata.into_iter().flat_map(Map::keys);
         let facts = fixed

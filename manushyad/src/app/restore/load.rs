@@ -164,6 +164,24 @@ fn opening(source: &mut Source, known: Option<&VerifierKey>) -> Result<Opening, 
     })
 }
 
+/// The head of the log, if the entries that were read come to it and it is signed.
+fn whole_log(verifier: Verifier, start: &Opening) -> Result<Head, WireError> {
+    let head = Head::from_bytes(&start.head)
+        .map_err(|error| refused("the backup's audit log is not whole", error.to_string()))?;
+    let checkpoint = Checkpoint::verify(&start.manifest.checkpoint, &start.verifier)
+        .map_err(|error| refused("the backup's audit log is not signed", error.to_string()))?;
+    let summary = verifier
+        .finish(&checkpoint)
+        .map_err(|error| refused("the backup's audit log does not verify", chain(&error)))?;
+    if head.size() != summary.size || head.root() != summary.root {
+        return Err(refused(
+            "the backup's audit log is not whole",
+            "its head is another",
+        ));
+    }
+    Ok(head)
+}
+
 /// Loads a whole backup into the folder `draft`, and believes nothing of it before its signature.
 pub(super) fn load(
     source: &mut Source,
@@ -217,20 +235,7 @@ pub(super) fn load(
         ));
     }
     loading.flush()?;
-    let head = Head::from_bytes(&start.head)
-        .map_err(|error| refused("the backup's audit log is not whole", error.to_string()))?;
-    let checkpoint = Checkpoint::verify(&start.manifest.checkpoint, &start.verifier)
-        .map_err(|error| refused("the backup's audit log is not signed", error.to_string()))?;
-    let summary = loading
-        .verifier
-        .finish(&checkpoint)
-        .map_err(|error| refused("the backup's audit log does not verify", chain(&error)))?;
-    if head.size() != summary.size || head.root() != summary.root {
-        return Err(refused(
-            "the backup's audit log is not whole",
-            "its head is another",
-        ));
-    }
+    let head = whole_log(loading.verifier, &start)?;
     let digests = loading.digests;
     let mut txn = store.begin(Directory::default()).map_err(broken)?;
     txn.set_audit_head(&start.head).map_err(broken)?;

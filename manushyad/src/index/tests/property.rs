@@ -2,291 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use manushya_core::model::{Kind, Memory, Namespace, Session, Superseded, Tag, Trust};
-use manushya_core::recall::fuse::Mode;
-use manushya_core::recall::rank::Boost;
-use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 
-use super::super::{Collapse, Visibility};
+use super::super::{Collapse, SearchOutcome, Visibility};
+use super::cases::*;
 use super::model::{Ask, Model, Policy};
 use super::*;
-
-const DIMS: usize = 16;
-
-const WORDS: [&str; 12] = [
-    "agent",
-    "agents",
-    "dark",
-    "mode",
-    "user",
-    "prefers",
-    "deploy",
-    "failed",
-    "the",
-    "a",
-    "東京都",
-    "schema",
-];
-
-#[derive(Clone, Debug)]
-enum Change {
-    Put(u64, Box<Draft>),
-    Remove(u64),
-    Forget(u64),
-    Maintain,
-}
-
-#[derive(Clone, Debug)]
-struct Draft {
-    words: Vec<usize>,
-    owner: u8,
-    kind: u8,
-    tags: u8,
-    namespace: u8,
-    session: u8,
-    trust: u8,
-    metadata: u8,
-    created_at: i64,
-    expires_at: Option<i64>,
-    vector: Option<u64>,
-    superseded_at: Option<i64>,
-}
-
-#[derive(Clone, Debug)]
-struct Question {
-    words: Vec<usize>,
-    vector: Option<u64>,
-    mode: Mode,
-    limit: usize,
-    filter: AttributeFilter,
-    permit: Option<Policy>,
-    rule: Option<Policy>,
-    now: i64,
-    visibility: Visibility,
-    boost: Boost,
-    diversify: Option<f32>,
-    collapse: Collapse,
-}
-
-fn text(words: &[usize]) -> String {
-    let words: Vec<&str> = words.iter().map(|&word| WORDS[word]).collect();
-    words.join(" ")
-}
-
-fn kind(number: u8) -> Kind {
-    Kind::new(format!("kind{number}")).unwrap()
-}
-
-fn tag(number: u8) -> Tag {
-    Tag::new(["dark", "ui", "ops agent"][usize::from(number)]).unwrap()
-}
-
-fn namespace(number: u8) -> Namespace {
-    Namespace::new(["/", "/a", "/a/b", "/ab", "/a/b/c"][usize::from(number)]).unwrap()
-}
-
-fn session(number: u8) -> Option<Session> {
-    (number > 0).then(|| Session::new(format!("s{number}")).unwrap())
-}
-
-impl Draft {
-    fn memory(&self, number: u64, version: u32) -> Memory {
-        let mut memory = memory(number, &text(&self.words));
-        memory.owner = owner_id(self.owner);
-        memory.version = version;
-        memory.created_at = UnixMillis(self.created_at);
-        memory.vector = self.vector.map(|seed| Random(seed).vector(DIMS));
-        let content = &mut memory.content;
-        content.kind = kind(self.kind);
-        let has = |number: &u8| self.tags >> number & 1 == 1;
-        content.tags = (0..3).filter(has).map(tag).collect();
-        content.tags.sort();
-        content.namespace = namespace(self.namespace);
-        content.session = session(self.session);
-        content.trust = Trust::new(self.trust * 10).unwrap();
-        content.expires_at = self.expires_at.map(UnixMillis);
-        memory.superseded = self.superseded_at.map(|at| Superseded {
-            by: memory_id(1000),
-            at: UnixMillis(at),
-        });
-        if self.metadata > 0 {
-            content.metadata.insert(
-                "importance".to_owned(),
-                (f64::from(self.metadata) / 3.0).into(),
-            );
-        }
-        memory
-    }
-}
-
-fn draft() -> impl Strategy<Value = Box<Draft>> {
-    let words = proptest::collection::vec(0..WORDS.len(), 1..8);
-    let labels = (
-        0_u8..3,
-        0_u8..3,
-        0_u8..8,
-        0_u8..5,
-        0_u8..3,
-        0_u8..3,
-        0_u8..3,
-    );
-    let times = (
-        0_i64..5_000,
-        proptest::option::weighted(0.2, 0_i64..10_000),
-        proptest::option::weighted(0.2, 0_i64..10_000),
-    );
-    let vector = proptest::option::weighted(0.8, any::<u64>());
-    (words, labels, times, vector).prop_map(|(words, labels, times, vector)| {
-        let (owner, kind, tags, namespace, session, trust, metadata) = labels;
-        let (created_at, expires_at, superseded_at) = times;
-        Box::new(Draft {
-            words,
-            owner,
-            kind,
-            tags,
-            namespace,
-            session,
-            trust,
-            metadata,
-            created_at,
-            expires_at,
-            vector,
-            superseded_at,
-        })
-    })
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    prop_oneof![
-        8 => (0_u64..40, draft()).prop_map(|(number, draft)| Change::Put(number, draft)),
-        2 => (0_u64..40).prop_map(Change::Remove),
-        1 => (0_u64..40).prop_map(Change::Forget),
-        1 => Just(Change::Maintain),
-    ]
-}
-
-fn policy() -> impl Strategy<Value = Option<Policy>> {
-    const ALL: [Facts; 9] = [
-        Facts::OWNER,
-        Facts::KIND,
-        Facts::NAMESPACE,
-        Facts::TAGS,
-        Facts::SESSION,
-        Facts::TRUST,
-        Facts::METADATA,
-        Facts::AGE,
-        Facts::ID,
-    ];
-    let reads = proptest::collection::vec(0..ALL.len(), 0..3);
-    proptest::option::of((reads, any::<u64>()).prop_map(|(reads, salt)| Policy {
-        reads: reads.iter().fold(Facts::NONE, |all, &fact| all | ALL[fact]),
-        salt,
-    }))
-}
-
-fn filter() -> impl Strategy<Value = AttributeFilter> {
-    let rare = |bound: u8| proptest::option::weighted(0.25, 0..bound);
-    let time = || proptest::option::weighted(0.2, (0_i64..5_000).prop_map(UnixMillis));
-    let kinds = proptest::collection::vec(0_u8..4, 0..3);
-    let trust = rare(25);
-    (
-        kinds,
-        rare(3),
-        rare(4),
-        rare(5),
-        rare(3),
-        time(),
-        time(),
-        trust,
-    )
-        .prop_map(
-            |(kinds, tags, owner, path, episode, since, until, min_trust)| AttributeFilter {
-                kinds: if kinds.len() > 1 {
-                    kinds.into_iter().map(kind).collect()
-                } else {
-                    vec![]
-                },
-                tags: tags.into_iter().map(tag).collect(),
-                owner: owner.map(owner_id),
-                namespace: path.map(namespace),
-                session: episode.and_then(session),
-                since,
-                until,
-                min_trust,
-            },
-        )
-}
-
-fn visibility() -> impl Strategy<Value = Visibility> {
-    prop_oneof![
-        3 => Just(Visibility::Current),
-        1 => Just(Visibility::All),
-        2 => (0_i64..10_000).prop_map(|at| Visibility::AsOf(UnixMillis(at))),
-    ]
-}
-
-fn boost() -> impl Strategy<Value = Boost> {
-    let half_life = proptest::option::weighted(0.3, 1_u64..20);
-    let rarely = || proptest::bool::weighted(0.2);
-    (half_life, rarely(), rarely()).prop_map(|(half_life_seconds, trust, importance)| Boost {
-        half_life_seconds,
-        trust,
-        importance,
-    })
-}
-
-fn collapse() -> impl Strategy<Value = Collapse> {
-    prop_oneof![
-        Just(Collapse::None),
-        Just(Collapse::Words),
-        (0.1_f32..=1.0).prop_map(Collapse::Cosine),
-    ]
-}
-
-fn question() -> impl Strategy<Value = Question> {
-    let words = proptest::collection::vec(0..WORDS.len(), 0..5);
-    let mode = prop_oneof![
-        Just(Mode::Hybrid),
-        Just(Mode::Lexical),
-        Just(Mode::Semantic)
-    ];
-    let vector = proptest::option::weighted(0.8, any::<u64>());
-    let ranking = (
-        visibility(),
-        boost(),
-        proptest::option::of(0.0_f32..=1.0),
-        collapse(),
-    );
-    (
-        words,
-        vector,
-        mode,
-        1_usize..50,
-        filter(),
-        policy(),
-        policy(),
-        0_i64..10_000,
-        ranking,
-    )
-        .prop_map(
-            |(words, vector, mode, limit, filter, permit, rule, now, ranking)| Question {
-                words,
-                vector,
-                mode,
-                limit,
-                filter,
-                permit,
-                rule,
-                now,
-                visibility: ranking.0,
-                boost: ranking.1,
-                diversify: ranking.2,
-                collapse: ranking.3,
-            },
-        )
-}
 
 fn apply(index: &TenantIndex, model: &mut Model, changes: &[Change]) {
     for (version, change) in (1..).zip(changes) {
@@ -327,7 +49,7 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
     };
     let expected = model.search(&ask);
     let by_id: BTreeMap<_, _> = expected.iter().copied().collect();
-    let terms = tokens::terms(&query);
+    let terms = index.terms(&query);
     let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
     let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
     let asked = SearchRequest {
@@ -393,8 +115,7 @@ fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
         boost: question.boost,
     };
     let candidates = model.candidates(&ask);
-    let is_candidate = |id: &MemoryId| candidates.iter().any(|memory| memory.id == *id);
-    let terms = tokens::terms(&query);
+    let terms = index.terms(&query);
     let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
     let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
     let asked = SearchRequest {
@@ -422,7 +143,16 @@ fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
         },
         ..request(&terms, ask.vector, &question.filter)
     };
-    let outcome = index.search(asked).unwrap();
+    check_answer(model, question, &candidates, index.search(asked).unwrap());
+}
+
+fn check_answer(
+    model: &Model,
+    question: &Question,
+    candidates: &[&Memory],
+    outcome: SearchOutcome,
+) {
+    let is_candidate = |id: &MemoryId| candidates.iter().any(|memory| memory.id == *id);
     let hits = outcome.hits;
     assert!(hits.len() <= question.limit);
     let mut ids: Vec<_> = hits.iter().map(|hit| hit.id).collect();

@@ -43,10 +43,15 @@ struct Outage {
 
 #[derive(Default)]
 struct State {
+    /// Of the queue.
     outage: Option<Outage>,
+    /// Of questions, which wait less: an embedder may be too slow for them alone.
+    questions: Option<Outage>,
     failures: HashMap<(TenantId, MemoryId), Failure>,
     /// How many texts go into one request, if fewer than could.
     batch: Option<usize>,
+    /// Whether what failed had the last turn.
+    retried: bool,
 }
 
 struct Shared {
@@ -67,16 +72,54 @@ impl Default for Trouble {
     }
 }
 
+impl Outage {
+    /// What follows on `before` by an error that is not one of a text.
+    fn after(before: Option<&Self>, error: &EmbedError, now: UnixMillis) -> Option<Self> {
+        let EmbedError::Unavailable {
+            reason,
+            retry_after,
+        } = error
+        else {
+            return None;
+        };
+        let attempts = before.map_or(0, |before| before.attempts);
+        let wait = OUTAGE_MS.saturating_mul(1 << attempts.min(16));
+        let asked = retry_after.map_or(0, |wait| wait.as_millis() as u64);
+        Some(Self {
+            attempts: attempts.saturating_add(1),
+            reason: reason.clone(),
+            retry_at: after(now, wait.min(OUTAGE_MS_MAX).max(asked)),
+        })
+    }
+
+    fn pause(&self, now: UnixMillis) -> Option<Duration> {
+        let left = self.retry_at.0.saturating_sub(now.0);
+        (left > 0).then(|| Duration::from_millis(left.unsigned_abs()))
+    }
+}
+
+impl State {
+    fn is_well(&mut self) {
+        self.outage = None;
+        self.questions = None;
+    }
+}
+
 fn after(now: UnixMillis, millis: u64) -> UnixMillis {
     UnixMillis(now.0.saturating_add_unsigned(millis))
 }
 
 impl Trouble {
-    /// How long it is until the embedder is tried again; `None` if it may be now.
+    /// How long it is until the embedder is tried again with memories; `None` if it may be now.
     pub(super) fn pause(&self, now: UnixMillis) -> Option<Duration> {
+        self.0.state.lock().outage.as_ref()?.pause(now)
+    }
+
+    /// Whether it is of use to ask for the vector of a question.
+    pub(super) fn takes_questions(&self, now: UnixMillis) -> bool {
         let state = self.0.state.lock();
-        let left = state.outage.as_ref()?.retry_at.0.saturating_sub(now.0);
-        (left > 0).then(|| Duration::from_millis(left.unsigned_abs()))
+        let mut outages = state.outage.iter().chain(&state.questions);
+        outages.all(|outage| outage.pause(now).is_none())
     }
 
     /// A turn to embed a question.
@@ -86,39 +129,41 @@ impl Trouble {
 
     /// Notes that the embedder answers.
     pub(super) fn is_well(&self) {
-        self.0.state.lock().outage = None;
+        self.0.state.lock().is_well();
     }
 
-    /// Notes an error that is not one of a text. Whether the trouble is new.
-    pub(super) fn met(&self, error: &EmbedError, now: UnixMillis) -> bool {
-        let EmbedError::Unavailable {
-            reason,
-            retry_after,
-        } = error
-        else {
+    /// Notes what came of a question. Whether that is new trouble with the embedder.
+    pub(super) fn met_by_question(&self, error: &EmbedError, now: UnixMillis) -> bool {
+        let mut state = self.0.state.lock();
+        let before = state.questions.as_ref();
+        let Some(next) = Outage::after(before, error, now) else {
             return false;
         };
+        let is_new = before.is_none_or(|before| before.reason != next.reason);
+        state.questions = Some(next);
+        is_new
+    }
+
+    /// Notes an error of the queue that is not one of a text. Whether the trouble is new.
+    pub(super) fn met(&self, error: &EmbedError, now: UnixMillis) -> bool {
         let mut state = self.0.state.lock();
         let before = state.outage.as_ref();
-        let is_new = before.is_none_or(|before| before.reason != *reason);
-        let attempts = before.map_or(0, |before| before.attempts);
-        let wait = OUTAGE_MS.saturating_mul(1 << attempts.min(16));
-        let asked = retry_after.map_or(0, |wait| wait.as_millis() as u64);
-        state.outage = Some(Outage {
-            attempts: attempts.saturating_add(1),
-            reason: reason.clone(),
-            retry_at: after(now, wait.min(OUTAGE_MS_MAX).max(asked)),
-        });
+        let Some(next) = Outage::after(before, error, now) else {
+            return false;
+        };
+        let is_new = before.is_none_or(|before| before.reason != next.reason);
+        state.outage = Some(next);
         is_new
     }
 
     /// Why nothing can be embedded for now.
     pub(in crate::service) fn reason(&self) -> Option<String> {
         let state = self.0.state.lock();
-        state.outage.as_ref().map(|outage| outage.reason.clone())
+        let outage = state.outage.as_ref().or(state.questions.as_ref());
+        outage.map(|outage| outage.reason.clone())
     }
 
-    /// The same, with when it is tried again.
+    /// Why no memory can be embedded for now, with when it is tried again.
     pub(super) fn outage(&self) -> Option<(String, UnixMillis)> {
         let state = self.0.state.lock();
         let outage = state.outage.as_ref()?;
@@ -138,7 +183,7 @@ impl Trouble {
     /// Notes that these were embedded.
     pub(super) fn served(&self, tenant: TenantId, ids: &[(MemoryId, u32)]) {
         let mut state = self.0.state.lock();
-        state.outage = None;
+        state.is_well();
         state.batch = state.batch.map(|batch| batch.saturating_mul(2));
         for &(id, _) in ids {
             state.failures.remove(&(tenant, id));
@@ -155,7 +200,7 @@ impl Trouble {
     ) -> u32 {
         let mut state = self.0.state.lock();
         // It answers, if only to refuse.
-        state.outage = None;
+        state.is_well();
         let attempts = state
             .failures
             .get(&(tenant, id))
@@ -176,11 +221,21 @@ impl Trouble {
         !state.failures.is_empty() && state.failures.contains_key(&(tenant, id))
     }
 
-    /// Whether this memory has failed and is to be tried again.
-    pub(super) fn is_due(&self, tenant: TenantId, id: MemoryId, now: UnixMillis) -> bool {
-        let state = self.0.state.lock();
-        let failure = state.failures.get(&(tenant, id));
-        failure.is_some_and(|failure| failure.retry_at <= now)
+    /// A memory that failed and is to be tried again, every other time: what is new has its turn
+    /// between.
+    pub(super) fn due(&self, tenant: TenantId, now: UnixMillis) -> Option<MemoryId> {
+        let mut state = self.0.state.lock();
+        if state.failures.is_empty() || std::mem::take(&mut state.retried) {
+            return None;
+        }
+        let is_due =
+            |((of, _), it): &(&(TenantId, MemoryId), &Failure)| *of == tenant && it.retry_at <= now;
+        let first = state.failures.iter().filter(is_due);
+        let id = first
+            .min_by_key(|(_, it)| it.retry_at)
+            .map(|((_, id), _)| *id)?;
+        state.retried = true;
+        Some(id)
     }
 
     /// How many memories of a tenant failed again and again, of those that still wait.
@@ -226,6 +281,95 @@ impl Trouble {
     pub(super) fn forgive(&self, tenant: TenantId) {
         let mut state = self.0.state.lock();
         state.failures.retain(|&(of, _), _| of != tenant);
-        state.outage = None;
+        state.is_well();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+
+    fn down(retry_after: Option<u64>) -> EmbedError {
+        EmbedError::Unavailable {
+            reason: "down".to_owned(),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_end_with_the_first_answer() {
+        let trouble = Trouble::default();
+        let tenant = TenantId::from_bytes([1; 16]);
+        let pauses: Vec<u128> = (0..9)
+            .map(|n| {
+                assert_eq!(trouble.met(&down(None), NOW), n == 0);
+                trouble.pause(NOW).unwrap().as_millis()
+            })
+            .collect();
+        let wanted = [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000];
+        assert_eq!(pauses, wanted);
+        assert!(!trouble.takes_questions(NOW) && trouble.pause(after(NOW, 30_000)).is_none());
+        trouble.met(&down(Some(45)), NOW);
+        assert_eq!(trouble.pause(NOW), Some(Duration::from_secs(45)));
+        trouble.served(tenant, &[]);
+        assert!(trouble.pause(NOW).is_none() && trouble.reason().is_none());
+        // What only questions meet does not hold up the queue.
+        assert!(trouble.met_by_question(&down(None), NOW));
+        assert!(trouble.pause(NOW).is_none() && !trouble.takes_questions(NOW));
+        assert_eq!(
+            (trouble.reason().as_deref(), trouble.outage()),
+            (Some("down"), None)
+        );
+        let of_text = EmbedError::Refused {
+            reason: "long".to_owned(),
+        };
+        trouble.is_well();
+        assert!(!trouble.met(&of_text, NOW) && !trouble.met_by_question(&of_text, NOW));
+        assert!(trouble.takes_questions(NOW));
+    }
+
+    #[test]
+    fn text_that_fails_is_tried_five_times_before_it_is_listed_and_later_again() {
+        let trouble = Trouble::default();
+        let (tenant, other) = (TenantId::from_bytes([1; 16]), TenantId::from_bytes([2; 16]));
+        let id = MemoryId::from_bytes([3; 16]);
+        let mut now = NOW;
+        for (attempt, wait) in (1..).zip([500, 1000, 2000, 4000, 600_000, 600_000]) {
+            assert_eq!(trouble.refused(tenant, id, "long", now), attempt);
+            let failed = u64::from(attempt >= 5);
+            assert_eq!(trouble.failed(tenant, |_| true), failed);
+            assert_eq!(trouble.failures(tenant, 9).len() as u64, failed);
+            assert!(trouble.due(tenant, after(now, wait - 1)).is_none());
+            now = after(now, wait);
+            assert!(trouble.due(other, now).is_none());
+            assert_eq!(trouble.due(tenant, now), Some(id));
+            assert!(trouble.due(tenant, now).is_none(), "others have their turn");
+        }
+        // What waits no more is forgotten, and so is what is forgiven.
+        assert_eq!(trouble.failed(tenant, |_| false), 0);
+        assert!(!trouble.knows(tenant, id));
+        trouble.refused(tenant, id, "long", now);
+        trouble.forgive(other);
+        assert!(trouble.knows(tenant, id));
+        trouble.forgive(tenant);
+        assert!(!trouble.knows(tenant, id));
+    }
+
+    #[test]
+    fn batches_shrink_to_one_text_and_grow_again() {
+        let trouble = Trouble::default();
+        let tenant = TenantId::from_bytes([1; 16]);
+        let mut sizes = vec![trouble.batch(8)];
+        for _ in 0..4 {
+            trouble.halve(trouble.batch(8));
+            sizes.push(trouble.batch(8));
+        }
+        for _ in 0..4 {
+            trouble.served(tenant, &[]);
+            sizes.push(trouble.batch(8));
+        }
+        assert_eq!(sizes, [8, 4, 2, 1, 1, 2, 4, 8, 8]);
     }
 }

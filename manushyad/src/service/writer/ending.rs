@@ -22,14 +22,14 @@ pub(super) enum Doubt {
     MayBeDone,
 }
 
-/// Ends the process after the disk failed.
-pub type Ending = fn();
+/// Ends the process with a code.
+pub type Ending = Box<dyn Fn(i32) + Send>;
 
-/// Ends the daemon so that a supervisor starts it again.
-pub fn end_process() {
+/// Ends the daemon's process.
+pub fn end_process(code: i32) {
     // Replies need a moment to leave.
     std::thread::sleep(std::time::Duration::from_millis(200));
-    std::process::exit(EXIT_DISK);
+    std::process::exit(code);
 }
 
 /// What else happens to what the writer commits.
@@ -43,6 +43,24 @@ pub struct Keepers {
 }
 
 impl Thread {
+    /// Signs the head the log is left with.
+    pub(super) fn sign_last(&mut self) {
+        let published = self.published.load_full();
+        let Some(note) = self.notary.last(&published.head) else {
+            return;
+        };
+        let size = published.head.size();
+        let begun = self.store.begin(published.directory.clone());
+        let stored = begun.and_then(|mut txn| {
+            txn.put_checkpoint(size, &note)?;
+            txn.commit()
+        });
+        match stored {
+            Ok(_) => self.notary.stored(size, note),
+            Err(error) => tracing::error!(error = %chain(&error), "The head was not signed."),
+        }
+    }
+
     /// Answers everyone, and stops: after a failed sync, what is on disk is not known until it is
     /// opened again.
     pub(super) fn give_up(&self, answers: Vec<(Done, AuditSeq)>, error: &StoreError, doubt: Doubt) {
@@ -64,6 +82,6 @@ impl Thread {
                     "look at disk space and at the daemon's log, then: manushyactl up",
                 )));
         }
-        (self.ending)();
+        (self.end)(EXIT_DISK);
     }
 }

@@ -99,6 +99,7 @@ pub(in crate::store) fn encode_identity(
     write_optional_text(&mut out, identity.description.as_ref());
     value::write_map(&mut out, &identity.claims);
     out.flag(identity.is_active);
+    out.flag(identity.quarantine);
     out.u32(identity.token_epoch);
     out.i64(identity.created_at.0);
     out.i64(identity.updated_at.0);
@@ -120,6 +121,7 @@ pub(in crate::store) fn decode_identity(
         description: read_optional_text(&mut bytes)?,
         claims: value::read_map(&mut bytes)?,
         is_active: bytes.flag()?,
+        quarantine: bytes.flag()?,
         token_epoch: bytes.u32()?,
         created_at: read_moment(&mut bytes)?,
         updated_at: read_moment(&mut bytes)?,

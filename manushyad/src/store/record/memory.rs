@@ -3,10 +3,10 @@
 use half::bf16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use manushya_core::model::{
-    DataKeyId, EmbedderTag, Kind, Memory, MemoryContent, MemoryKey, Namespace, Place, Session,
-    Superseded, Tag, Trust, check_text,
+    DELEGATION_STEPS_MAX, DataKeyId, DelegationStep, EmbedderTag, Kind, Memory, MemoryContent,
+    MemoryKey, Namespace, Place, Provenance, Session, Source, Superseded, Tag, Trust, check_text,
 };
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId, TokenId};
 use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ const DIMS_MAX: usize = 8192;
 const FLAG_DUE: u8 = 1;
 const FLAG_KEY: u8 = 2;
 const FLAG_DELETED: u8 = 4;
+const FLAG_HELD: u8 = 8;
 
 /// What is readable of a stored memory without its key: what the indexes need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(in crate::store) struct MemoryHeader {
     /// The blind tag of the memory's key.
     pub(in crate::store) tag: Option<[u8; 16]>,
     pub(in crate::store) deleted: bool,
+    /// Whether it is held back until it is reviewed.
+    pub(in crate::store) held: bool,
 }
 
 impl MemoryHeader {
@@ -56,6 +59,9 @@ impl MemoryHeader {
         }
         if self.deleted {
             out[29] |= FLAG_DELETED;
+        }
+        if self.held {
+            out[29] |= FLAG_HELD;
         }
         out
     }
@@ -89,7 +95,7 @@ impl MemoryHeader {
         let version = bytes.u32()?;
         let flags = bytes.u8()?;
         let (due, tag) = (bytes.i64()?, bytes.array::<16>()?);
-        if flags & !(FLAG_DUE | FLAG_KEY | FLAG_DELETED) != 0 {
+        if flags & !(FLAG_DUE | FLAG_KEY | FLAG_DELETED | FLAG_HELD) != 0 {
             return Err(Malformed("a flag is unknown"));
         }
         let header = Self {
@@ -99,6 +105,7 @@ impl MemoryHeader {
             due: (flags & FLAG_DUE != 0).then_some(UnixMillis(due)),
             tag: (flags & FLAG_KEY != 0).then_some(tag),
             deleted: flags & FLAG_DELETED != 0,
+            held: flags & FLAG_HELD != 0,
         };
         if row[..Self::BYTES] != header.to_bytes() {
             return Err(Malformed("a field is set that its flag says is not"));
@@ -200,9 +207,50 @@ pub(in crate::store) fn encode_memory(
             out.raw(&number.to_bits().to_le_bytes());
         }
     });
+    write_provenance(&mut out, &memory.provenance);
+    out.flag(memory.canary);
     let plaintext = out.finish();
     within_bounds("the memory", plaintext.len())?;
     Ok(plaintext)
+}
+
+fn write_provenance(out: &mut Writer, from: &Provenance) {
+    out.raw(&from.writer.to_bytes());
+    out.option(from.token, |out, token| out.raw(&token.to_bytes()));
+    out.count(from.chain.len());
+    for step in &from.chain {
+        out.raw(&step.token.to_bytes());
+        out.raw(&step.identity.to_bytes());
+    }
+    out.option(from.peer_uid, |out, uid| out.u32(uid));
+    out.option(from.source.as_ref(), |out, source| {
+        out.text(source.as_str())
+    });
+    out.raw(&from.request_id.to_bytes());
+    out.i64(from.written_at.0);
+}
+
+fn read_provenance(bytes: &mut Reader<'_>) -> Result<Provenance, Malformed> {
+    let writer = IdentityId::from_bytes(bytes.array()?);
+    let token = bytes.option(|bytes| Ok(TokenId::from_bytes(bytes.array()?)))?;
+    let steps = bytes.count(DELEGATION_STEPS_MAX)?;
+    let step = |bytes: &mut Reader<'_>| {
+        Ok(DelegationStep {
+            token: TokenId::from_bytes(bytes.array()?),
+            identity: IdentityId::from_bytes(bytes.array()?),
+        })
+    };
+    Ok(Provenance {
+        writer,
+        token,
+        chain: (0..steps)
+            .map(|_| step(bytes))
+            .collect::<Result<_, Malformed>>()?,
+        peer_uid: bytes.option(Reader::u32)?,
+        source: bytes.option(|bytes| Ok(Source::new(bytes.text(limits::SOURCE_BYTES_MAX)?)?))?,
+        request_id: RequestId::from_bytes(bytes.array()?),
+        written_at: UnixMillis(bytes.i64()?),
+    })
 }
 
 /// Rounds a vector to bf16, refusing what would not be a finite number there.
@@ -263,6 +311,9 @@ pub(in crate::store) fn decode_memory(
         // The embedder stands before its vector.
         embedder: EmbedderTag(bytes.u64()?),
         vector: bytes.option(read_vector)?,
+        provenance: read_provenance(&mut bytes)?,
+        quarantined: header.held,
+        canary: bytes.flag()?,
     };
     bytes.finish()?;
     if memory.deleted_at.is_some() != header.deleted || memory.key.is_some() != header.tag.is_some()

@@ -5,6 +5,7 @@
 mod bytes;
 mod directory;
 mod erasure;
+mod gate;
 mod memory;
 mod policies;
 mod token;
@@ -15,6 +16,7 @@ pub(super) use directory::{
     encode_plan, encode_policy, encode_tenant,
 };
 pub(super) use erasure::{decode_erasure, encode_erasure};
+pub(super) use gate::{decode_gate, encode_gate, gate_kind};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
 pub(super) use policies::{decode_policy_revision, encode_policy_revision, revision_id};
 pub(super) use token::{decode_token, encode_token};

@@ -21,6 +21,7 @@ fn header_of(memory: &Memory, key: u64, due: Option<i64>) -> MemoryHeader {
         due: due.map(UnixMillis),
         tag: memory.key.as_ref().map(|_| [7; 16]),
         deleted: memory.deleted_at.is_some(),
+        held: memory.quarantined,
     }
 }
 
@@ -100,6 +101,7 @@ proptest! {
         let header = MemoryHeader {
             key: DataKeyId(0), owner: IdentityId::from_bytes(id), version: 0, due: None, tag: None,
             deleted: false,
+            held: false,
         };
         let mut prefixed = vec![0; 25];
         prefixed.extend_from_slice(&bytes);

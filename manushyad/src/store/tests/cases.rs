@@ -1,12 +1,12 @@
 //! Values to store.
 
 use manushya_core::model::{
-    Action, ApiKey, Effect, EmbedderTag, ExternalId, Identity, Kind, Limits, LoginSession, Memory,
-    MemoryContent, MemoryKey, Namespace, PlanState, Policy, PolicyName, PurgePlan, PurgeScope,
-    Resource, Role, Scope, Session, Superseded, Tag, Tenant, TenantName, Token, TokenKind, Trust,
-    Uses,
+    Action, ApiKey, DELEGATION_STEPS_MAX, DelegationStep, Effect, EmbedderTag, ExternalId,
+    Identity, Kind, Limits, LoginSession, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
+    Policy, PolicyName, Provenance, PurgePlan, PurgeScope, Resource, Role, Scope, Session, Source,
+    Superseded, Tag, Tenant, TenantName, Token, TokenKind, Trust, Uses,
 };
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -56,6 +56,9 @@ pub(super) fn simple_memory(tenant: u32, owner: u32, n: u32, text: &str) -> Memo
         created_at: UnixMillis(1),
         updated_at: UnixMillis(1),
         deleted_at: None,
+        provenance: Provenance::plain(owner, RequestId::from_bytes([0; 16]), UnixMillis(0)),
+        quarantined: false,
+        canary: false,
         superseded: None,
         supersedes: Vec::new(),
     }
@@ -117,6 +120,29 @@ fn content() -> impl Strategy<Value = MemoryContent> {
     })
 }
 
+fn provenance() -> impl Strategy<Value = Provenance> {
+    let who = (
+        any::<[u8; 16]>(),
+        option::of(any::<[u8; 16]>()),
+        any::<[u8; 16]>(),
+    );
+    let step =
+        (any::<[u8; 16]>(), any::<[u8; 16]>()).prop_map(|(token, identity)| DelegationStep {
+            token: TokenId::from_bytes(token),
+            identity: IdentityId::from_bytes(identity),
+        });
+    let rest = (option::of(any::<u32>()), option::of(name()), moment());
+    (who, vec(step, 0..=DELEGATION_STEPS_MAX), rest).prop_map(|(who, chain, rest)| Provenance {
+        writer: IdentityId::from_bytes(who.0),
+        token: who.1.map(TokenId::from_bytes),
+        chain,
+        peer_uid: rest.0,
+        source: rest.1.map(|source| Source::new(source).unwrap()),
+        request_id: RequestId::from_bytes(who.2),
+        written_at: rest.2,
+    })
+}
+
 pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
     let who = (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<[u8; 16]>());
     let rest = (
@@ -137,7 +163,8 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         option::of(superseded),
         supersedes,
     );
-    (who, content(), rest, times).prop_map(|(who, content, rest, times)| Memory {
+    let more = (provenance(), any::<bool>(), any::<bool>());
+    (who, content(), rest, times, more).prop_map(|(who, content, rest, times, more)| Memory {
         id: MemoryId::from_bytes(who.0),
         tenant: TenantId::from_bytes(who.1),
         owner: IdentityId::from_bytes(who.2),
@@ -149,6 +176,9 @@ pub(in crate::store) fn arb_memory() -> impl Strategy<Value = Memory> {
         created_at: times.0,
         updated_at: times.1,
         deleted_at: times.2,
+        provenance: more.0,
+        quarantined: more.1,
+        canary: more.2,
         superseded: times.3,
         supersedes: times.4,
     })
@@ -167,7 +197,7 @@ pub(in crate::store) fn arb_tenant() -> impl Strategy<Value = Tenant> {
 
 pub(in crate::store) fn arb_identity() -> impl Strategy<Value = Identity> {
     let texts = (name(), name(), option::of(".{0,30}"), option::of(".{0,30}"));
-    let rest = (any::<bool>(), any::<u32>(), moment(), moment());
+    let rest = (any::<[bool; 2]>(), any::<u32>(), moment(), moment());
     let who = (any::<[u8; 16]>(), any::<[u8; 16]>());
     (who, texts, map(), rest).prop_map(|(who, texts, claims, rest)| Identity {
         id: IdentityId::from_bytes(who.0),
@@ -177,7 +207,8 @@ pub(in crate::store) fn arb_identity() -> impl Strategy<Value = Identity> {
         name: texts.2,
         description: texts.3,
         claims,
-        is_active: rest.0,
+        is_active: rest.0[0],
+        quarantine: rest.0[1],
         token_epoch: rest.1,
         created_at: rest.2,
         updated_at: rest.3,

@@ -1,9 +1,10 @@
 //! Tests of the store as its callers see it.
 
 mod cases;
-mod cipher;
+pub(crate) mod cipher;
 mod damage;
 mod erase;
+mod faults;
 mod model;
 mod opening;
 
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cases::{ids, simple_memory};
-pub(in crate::store) use cipher::TestCipher;
+use cipher::TestCipher;
 use manushya_core::directory::Directory;
 use manushya_core::model::Memory;
 use manushya_core::plan::Write;

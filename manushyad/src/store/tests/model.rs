@@ -24,6 +24,7 @@ enum Step {
         key: Option<u8>,
         due: Option<i8>,
         deleted: bool,
+        held: bool,
         text: String,
     },
     Erase(u32),
@@ -70,10 +71,10 @@ fn steps() -> impl Strategy<Value = Vec<(Vec<Step>, End)>> {
         change,
         any::<Option<u8>>(),
         any::<Option<i8>>(),
-        any::<bool>(),
+        any::<[bool; 2]>(),
         "[a-z]{1,9}",
     )
-        .prop_map(|(n, change, key, due, deleted, text)| {
+        .prop_map(|(n, change, key, due, [deleted, held], text)| {
             let key = key.map(|key| key % 3);
             Step::Put {
                 n,
@@ -81,6 +82,7 @@ fn steps() -> impl Strategy<Value = Vec<(Vec<Step>, End)>> {
                 key,
                 due,
                 deleted,
+                held,
                 text,
             }
         });
@@ -154,6 +156,7 @@ impl Model {
             key,
             due,
             deleted,
+            held,
             text,
         } = step
         else {
@@ -163,6 +166,7 @@ impl Model {
         let mut memory = simple_memory(tenant, owner, *n, text);
         memory.key = key.map(|key| MemoryKey::new(format!("k{key}")).unwrap());
         memory.deleted_at = deleted.then_some(UnixMillis(9));
+        memory.quarantined = *held;
         let stored = self.memories.get(&(memory.tenant, memory.id));
         let current = stored.and_then(|(versions, _)| versions.last());
         // A key that another memory has would be a conflict above the store.
@@ -325,6 +329,12 @@ impl Model {
                 .map(|((_, id), _)| *id)
                 .collect();
             assert_eq!(snapshot.deleted(tenant).unwrap(), deleted);
+            let held: Vec<MemoryId> = (self.memories.iter())
+                .filter(|((of, _), _)| *of == tenant)
+                .filter(|(_, (versions, _))| versions[versions.len() - 1].quarantined)
+                .map(|((_, id), _)| *id)
+                .collect();
+            assert_eq!(snapshot.held(tenant).unwrap(), held);
             let due = snapshot.due(tenant, UnixMillis(0), 3).unwrap();
             let expected: Vec<_> = self.due(tenant, 0).into_iter().take(3).collect();
             assert_eq!(due, expected);

@@ -1,13 +1,14 @@
 //! The load driver: a daemon in a temporary home, driven through its real socket.
 //!
 //! ```text
-//! load -- add|search|mixed --memories N --clients C --in-flight K [--filter-owner] [--seconds S]
+//! load -- add|search|mixed|hostile|soak --memories N --clients C --in-flight K [--filter-owner] [--seconds S] [--minutes M]
 //! ```
 //!
 //! Each phase prints one JSON object a line. It starts itself once more as the daemon, so that
 //! nothing else has to be built; the daemon and its home are gone when it ends.
 
 mod drive;
+mod endure;
 mod phases;
 mod report;
 
@@ -17,18 +18,22 @@ use std::process::ExitCode;
 use manushya_tests::own;
 
 const USAGE: &str = "\
-usage: load add|search|mixed [--memories N] [--clients C] [--in-flight K] [--filter-owner]
-            [--seconds S] [--queries N] [--ctl PATH] [-o json]
+usage: load add|search|mixed|hostile|soak [--memories N] [--clients C] [--in-flight K] [--filter-owner]
+            [--seconds S] [--minutes M] [--queries N] [--ctl PATH] [-o json]
 
   add       adds N memories one by one
   search    imports N memories, then searches them
   mixed     imports N memories, then searches, adds and updates for S seconds
+  hostile   imports N memories, then searches for S seconds alone, and for S seconds while others do
+            their worst; fails if p99 is more than 5 times as long
+  soak      imports N memories, then searches, adds and erases for M minutes; fails if the daemon grows
 
   --memories N     how many memories [default: 10000]
   --clients C      connections [default: 1]
   --in-flight K    requests in flight on each [default: 1]
   --filter-owner   also search with a filter that leaves one owner of a hundred
   --seconds S      end each phase after this long [default: 30]
+  --minutes M      of a soak [default: 30]
   --queries N      searches of a phase [default: 5000]
   --ctl PATH       also time `PATH status` as a whole process [default: it-manushyactl beside this]";
 
@@ -41,6 +46,10 @@ pub enum Op {
     Search,
     /// Both, and updates.
     Mixed,
+    /// Searches while others do their worst.
+    Hostile,
+    /// Everything, for a long time.
+    Soak,
 }
 
 /// What was asked for.
@@ -58,6 +67,8 @@ pub struct Options {
     pub filter_owner: bool,
     /// The most seconds of a phase.
     pub seconds: u64,
+    /// Minutes of a soak.
+    pub minutes: u64,
     /// Searches of a phase.
     pub queries: usize,
     /// The command line to time.
@@ -77,9 +88,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         Some("add") => Op::Add,
         Some("search") => Op::Search,
         Some("mixed") => Op::Mixed,
+        Some("hostile") => Op::Hostile,
+        Some("soak") => Op::Soak,
         other => {
             return Err(format!(
-                "`{}` is none of add, search, mixed",
+                "`{}` is none of add, search, mixed, hostile, soak",
                 other.unwrap_or("")
             ));
         }
@@ -94,6 +107,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         in_flight: 1,
         filter_owner: false,
         seconds: 30,
+        minutes: 30,
         queries: 5_000,
         ctl: beside.filter(|path| path.is_file()),
     };
@@ -105,6 +119,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--in-flight" => options.in_flight = number(&name, arguments.next(), 64)?,
             "--queries" => options.queries = number(&name, arguments.next(), 10_000_000)?,
             "--seconds" => options.seconds = number(&name, arguments.next(), 3_600)? as u64,
+            "--minutes" => options.minutes = number(&name, arguments.next(), 10_000)? as u64,
             "--filter-owner" => options.filter_owner = true,
             "--ctl" => options.ctl = arguments.next().map(PathBuf::from),
             "-o" | "--output" => match arguments.next().as_deref() {

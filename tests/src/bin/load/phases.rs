@@ -19,6 +19,7 @@ use manushya_tests::text::Texts;
 use manushya_tests::{Daemon, Programs, call, caller};
 
 use crate::drive::{Plan, drive};
+use crate::endure;
 use crate::report::print;
 use crate::{Op, Options};
 
@@ -50,6 +51,14 @@ pub fn run(options: &Options, programs: &Programs) -> Result<(), WireError> {
                 import(options, &daemon, &texts).await?;
                 mixed(options, &daemon, &texts).await
             }
+            Op::Hostile => {
+                import(options, &daemon, &texts).await?;
+                endure::hostile(options, &daemon, &texts).await
+            }
+            Op::Soak => {
+                import(options, &daemon, &texts).await?;
+                endure::soak(options, &daemon, &texts).await
+            }
         }?;
         verify(options, &daemon).await
     })?;
@@ -62,7 +71,8 @@ fn text(texts: &Texts, number: usize) -> String {
     texts.text(&mut Random::new(number as u64), CHARACTERS)
 }
 
-fn memory(texts: &Texts, number: usize) -> MemoryAdd {
+/// The memory of one number.
+pub fn memory(texts: &Texts, number: usize) -> MemoryAdd {
     MemoryAdd {
         text: text(texts, number),
         key: Some(format!("load-{number}")),
@@ -72,7 +82,12 @@ fn memory(texts: &Texts, number: usize) -> MemoryAdd {
     }
 }
 
-async fn connect(daemon: &Daemon, count: usize) -> Result<Vec<Client>, WireError> {
+/// That many connections of the operator.
+///
+/// # Errors
+///
+/// The first that connecting ends with.
+pub async fn connect(daemon: &Daemon, count: usize) -> Result<Vec<Client>, WireError> {
     let mut clients = Vec::with_capacity(count);
     for _ in 0..count {
         clients.push(daemon.client(None).await?);
@@ -112,6 +127,7 @@ async fn owners(options: &Options, daemon: &Daemon) -> Result<Vec<Option<String>
             description: None,
             claims: serde_json::Map::new(),
             token_ttl_seconds: None,
+            quarantine: false,
         };
         let made = call!(operator, identity_create, create).await?;
         tokens.push(made.access_token.map(|token| token.expose().to_owned()));
@@ -184,7 +200,8 @@ async fn searches(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Res
     Ok(())
 }
 
-fn question(texts: &Texts, number: usize, memories: usize, filtered: bool) -> MemorySearch {
+/// A question about one of that many memories.
+pub fn question(texts: &Texts, number: usize, memories: usize, filtered: bool) -> MemorySearch {
     let mut random = Random::new(0xbeef ^ number as u64);
     let about = text(texts, random.below(memories));
     let owner = filtered.then(|| format!("owner-{}", random.below(OWNERS)));

@@ -20,6 +20,8 @@ pub struct Defaults {
     pub session: Option<String>,
     /// The trust.
     pub trust: Option<u8>,
+    /// Where they come from.
+    pub source: Option<String>,
     /// What to do when the key exists.
     pub on_conflict: OnConflict,
 }
@@ -38,6 +40,7 @@ const FIELDS: &[&str] = &[
     "expires_at",
     "ttl_seconds",
     "on_conflict",
+    "source",
 ];
 /// Fields that an export writes and that are not taken over.
 const IGNORED: &[&str] = &[
@@ -47,6 +50,8 @@ const IGNORED: &[&str] = &[
     "version",
     "updated_at",
     "deleted_at",
+    "provenance",
+    "quarantined",
     "superseded_by",
     "superseded_at",
     "supersedes",
@@ -76,6 +81,7 @@ pub fn parse(line: &[u8], defaults: &Defaults) -> Result<MemoryAdd, String> {
     add.namespace = add.namespace.or_else(|| defaults.namespace.clone());
     add.session = add.session.or_else(|| defaults.session.clone());
     add.trust = add.trust.or(defaults.trust);
+    add.source = add.source.or_else(|| defaults.source.clone());
     for tag in &defaults.tags {
         if !add.tags.contains(tag) {
             add.tags.push(tag.clone());
@@ -104,6 +110,7 @@ fn take(add: &mut MemoryAdd, field: &str, value: Value) -> Result<(), String> {
         "type" => add.kind = Some(text(field, value)?),
         "namespace" => add.namespace = Some(text(field, value)?),
         "session" => add.session = Some(text(field, value)?),
+        "source" => add.source = Some(text(field, value)?),
         "key" => add.key = Some(text(field, value)?),
         "tags" => add.tags = tags(value)?,
         "metadata" => add.metadata = metadata(value)?,

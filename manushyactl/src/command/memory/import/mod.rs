@@ -55,6 +55,7 @@ pub async fn run(arguments: &cli::Import, context: &Context) -> Outcome {
         namespace: arguments.namespace.clone(),
         session: arguments.session.clone(),
         trust: arguments.trust,
+        source: arguments.source.clone(),
         on_conflict: on_conflict(&arguments.on_conflict),
     };
     let (skip, items) = (checkpoint.line(), arguments.batch as usize);

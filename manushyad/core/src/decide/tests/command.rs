@@ -8,12 +8,13 @@ use manushya_protocol::v1::purge::Purged;
 use super::world::Model;
 use crate::command::{
     AddMemory, ApplyPolicies, ApplyPurge, ChangePolicy, Context, CreateIdentity, CreateTenant,
-    DeleteMemory, IssueToken, PlanPurge, RevokeToken, UpdateIdentity, UpdateMemory,
+    DeleteMemory, IssueToken, PlanPurge, ReviewMemory, RevokeToken, SetCanary, UpdateIdentity,
+    UpdateMemory,
 };
 use crate::decide::identity::Credentials;
 use crate::decide::memory::Added;
 use crate::decide::policy::Applied;
-use crate::decide::{Access, Refusal, identity, memory, policy, purge, tenant, token};
+use crate::decide::{Access, Refusal, identity, memory, policy, purge, review, tenant, token};
 use crate::model::TenantName;
 use crate::model::{Action, AuditDraft, Identity, Memory, Policy, PurgePlan, Resource, Tenant};
 use crate::plan::{Plan, Write};
@@ -35,6 +36,8 @@ pub enum Command {
     UpdateMemory(UpdateMemory),
     DeleteMemory(DeleteMemory),
     RestoreMemory(MemoryId),
+    ReviewMemory(ReviewMemory),
+    SetCanary(SetCanary),
     ApplyPolicies(ApplyPolicies),
     ChangePolicy(ChangePolicy),
     AtLarge(Action, Resource),
@@ -152,6 +155,10 @@ impl Command {
                 memory::delete(view, context, it).map(|plan| done(plan, Reply::MemoryGone))
             }
             Self::RestoreMemory(it) => memory::restore(view, context, it)
+                .map(|plan| done(plan, |it| Reply::Memory(Box::new(it)))),
+            Self::ReviewMemory(it) => review::review(view, context, it)
+                .map(|plan| done(plan, |it| Reply::Memory(Box::new(it)))),
+            Self::SetCanary(it) => review::set_canary(view, context, it)
                 .map(|plan| done(plan, |it| Reply::Memory(Box::new(it)))),
             Self::ReadMemory(id) => {
                 // As the daemon reads: asked about the memory first, then whether it can be seen.

@@ -124,7 +124,9 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutPlan(it) => it.tenant,
         Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
+        Write::PutGate(it) => it.tenant(),
         Write::EraseIdentity(tenant, _)
+        | Write::DropGate(tenant, _)
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)

@@ -21,6 +21,8 @@ pub fn add(world: &mut World, text: &str) -> AddMemory {
         embedding: embedding(text),
         created_at: None,
         on_conflict: OnConflict::Fail,
+        source: None,
+        canary: false,
         on_duplicate: OnDuplicate::Keep,
         alike: Vec::new(),
     }
@@ -46,6 +48,7 @@ pub fn update(id: MemoryId) -> UpdateMemory {
         session: None,
         trust: None,
         expires_at: None,
+        source: None,
     }
 }
 
@@ -72,6 +75,7 @@ pub fn identity(world: &mut World, external_id: &str, role: &str) -> Command {
         name: None,
         description: None,
         claims: Map::new(),
+        quarantine: false,
         token: world.id(TokenId::from_bytes),
         ttl_seconds: 86_400,
     })

@@ -12,5 +12,7 @@ mod matrix;
 mod memories;
 mod policies;
 mod purges;
+mod reviews;
 mod sequence;
+mod sessions;
 mod world;

@@ -14,8 +14,8 @@ use crate::decide::{Refusal, chain, tenant};
 use crate::directory::Directory;
 use crate::model::{
     Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
-    Policy, PolicyRevision, PurgePlan, Role, Scope, Tenant, TenantName, Token, TokenKind, Trust,
-    Via,
+    Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName, Token,
+    TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -76,6 +76,8 @@ impl Model {
             }
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
             Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
+            // Only the directory has these.
+            Write::PutGate(_) | Write::DropGate(..) => {}
             // The directory has those.
             Write::PutErasure(_) | Write::DropErasure(..) => {}
         }
@@ -252,6 +254,7 @@ impl World {
             description: None,
             claims: Map::new(),
             is_active: true,
+            quarantine: false,
             token_epoch: 0,
             created_at: self.now,
             updated_at: self.now,
@@ -298,6 +301,9 @@ impl World {
             created_at: self.now,
             updated_at: self.now,
             deleted_at: None,
+            provenance: Provenance::plain(owner, RequestId::from_bytes([0; 16]), self.now),
+            quarantined: false,
+            canary: false,
             superseded: None,
             supersedes: Vec::new(),
         };

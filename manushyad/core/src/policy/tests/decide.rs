@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::world::{identity, me, other, policy, request};
 use crate::model::{
     Action, Effect, EmbedderTag, Kind, Memory, MemoryContent, Namespace, Policy, PolicyName,
-    Resource, Role, Tag, Trust,
+    Provenance, Resource, Role, Tag, Trust,
 };
 use crate::policy::{
     Facts, MemoryFacts, PolicySet, Reason, SearchScope, TargetFacts, starter_policies,
@@ -140,6 +140,13 @@ fn memory(owner: manushya_protocol::id::IdentityId) -> Memory {
         created_at: UnixMillis(1_000),
         updated_at: UnixMillis(1_000),
         deleted_at: None,
+        provenance: Provenance::plain(
+            owner,
+            manushya_protocol::id::RequestId::from_bytes([0; 16]),
+            UnixMillis(1_000),
+        ),
+        quarantined: false,
+        canary: false,
         superseded: None,
         supersedes: Vec::new(),
     }

@@ -134,6 +134,7 @@ fn person(role: &str, claims: Value) -> Identity {
         description: None,
         claims: claims.as_object().unwrap().clone(),
         is_active: true,
+        quarantine: false,
         token_epoch: 0,
         created_at: MONDAY_0930,
         updated_at: MONDAY_0930,

@@ -166,6 +166,8 @@ proptest! {
                     facts.session = facts.session.filter(|_| has(F::Session));
                     facts.trust = facts.trust.filter(|_| has(F::Trust));
                     facts.age_seconds = facts.age_seconds.filter(|_| has(F::AgeSeconds));
+                    facts.writer = facts.writer.filter(|_| has(F::Writer));
+                    facts.quarantined = facts.quarantined.filter(|_| has(F::Quarantined));
                     let keyed = reads.iter().any(|fact| matches!(fact, F::Metadata(_)));
                     facts.metadata = facts.metadata.filter(|_| keyed);
                     prop_assert_eq!(&candidates.decide(&facts), &verdict);

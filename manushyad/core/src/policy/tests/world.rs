@@ -82,6 +82,8 @@ impl Remembered {
             session: self.session,
             trust: Some(self.trust),
             age_seconds: Some(self.age_seconds),
+            writer: Some(self.owner),
+            quarantined: Some(false),
             metadata: Some(&self.metadata),
         }
     }
@@ -137,6 +139,8 @@ impl World {
                 "session": memory.session,
                 "trust": memory.trust,
                 "age_seconds": memory.age_seconds,
+                "writer": memory.owner.to_string(),
+                "quarantined": false,
                 "metadata": memory.metadata,
             });
         }

@@ -62,3 +62,41 @@ fn foreign_jws_vectors_are_refused() {
     println!("json_web_signature_test.json: {count} vectors");
     assert!(count > 0);
 }
+
+/// The edge cases of C2SP/CCTV. A signature is compared byte by byte with the one that is computed
+/// without the cofactor, so that these are refused whatever the key is.
+#[test]
+fn ed25519_edge_cases_are_refused() {
+    let Some(dir) = std::env::var_os("MANUSHYA_CONFORMANCE") else {
+        println!("skipped: ed25519vectors.json (MANUSHYA_CONFORMANCE is unset)");
+        return;
+    };
+    let dir = std::path::PathBuf::from(dir);
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = if dir.exists() { dir } else { root.join(dir) };
+    let bytes = std::fs::read(dir.join("cctv-ed25519/ed25519vectors.json")).unwrap();
+    let vectors: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+    let hex = |value: &Value| {
+        data_encoding::HEXLOWER
+            .decode(value.as_str().unwrap().as_bytes())
+            .unwrap()
+    };
+    let mut count = 0;
+    for vector in &vectors {
+        let flags = vector["flags"].to_string();
+        if !["non_canonical_R", "low_order_residue"]
+            .iter()
+            .any(|flag| flags.contains(flag))
+        {
+            continue;
+        }
+        let key = DecodingKey::from_ed_der(&hex(&vector["key"]));
+        let signature = base64(&hex(&vector["sig"]));
+        let message = vector["msg"].as_str().unwrap().as_bytes();
+        let verified = jsonwebtoken::crypto::verify(&signature, message, &key, Algorithm::EdDSA);
+        assert!(!verified.unwrap_or(false), "{vector}");
+        count += 1;
+    }
+    println!("ed25519vectors.json: {count} of {} vectors", vectors.len());
+    assert!(count > 100, "{count}");
+}

@@ -1,0 +1,4 @@
+//! See `manushya_tests::fuzz::config`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| manushya_tests::fuzz::config(bytes));
