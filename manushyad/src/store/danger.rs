@@ -233,7 +233,7 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let (mut state, fault) = self.begin(Operation::Read);
+        let (state, fault) = self.begin(Operation::Read);
         if let Some(fault) = fault {
             return Err(fault.error());
         }
@@ -304,8 +304,17 @@ impl Store {
         disk: &Disk,
         cipher: Arc<dyn Cipher>,
     ) -> Result<(Self, Opened), StoreError> {
+        Self::danger_watched(disk, cipher, Stall::default())
+    }
+
+    /// The same with a watch over the disk that is as patient as is said.
+    pub(crate) fn danger_watched(
+        disk: &Disk,
+        cipher: Arc<dyn Cipher>,
+        stall: Stall,
+    ) -> Result<(Self, Opened), StoreError> {
         open::shielded(|| {
-            let created = disk.0.lock().live.is_empty();
+            let created = disk.state().live.is_empty();
             let mut builder = open::builder();
             builder.set_check_integrity_on_open(!created);
             let db = builder.create_with_backend(Watched::new(disk.clone(), stall.clone()))?;

@@ -39,7 +39,7 @@ struct Daemon {
 /// A disk, the keys of what is on it, and how long it may hang until that is noticed.
 struct Base {
     disk: Disk,
-    cipher: TestCipher,
+    cipher: Arc<TestCipher>,
     patience: Duration,
 }
 
@@ -47,21 +47,30 @@ impl Base {
     fn new(patience: Duration) -> Self {
         let base = Self {
             disk: Disk::default(),
-            cipher: TestCipher::default(),
+            cipher: Arc::default(),
             patience,
         };
-        drop(base.open(&base.disk));
+        drop(base.open());
         base
     }
 
-    fn open(&self, disk: &Disk) -> (Store, Opened) {
-        let cipher = Arc::new(self.cipher.copy());
-        Store::danger_watched(disk, cipher, Stall::after(self.patience)).expect("the disk opens")
+    /// A copy of it all.
+    fn copy(&self, disk: Vec<u8>, seed: u64) -> Self {
+        Self {
+            disk: Disk::holding(disk, seed),
+            cipher: Arc::new(self.cipher.copy()),
+            patience: self.patience,
+        }
+    }
+
+    fn open(&self) -> (Store, Opened) {
+        let stall = Stall::after(self.patience);
+        Store::danger_watched(&self.disk, self.cipher.clone(), stall).expect("the disk opens")
     }
 }
 
-fn start(base: &Base, disk: &Disk, config: &Config) -> Daemon {
-    let (store, opened) = base.open(disk);
+fn start(base: &Base, config: &Config) -> Daemon {
+    let (store, opened) = base.open();
     let head = match &opened.audit_head {
         Some(bytes) => Head::from_bytes(bytes).unwrap(),
         None => Head::new(),
@@ -138,8 +147,8 @@ async fn found(writer: &Writer, n: u64) -> Fate<()> {
 }
 
 /// What is on disk: the tenants that are there, and the ids that entries say were created.
-fn on_disk(base: &Base, disk: &Disk) -> (Vec<[u8; 16]>, Vec<(u64, [u8; 16])>) {
-    let (store, opened) = base.open(disk);
+fn on_disk(base: &Base) -> (Vec<[u8; 16]>, Vec<(u64, [u8; 16])>) {
+    let (store, opened) = base.open();
     let head = Head::from_bytes(&opened.audit_head.unwrap_or_else(|| Head::new().to_bytes()));
     let head = head.unwrap();
     let snapshot = store.snapshot().unwrap();
@@ -177,8 +186,9 @@ fn settings(folder: &std::path::Path) -> Config {
 /// Runs ten commands on a disk that fails at the `nth` operation from its start, and from there on,
 /// and holds what was answered against what is there. Returns whether the fault was met.
 async fn one(base: &Base, fault: Fault, nth: u64, config: &Config) -> bool {
-    let disk = Disk::holding(base.disk.after_kill(), nth);
-    let daemon = start(base, &disk, config);
+    let base = base.copy(base.disk.after_kill(), nth);
+    let daemon = start(&base, config);
+    let disk = &base.disk;
     disk.fail(nth, fault, true);
     let mut answers = Vec::new();
     for n in 1..=10 {
@@ -206,7 +216,7 @@ async fn one(base: &Base, fault: Fault, nth: u64, config: &Config) -> bool {
     } else {
         disk.after_power_loss()
     };
-    let (tenants, entries) = on_disk(base, &Disk::holding(left, nth));
+    let (tenants, entries) = on_disk(&base.copy(left, nth));
     for (n, fate) in answers {
         let Ok(((), receipt)) = fate else { continue };
         let entry = (receipt.seq.0, id(n));
