@@ -256,7 +256,7 @@ fn restore_sets_aside_what_was_known_of_the_log_and_says_so() {
     std::fs::rename(&data, home.join("lost")).unwrap();
     let state = home.join("state");
     let anchor = std::fs::read(state.join("audit.anchor")).unwrap();
-    let operator = home.operator(&programs());
+    let operator = Caller::new(&programs().ctl, home.path());
     let restored = operator.json(&["backup", "restore", &path, "--identity", &identity]);
     let (before, now) = (&restored["audit_before"], &restored["audit"]);
     assert!(before.as_u64() > now.as_u64(), "{restored}");
