@@ -12,6 +12,11 @@ use manushya_protocol::limits;
 use manushya_protocol::unit::parse_duration_seconds;
 use serde::Deserialize;
 
+mod anchor;
+
+pub use anchor::Anchor;
+use anchor::RawAudit;
+
 pub use self::embedder::{EmbedderChoice, HttpOptions};
 pub use self::search::SearchOptions;
 
@@ -35,6 +40,8 @@ pub struct RunOptions {
 struct RawFile {
     #[serde(default)]
     daemon: RawDaemon,
+    #[serde(default)]
+    audit: RawAudit,
     #[serde(default)]
     socket: Option<PathBuf>,
 }
@@ -109,6 +116,8 @@ pub struct Config {
     pub retention_seconds: u64,
     /// How reads are audited.
     pub audit_reads: AuditReads,
+    /// Where checkpoints of the audit log go.
+    pub anchor: Anchor,
     /// How often what is due is erased.
     pub sweep_interval: Duration,
     /// How often the index is saved.
@@ -251,6 +260,7 @@ impl Config {
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
             audit_reads: at("audit_reads", None, daemon.audit_reads)
                 .parse(AuditReads::Durable, |text| one_of(text, &reads))?,
+            anchor: Anchor::resolve(file.audit, &home)?,
             sweep_interval: at("sweep_interval", None, daemon.sweep_interval)
                 .parse(60, seconds)
                 .map(Duration::from_secs)?,

@@ -24,6 +24,33 @@ pub enum Audit {
     Prove(Prove),
     /// Prove that the log only grew, to somebody who has only the public key
     Consistency(Consistency),
+    /// Look at the signed heads that are kept
+    #[command(subcommand)]
+    Checkpoint(CheckpointVerb),
+}
+
+/// Verbs of `audit checkpoint`.
+#[derive(Debug, Subcommand)]
+pub enum CheckpointVerb {
+    /// List the signed heads that are kept, oldest first
+    List(CheckpointList),
+    /// Show one as the text that was signed
+    Show(CheckpointShow),
+}
+
+/// Arguments of `audit checkpoint list`.
+#[derive(Args, Debug)]
+pub struct CheckpointList {
+    /// Which part.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// Arguments of `audit checkpoint show`.
+#[derive(Args, Debug)]
+pub struct CheckpointShow {
+    /// How many entries the log had
+    pub size: u64,
 }
 
 /// Arguments of `audit prove`.

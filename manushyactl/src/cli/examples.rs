@@ -430,6 +430,14 @@ pub const ALL: &[(&str, &[&str])] = &[
     ("audit head", &["manushyactl audit head"]),
     ("audit key", &["manushyactl audit key > auditor.pub"]),
     (
+        "audit checkpoint list",
+        &["manushyactl audit checkpoint list --all -o jsonl"],
+    ),
+    (
+        "audit checkpoint show",
+        &["manushyactl audit checkpoint show 1000 > old.note"],
+    ),
+    (
         "audit prove",
         &["manushyactl audit prove 42 -o json > proof.json"],
     ),

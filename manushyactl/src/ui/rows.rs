@@ -1,7 +1,9 @@
 //! The columns and fields of everything the daemon answers with.
 
 use manushya_protocol::v1::api_key::ApiKeyView;
-use manushya_protocol::v1::audit::{AuditConsistency, AuditHeadView, AuditProof, AuditView};
+use manushya_protocol::v1::audit::{
+    AuditConsistency, AuditHeadView, AuditProof, AuditView, CheckpointView,
+};
 use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
@@ -113,6 +115,9 @@ rows! {
     AuditConsistency: name "format",
         columns ["OLD" "old" Text, "NEW" "new" Text],
         fields ["format" "old" "new" "proof"];
+    CheckpointView: name "size",
+        columns ["SIZE" "size" Count, "ROOT" "root" Text],
+        fields ["size" "root" "checkpoint"];
     PlanView: name "id",
         columns ["ID" "id" Text, "STATE" "state" State, "CREATED" "created_at" Age,
             "MEMORIES" "memories" Count, "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,

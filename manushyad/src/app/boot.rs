@@ -31,7 +31,8 @@ use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::rpc;
 use crate::service::indexes::Indexes;
 use crate::service::ledger;
-use crate::service::writer::{Published, Writer, WriterThreads, chain};
+use crate::service::notary::{Notary, newest_anchored};
+use crate::service::writer::{Keepers, Published, Writer, WriterThreads, chain, end_process};
 use crate::service::{LastUses, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
@@ -222,7 +223,12 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
+    let keepers = Keepers {
+        notary: notary(&config, &store, &vault, published.head.size())?,
+        ledger,
+        ending: Box::new(end_process),
+    };
+    let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
     let owner = lock
@@ -263,6 +269,33 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         },
         listener,
     ))
+}
+
+/// What signs the log from here on. A log that is shorter than its anchor says is no reason not to
+/// start, since a backup may have been restored; but it is told, and `doctor` fails.
+fn notary(
+    config: &Config,
+    store: &Store,
+    vault: &Arc<Vault>,
+    size: u64,
+) -> Result<Notary, WireError> {
+    let unreadable = |error| failed("the checkpoints of the audit log cannot be read", &error);
+    let snapshot = store.snapshot().map_err(unreadable)?;
+    let (_, signed) = snapshot.last_checkpoint().map_err(unreadable)?;
+    let keys = vault.clone();
+    if let Some(path) = &config.anchor.file
+        && let Some(anchored) = newest_anchored(path, &keys.audit_signing_key())
+        && anchored > size
+    {
+        tracing::error!(
+            anchored,
+            size,
+            "The audit log is shorter than a checkpoint outside says: it was cut, or rolled back."
+        );
+    }
+    let signer = Box::new(move || keys.audit_signing_key());
+    Notary::start(signer, config.anchor.clone(), signed.min(size))
+        .map_err(|error| failed("the anchors cannot be started", &error))
 }
 
 /// The state to start from: what was stored, or a first tenant in a new home.

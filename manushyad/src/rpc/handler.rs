@@ -12,8 +12,8 @@ use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
-    AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
+    AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
 };
 use manushya_protocol::v1::backup::{
     BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
@@ -399,5 +399,6 @@ impl Manushya for Session {
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
+        audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
     }
 }

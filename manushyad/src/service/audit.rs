@@ -23,6 +23,7 @@ use manushya_protocol::v1::common::Listed;
 use super::view::ReadView;
 use super::{Service, page, unreadable};
 
+mod checkpoints;
 mod extension;
 mod prove;
 
@@ -234,6 +235,11 @@ impl Service {
 /// Never in practice: the origin is a constant that is valid.
 pub(super) fn checkpoint(head: &Head) -> Result<Checkpoint, WireError> {
     Ok(head.checkpoint(origin()?))
+}
+
+/// The verifier key of who signs with `key`.
+pub(super) fn verifier_key(key: &ed25519_dalek::SigningKey) -> Result<VerifierKey, WireError> {
+    Ok(VerifierKey::new(origin()?, key.verifying_key()))
 }
 
 fn origin() -> Result<Origin, WireError> {

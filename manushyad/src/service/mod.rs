@@ -21,6 +21,7 @@ mod key;
 pub mod ledger;
 mod login;
 mod memory;
+pub mod notary;
 mod page;
 mod permit;
 mod policy;
@@ -212,17 +213,7 @@ impl Service {
 
     /// Writes an entry and waits until it is on disk.
     pub(crate) async fn audit_durably(&self, draft: AuditDraft) -> Result<(), WireError> {
-        let lost = || {
-            WireError::new(
-                ErrorCode::AuditUnavailable,
-                "the audit entry could not be written",
-            )
-            .hint("look at the daemon's log")
-        };
-        self.writer
-            .observe(draft)?
-            .await
-            .map_err(|_| lost())?
-            .map(|_| ())
+        let written = self.writer.observe(draft)?;
+        self.writer.fate(written).await.map(drop)
     }
 }

@@ -6,6 +6,7 @@
 //! the [`Cipher`] before they meet a page. The layout stands in `docs/formats/store.md`.
 
 mod apply;
+mod backend;
 #[cfg(test)]
 pub(crate) mod danger;
 mod erase;
@@ -34,6 +35,7 @@ use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
 use redb::{Database, Durability, WriteTransaction};
 
+pub use backend::{STALL_AFTER, Stall};
 pub use error::StoreError;
 pub use ledger::{End as LedgerEnd, ErasedKind, ErasedRow, erased_tag, tags_hash};
 pub use schema::SCHEMA;
@@ -78,6 +80,7 @@ struct Inner {
     cipher: Arc<dyn Cipher>,
     state: Mutex<State>,
     closed: AtomicBool,
+    stall: Stall,
 }
 
 /// What the next transaction has to know of the last.
@@ -122,6 +125,11 @@ impl Store {
         expect_existing: bool,
     ) -> Result<(Self, Opened), StoreError> {
         open::open(path, cipher, expect_existing)
+    }
+
+    /// Tells whether the disk answers.
+    pub fn stall(&self) -> Stall {
+        self.inner.stall.clone()
     }
 
     /// Begins the write transaction; waits while there is another. `directory` is the one that

@@ -39,6 +39,9 @@ pub(super) const DELETED: TableDefinition<'static, Fixed<32>, ()> = TableDefinit
 pub(super) const HELD: TableDefinition<'static, Fixed<32>, ()> = TableDefinition::new("held");
 /// sequence -> the bytes of an audit entry.
 pub(super) const AUDIT: TableDefinition<'static, Fixed<8>, Bytes> = TableDefinition::new("audit");
+/// how many entries there were -> the signed checkpoint of the audit log.
+pub(super) const CHECKPOINTS: TableDefinition<'static, Fixed<8>, Bytes> =
+    TableDefinition::new("checkpoints");
 /// tenant | subject | class | data key -> the rows that were sealed under it.
 pub(super) const SEGMENTS: TableDefinition<'static, Fixed<41>, Bytes> =
     TableDefinition::new("segments");

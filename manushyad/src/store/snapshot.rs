@@ -7,7 +7,10 @@ use manushya_core::model::{Memory, MemoryKey};
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use parking_lot::Mutex;
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata,
+};
 
 use super::apply::blind_key;
 use super::error::StoreError;
@@ -15,8 +18,8 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS, memory_key,
-    prefixed,
+    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS,
+    memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
 use crate::port::Cipher;
@@ -232,6 +235,36 @@ impl Snapshot {
     /// [`StoreError`] if the row cannot be read.
     pub fn audit_len(&self) -> Result<u64, StoreError> {
         read::audit_len(&self.txn.open_table(AUDIT)?)
+    }
+
+    /// Signed checkpoints of more than `after` entries, with how many, the smallest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn checkpoints(&self, after: u64, most: usize) -> Result<Vec<(u64, String)>, StoreError> {
+        let table = self.txn.open_table(CHECKPOINTS)?;
+        let from = after.saturating_add(1).to_be_bytes();
+        let rows = table.range::<&[u8; 8]>(&from..)?.take(most);
+        rows.map(|row| {
+            let (size, note) = row?;
+            // What is not UTF-8 is no checkpoint either: who verifies it says so.
+            let note = String::from_utf8_lossy(note.value()).into_owned();
+            Ok((u64::from_be_bytes(*size.value()), note))
+        })
+        .collect()
+    }
+
+    /// How many checkpoints there are, and of how many entries the newest is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn last_checkpoint(&self) -> Result<(u64, u64), StoreError> {
+        let table = self.txn.open_table(CHECKPOINTS)?;
+        let last = table.last()?;
+        let size = last.map_or(0, |(size, _)| u64::from_be_bytes(*size.value()));
+        Ok((table.len()?, size))
     }
 
     /// At most `limit` rows of the erasure ledger from place `from` on.

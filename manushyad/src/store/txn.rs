@@ -15,7 +15,7 @@ use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
+    AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
 };
 use super::segment::Segments;
 use super::{Inner, begin_durable, erase, open, read};
@@ -186,6 +186,29 @@ impl Txn {
             });
         }
         self.audit_head = Some(bytes.to_vec());
+        Ok(())
+    }
+
+    /// Stores the signed checkpoint of the first `size` entries.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`] above 16 KiB, [`StoreError::Refused`] for entries that are not there.
+    pub fn put_checkpoint(&mut self, size: u64, note: &str) -> Result<(), StoreError> {
+        if note.len() > AUDIT_ENTRY_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                what: "the checkpoint of the audit log",
+                actual: note.len(),
+                limit: AUDIT_ENTRY_BYTES_MAX,
+            });
+        }
+        if size > self.audit_len {
+            return Err(StoreError::Refused {
+                what: "the checkpoint is of entries that are not there",
+            });
+        }
+        let mut table = self.txn.open_table(CHECKPOINTS)?;
+        table.insert(&size.to_be_bytes(), note.as_bytes())?;
         Ok(())
     }
 

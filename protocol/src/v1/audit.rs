@@ -253,3 +253,25 @@ pub struct AuditConsistency {
     /// The hashes between the two roots (RFC 9162 section 2.1.4), each in base64.
     pub proof: Vec<String>,
 }
+
+/// Lists the checkpoints that were stored, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditCheckpoints {
+    /// The one of exactly this many entries.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Which part.
+    #[serde(default)]
+    pub page: Page,
+}
+
+/// A stored checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// How many entries there were.
+    pub size: u64,
+    /// RFC 6962 root over them, in hex; nothing if the text is not what was signed.
+    pub root: Option<String>,
+    /// The signed note.
+    pub checkpoint: String,
+}

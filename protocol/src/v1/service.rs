@@ -3,8 +3,8 @@
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
-    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
-    AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
+    AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
 };
 use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
@@ -241,4 +241,9 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+    /// Lists the stored checkpoints of the audit log.
+    async fn audit_checkpoints(
+        call: Call,
+        request: AuditCheckpoints,
+    ) -> Reply<Listed<CheckpointView>>;
 }
