@@ -124,6 +124,7 @@ fn memories(model: &mut Model, out: &mut Out) {
         filter,
         deleted: model.memories.deleted,
         page: model.memories.list.page(),
+        expired: false,
     });
     model.memories.list.load = Load::Loading(call(model, ask, out));
     stats(model, out);
