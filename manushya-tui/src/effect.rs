@@ -74,6 +74,8 @@ pub enum Ask {
     PolicyApply(PolicyApply),
     /// Why something would be decided.
     Explain(PolicyQuestion),
+    /// The keys that sign tokens.
+    Keys,
     /// A page of purge plans.
     Plans(PurgeList),
     /// A new purge plan.
@@ -98,6 +100,8 @@ pub enum Subject {
 pub enum Effect {
     /// Ask the daemon.
     Call(Tag, Box<Ask>),
+    /// End a question that takes long.
+    Cancel(Tag),
     /// Connect after so many milliseconds.
     Connect(u64),
     /// Say [`crate::msg::Msg::Timer`] with this tag after so many milliseconds.

@@ -6,10 +6,12 @@ use manushya_protocol::v1::audit::AuditHeadView;
 use manushya_protocol::v1::common::{Done, Listed};
 use manushya_protocol::v1::hello::Welcome;
 use manushya_protocol::v1::identity::{IdentityCreated, IdentityExport, IdentityView};
+use manushya_protocol::v1::key::KeyView;
 use manushya_protocol::v1::live::EventsSeen;
 use manushya_protocol::v1::memory::{MemoryStats, MemoryView, SearchResults};
 use manushya_protocol::v1::policy::{Explanation, PolicyApplied, PolicyView, RuleFinding};
 use manushya_protocol::v1::purge::{PlanView, Purged};
+use manushya_protocol::v1::review::PermissionView;
 use manushya_protocol::v1::system::{Diagnosis, Status};
 use manushya_protocol::v1::token::{TokenIssued, TokenView};
 use serde::{Deserialize, Serialize};
@@ -102,7 +104,7 @@ pub enum Answer {
     /// To `Identity`.
     Identity(IdentityExport),
     /// To `Permissions`.
-    Permissions(Vec<Permission>),
+    Permissions(Vec<PermissionView>),
     /// To `IdentityCreate`.
     Created(IdentityCreated),
     /// To `IdentityUpdate`.
@@ -131,6 +133,8 @@ pub enum Answer {
     Findings(Vec<RuleFinding>),
     /// To `Explain`.
     Explained(Box<Explanation>),
+    /// To `Keys`.
+    Keys(Listed<KeyView>),
     /// To `Plans`.
     Plans(Listed<PlanView>),
     /// To `Plan`.
@@ -139,21 +143,6 @@ pub enum Answer {
     Purged(Purged),
     /// To `Log`.
     Log(Vec<String>),
-}
-
-/// Whether one may do something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Permission {
-    /// The action.
-    pub action: String,
-    /// The resource.
-    pub resource: String,
-    /// Whether it is allowed.
-    pub allowed: bool,
-    /// The policy that says so.
-    pub policy: Option<String>,
-    /// Why.
-    pub reason: String,
 }
 
 /// What verifying the audit log came to.

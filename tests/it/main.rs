@@ -14,6 +14,7 @@ mod embedder;
 mod embedder_http;
 mod evaluation;
 mod exits;
+mod figures;
 mod full_disk;
 mod fuzz;
 mod hostile;

@@ -93,6 +93,8 @@ pub enum Action {
     CopyRow,
     Mark,
     Wide,
+    SortNext,
+    SortTurn,
     Theme,
     Mouse,
     Refresh,

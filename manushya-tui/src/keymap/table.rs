@@ -83,13 +83,13 @@ pub const BINDINGS: &[Binding] = rows! {
         "manushyactl identity disable {}");
     reads(S::Identities, &[Char('p')], A::IdentityPermissions, "permissions",
         "Show what it may do, and by which policy.",
-        "manushyactl policy can-i read memory --as {}");
+        "manushyactl policy what-can {}");
     reads(S::Identities, &[Char('t')], A::IdentityTokens, "tokens", "Show its tokens.",
         "manushyactl token list --identity {}");
     reads(S::Identities, &[Char('a')], A::IdentityAudit, "audit", "Show what it did.",
         "manushyactl audit list --actor {}");
     writes(S::Identities, &[Char('D')], A::IdentityDelete, "delete…",
-        "Delete the identity and its tokens, after its name was typed.",
+        "Delete the identity, or all marked ones, and their tokens, after the name was typed.",
         "manushyactl identity delete {} --confirm={}");
     reads(S::Memories, &[Key::Enter], A::Open, "open",
         "Read the whole memory, or open the namespace.", "manushyactl memory get {}");
@@ -108,25 +108,26 @@ pub const BINDINGS: &[Binding] = rows! {
         "Delete the memory, or all marked ones, after a question; it can be restored.",
         "manushyactl memory delete {}");
     writes(S::Memories, &[Char('X')], A::MemoryErase, "erase…",
-        "Erase the memory for good, after `erase` was typed.",
+        "Erase the memory, or all marked ones, for good, after `erase` was typed.",
         "manushyactl memory delete {} --hard");
     reads(S::Memories, &[Char('d')], A::MemoryDeleted, "deleted",
-        "Show the deleted ones instead, or the live ones again.", "");
+        "Show the deleted ones instead, then the expired ones that are not erased yet, then the live ones.",
+        "manushyactl memory list --deleted");
     reads(S::Memories, &[Char('i')], A::MemoryStats, "stats",
-        "Count by type, owner, namespace and tag.", "manushyactl memory stats");
+        "Count by type, owner, age, namespace and tag.", "manushyactl memory stats");
     reads(S::Policies, &[Key::Enter], A::Open, "rule", "Show the policy with its rule.",
         "manushyactl policy show {}");
     reads(S::Policies, &[Char('t')], A::PolicyTry, "try", "Ask what would be decided, and why.",
         "manushyactl policy explain ACTION RESOURCE --as IDENTITY");
-    writes(S::Policies, &[Char('o')], A::PolicyEnable, "enable", "Enable the policy.",
+    writes(S::Policies, &[Char('o')], A::PolicyEnable, "enable", "Enable the policy, or all marked ones.",
         "manushyactl policy enable {}");
     writes(S::Policies, &[Char('x')], A::PolicyDisable, "disable",
-        "Disable the policy, after a question.", "manushyactl policy disable {}");
+        "Disable the policy, or all marked ones, after a question.", "manushyactl policy disable {}");
     writes(S::Policies, &[Char('e')], A::PolicyEdit, "edit",
         "Edit it in $EDITOR; it is validated before it is applied.",
         "manushyactl policy apply FILE");
     writes(S::Policies, &[Char('D')], A::PolicyDelete, "delete…",
-        "Delete the policy, after its name was typed.", "manushyactl policy delete {}");
+        "Delete the policy, or all marked ones, after the name was typed.", "manushyactl policy delete {}");
     reads(S::Audit, &[Key::Enter], A::Open, "why?",
         "Show the entry, the rule, the facts and the chain.", "manushyactl audit show {}");
     reads(S::Audit, &[Char('f')], A::AuditFollow, "follow", "Follow the newest entry.",
@@ -136,7 +137,8 @@ pub const BINDINGS: &[Binding] = rows! {
     reads(S::Audit, &[Char('d')], A::AuditDenials, "denials",
         "Show denials only, or everything again.", "manushyactl audit list --decision deny");
     reads(S::Audit, &[Char('V')], A::AuditVerify, "verify",
-        "Read the whole log and verify chain, root and signature.", "manushyactl audit verify");
+        "Read the whole log and verify chain, root and signature; once more cancels it.",
+        "manushyactl audit verify");
     reads(S::Tokens, &[Key::Enter], A::Open, "detail", "Show what is known of it.", "");
     writes(S::Tokens, &[Char('i')], A::TokenIssue, "issue",
         "Issue a token; its secret is shown once.", "manushyactl token issue IDENTITY --ttl 1h");
@@ -145,7 +147,7 @@ pub const BINDINGS: &[Binding] = rows! {
     reads(S::Tokens, &[Char('d')], A::TokenAll, "ended too",
         "Show expired and revoked ones too, or active ones again.",
         "manushyactl token list --all-states");
-    reads(S::System, &[Key::Enter], A::Open, "open", "Show the finding with its fix, or the plan.",
+    reads(S::System, &[Key::Enter], A::Open, "open", "Show the finding with its fix, the plan, the job or the key.",
         "");
     reads(S::System, &[Char('d')], A::SystemDoctor, "doctor",
         "Check files, keys, store, index and log.", "manushyactl doctor");
@@ -184,6 +186,9 @@ pub const BINDINGS: &[Binding] = rows! {
     global(&[Char('Y')], A::CopyRow, "copy row",
         "Send the row as JSON to the terminal's clipboard (OSC 52).");
     global(&[Char(' ')], A::Mark, "mark", "Mark the row for what is done to several at once.");
+    global(&[Char('>')], A::SortNext, "sort",
+        "Sort by the next column; after the last as the daemon does.");
+    global(&[Char('<')], A::SortTurn, "turn order", "Turn the order around.");
     global(&[Char('w')], A::Wide, "wide", "Give the list all the width, or share it again.");
     global(&[Char('T')], A::Theme, "theme",
         "Take the next theme: terminal, dark, light, high contrast, mono.");

@@ -9,10 +9,12 @@ use super::Model;
 use super::items::{Event, verdict};
 use super::list::Item as _;
 use crate::keymap::Screen;
-use crate::text::{Role, bytes, count, until};
+use crate::text::{Role, age, bytes, count, until};
 
 /// Denials are told for this long, in milliseconds.
 const DENIAL_MILLIS: i64 = 600_000;
+/// Alerts are told for this long, in milliseconds.
+const ALERT_MILLIS: i64 = 3_600_000;
 /// Tokens are told when they end sooner, in milliseconds.
 const ENDING_MILLIS: i64 = 900_000;
 /// Less free disk than this is told, in bytes.
@@ -106,6 +108,23 @@ fn host(model: &Model, found: &mut Vec<Attention>) {
     if let Some(reason) = &host.embedder_down {
         let text = format!("nothing can be embedded: {reason}");
         found.push(item(Role::Bad, text, Screen::System, String::new()));
+    }
+    for job in host.jobs.iter().filter(|job| job.state == "failing") {
+        // What cannot be embedded is told below.
+        if job.name != "embedding" {
+            let text = format!("the daemon's job `{}` fails: 7 L shows the log", job.name);
+            found.push(item(Role::Bad, text, Screen::System, String::new()));
+        }
+    }
+    let recent = |then: &UnixMillis| model.now.0 - then.0 < ALERT_MILLIS;
+    if let Some(then) = host.last_alert_at.filter(recent) {
+        let noun = if host.alerts == 1 { "alert" } else { "alerts" };
+        let text = format!(
+            "{} {noun} in the audit log since the start, the last {} ago",
+            count(host.alerts),
+            age(model.now, then)
+        );
+        found.push(item(Role::Bad, text, Screen::Audit, "alert".to_owned()));
     }
     for index in host.indexes.iter().filter(|index| index.failed > 0) {
         let text = format!(

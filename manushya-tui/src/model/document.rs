@@ -4,33 +4,35 @@ use manushya_protocol::error::WireError;
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::audit::AuditView;
 use manushya_protocol::v1::identity::IdentityView;
-use manushya_protocol::v1::memory::{Count, MemoryStats, MemoryView, ScoreParts};
+use manushya_protocol::v1::key::KeyView;
+use manushya_protocol::v1::memory::MemoryView;
 use manushya_protocol::v1::policy::PolicyView;
 use manushya_protocol::v1::purge::PlanView;
-use manushya_protocol::v1::system::{Check, Verdict};
+use manushya_protocol::v1::system::{Check, JobStatus, Verdict};
 use manushya_protocol::v1::token::TokenView;
 use serde_json::Value;
 
 use super::Model;
 use super::items::{effect, verdict};
+pub use super::figures::{permissions, score, stats};
 pub use super::rule::{decided, explanation, json};
-use crate::msg::Permission;
-use crate::text::{Role, Spans, age, bar, clean, count, date, line, until};
+use crate::text::{Role, Spans, age, clean, count, date, line, until};
 
 /// A heading.
-fn title(text: impl Into<String>) -> Spans {
+pub fn title(text: impl Into<String>) -> Spans {
     line(Role::Title, text)
 }
 
 /// A name and its value.
-fn pair(name: &str, value: impl AsRef<str>) -> Spans {
+pub fn pair(name: &str, value: impl AsRef<str>) -> Spans {
     vec![
         (Role::Dim, format!("{name:<13}")),
         (Role::Plain, clean(value.as_ref())),
     ]
 }
 
-fn blank() -> Spans {
+/// An empty line.
+pub fn blank() -> Spans {
     Vec::new()
 }
 
@@ -144,7 +146,7 @@ pub fn identity(identity: &IdentityView, model: &Model) -> Vec<Spans> {
     };
     let seen = model
         .last_seen(identity)
-        .map_or("not seen lately".to_owned(), |then| {
+        .map_or("not since the daemon started".to_owned(), |then| {
             format!("{} ago", age(model.now, then))
         });
     let mut lines = vec![
@@ -198,23 +200,6 @@ fn held(identity: &IdentityView, model: &Model, lines: &mut Vec<Spans>) {
             }
         }
     }
-}
-
-/// What one may do, and by which policy.
-pub fn permissions(found: &[Permission], ascii: bool) -> Vec<Spans> {
-    let row = |it: &Permission| {
-        let (role, word) = decided(it.allowed, ascii);
-        let what = format!("{}.{}", it.resource, it.action);
-        vec![
-            (role, crate::text::pad(word, 10)),
-            (Role::Plain, crate::text::pad(&what, 18)),
-            (
-                Role::Dim,
-                clean(it.policy.as_deref().unwrap_or("nothing matched")),
-            ),
-        ]
-    };
-    found.iter().map(row).collect()
 }
 
 /// What is known of a memory, without its text.
@@ -283,88 +268,6 @@ pub fn history(versions: &[MemoryView], model: &Model) -> Vec<Spans> {
                 .map(|text| line(Role::Plain, clean(text))),
         );
         lines.push(blank());
-    }
-    lines
-}
-
-/// How a score came about.
-pub fn score(score: f32, parts: &ScoreParts) -> Vec<Spans> {
-    let share = |name: &str, value: f32, weight: f32| {
-        vec![
-            (Role::Dim, format!("{name:<13}")),
-            (
-                Role::Number,
-                format!("{value:.3} x {weight:.2} = {:.3} ", value * weight),
-            ),
-            (Role::Ok, bar(f64::from(value * weight), 20, "#", ".")),
-        ]
-    };
-    let mut lines = vec![
-        vec![
-            (Role::Title, format!("score {score:.3} ")),
-            (Role::Ok, bar(f64::from(score), 20, "#", ".")),
-        ],
-        blank(),
-        share("lexical", parts.lexical, parts.lexical_weight),
-        pair("  bm25", format!("{:.3}", parts.bm25)),
-    ];
-    for term in &parts.terms {
-        lines.push(pair(
-            "  word",
-            format!("{:<16} {:.3}", clean(&term.term), term.score),
-        ));
-    }
-    for (place, window) in parts.windows.iter().enumerate() {
-        lines.push(pair(
-            "  window",
-            format!("{} turns a side: {window:.3}", place + 1),
-        ));
-    }
-    lines.push(share("semantic", parts.semantic, parts.semantic_weight));
-    lines.push(pair("  cosine", format!("{:.3}", parts.cosine)));
-    lines.push(pair("  lent", format!("{:.3}", parts.lent)));
-    lines
-}
-
-/// Counts as bars.
-pub fn stats(stats: &MemoryStats, now: UnixMillis) -> Vec<Spans> {
-    let mut lines = vec![pair("memories", count(stats.memories))];
-    if let (Some(oldest), Some(newest)) = (stats.oldest, stats.newest) {
-        lines.push(pair(
-            "age",
-            format!("oldest {}, newest {}", age(now, oldest), age(now, newest)),
-        ));
-    }
-    for (name, counts) in [
-        ("by type", &stats.by_type),
-        ("by owner", &stats.by_owner),
-        ("by namespace", &stats.by_namespace),
-        ("by tag", &stats.by_tag),
-    ] {
-        lines.push(blank());
-        lines.push(title(name));
-        lines.extend(bars(counts, 12));
-    }
-    lines
-}
-
-/// The first counts as bars.
-pub fn bars(counts: &[Count], rows: usize) -> Vec<Spans> {
-    let most = counts.iter().map(|it| it.count).max().unwrap_or(1).max(1);
-    let row = |it: &Count| {
-        let part = it.count as f64 / most as f64;
-        vec![
-            (Role::Plain, crate::text::pad(&clean(&it.name), 18)),
-            (Role::Number, crate::text::pad_left(&count(it.count), 10)),
-            (Role::Ok, format!(" {}", bar(part, 24, "#", ""))),
-        ]
-    };
-    let mut lines: Vec<Spans> = counts.iter().take(rows).map(row).collect();
-    if counts.len() > rows {
-        lines.push(line(
-            Role::Dim,
-            format!("and {} more", count((counts.len() - rows) as u64)),
-        ));
     }
     lines
 }
@@ -466,5 +369,59 @@ pub fn plan(plan: &PlanView, model: &Model) -> Vec<Spans> {
         pair("made", date(plan.created_at, &model.settings.zone)),
         pair("lapses", until(model.now, plan.expires_at)),
         pair("confirm with", &plan.confirm),
+    ]
+}
+
+/// Something the daemon does by itself.
+pub fn job(job: &JobStatus, model: &Model) -> Vec<Spans> {
+    let (what, counts) = match job.name.as_str() {
+        "sweep" => ("erases what is due", "memories erased since the start"),
+        "graph" => ("moves vectors into the graph", "vectors in the graph"),
+        "snapshot" => (
+            "saves graphs, so that the next start is fast",
+            "bytes saved since the start",
+        ),
+        "embedding" => ("embeds what waits for it", "memories embedded"),
+        "backup" => ("writes a backup", "bytes sent"),
+        _ => ("", "done"),
+    };
+    let done = job.total.map_or_else(
+        || count(job.done),
+        |total| format!("{} of {}", count(job.done), count(total)),
+    );
+    let mut lines = vec![
+        title(clean(&job.name)),
+        line(Role::Plain, what),
+        pair("state", &job.state),
+        pair("done", format!("{done} {counts}")),
+    ];
+    let mut optional = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            lines.push(pair(name, value));
+        }
+    };
+    optional("tenant", job.tenant.clone());
+    let moment = |then| format!("{} ({} ago)", date(then, &model.settings.zone), age(model.now, then));
+    let name = if job.name == "backup" { "began" } else { "last ended" };
+    optional(name, job.last_at.map(moment));
+    optional("note", job.note.clone());
+    lines
+}
+
+/// A key that signs tokens, or did.
+pub fn key(key: &KeyView, model: &Model) -> Vec<Spans> {
+    let zone = &model.settings.zone;
+    let moment = |then: Option<UnixMillis>| then.map_or("-".to_owned(), |then| date(then, zone));
+    vec![
+        title(clean(&key.kid)),
+        pair("for", &key.kind),
+        pair("state", &key.state),
+        pair(
+            "since",
+            key.created_at
+                .map_or("the first key of this home".to_owned(), |then| date(then, zone)),
+        ),
+        pair("retired", moment(key.retired_at)),
+        pair("rotate", "manushyactl key rotate jwt"),
     ]
 }

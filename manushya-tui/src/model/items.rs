@@ -2,14 +2,15 @@
 
 use manushya_protocol::v1::audit::AuditView;
 use manushya_protocol::v1::identity::IdentityView;
+use manushya_protocol::v1::key::KeyView;
 use manushya_protocol::v1::memory::{MemoryView, ScoreParts, SearchHit};
 use manushya_protocol::v1::policy::{Effect, PolicyView};
 use manushya_protocol::v1::purge::PlanView;
-use manushya_protocol::v1::system::{Check, Verdict};
+use manushya_protocol::v1::system::{Check, JobStatus, Verdict};
 use manushya_protocol::v1::token::TokenView;
 use serde::Serialize;
 
-use super::list::Item;
+use super::list::{Item, Key};
 
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -47,6 +48,17 @@ impl From<SearchHit> for Hit {
 }
 
 impl Item for Hit {
+    const COLUMNS: &'static [&'static str] = &["TYPE", "OWNER", "AGE", "TEXT", "SCORE"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "TYPE" => Key::text(&self.memory.kind),
+            "OWNER" => Key::text(&self.memory.owner),
+            // The youngest has the smallest age.
+            "AGE" => Key::Number(-(self.memory.created_at.0 as f64)),
+            "SCORE" => Key::Number(f64::from(self.score.unwrap_or(0.0))),
+            _ => Key::text(&self.memory.text),
+        }
+    }
     fn id(&self) -> String {
         self.memory.id.to_string()
     }
@@ -101,6 +113,7 @@ impl Item for Event {
             ("policy", entry.policy.clone().unwrap_or_default()),
             ("outcome", entry.outcome.clone()),
             ("request", entry.request_id.to_string()),
+            ("more", json(&entry.more)),
         ]
     }
     fn json(&self) -> String {
@@ -112,6 +125,15 @@ impl Item for Event {
 }
 
 impl Item for IdentityView {
+    const COLUMNS: &'static [&'static str] = &["NAME", "ROLE", "STATE", "SEEN"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "ROLE" => Key::text(&self.role),
+            "STATE" => Key::text(if self.is_active { "active" } else { "disabled" }),
+            "SEEN" => Key::moment(self.last_seen_at),
+            _ => Key::text(&self.external_id),
+        }
+    }
     fn id(&self) -> String {
         self.id.to_string()
     }
@@ -134,6 +156,16 @@ impl Item for IdentityView {
 }
 
 impl Item for TokenView {
+    const COLUMNS: &'static [&'static str] = &["IDENTITY", "STATE", "TIME LEFT", "SCOPES", "LABEL"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "STATE" => Key::text(&self.state),
+            "TIME LEFT" => Key::moment(Some(self.expires_at)),
+            "SCOPES" => Key::text(&self.scopes.join(",")),
+            "LABEL" => Key::text(self.label.as_deref().unwrap_or_default()),
+            _ => Key::text(&self.identity),
+        }
+    }
     fn id(&self) -> String {
         self.id.to_string()
     }
@@ -152,6 +184,15 @@ impl Item for TokenView {
 }
 
 impl Item for PolicyView {
+    const COLUMNS: &'static [&'static str] = &["PRIO", "EFFECT", "NAME", "ROLE"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "PRIO" => Key::Number(f64::from(self.priority)),
+            "EFFECT" => Key::text(effect(self.effect)),
+            "ROLE" => Key::text(&self.role),
+            _ => Key::text(&self.name),
+        }
+    }
     fn id(&self) -> String {
         self.name.clone()
     }
@@ -174,6 +215,15 @@ impl Item for PolicyView {
 }
 
 impl Item for PlanView {
+    const COLUMNS: &'static [&'static str] = &["STATE", "MEMORIES", "LAPSES", "ERASES"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "STATE" => Key::text(&self.state),
+            "MEMORIES" => Key::Number(self.memories as f64),
+            "LAPSES" => Key::moment(Some(self.expires_at)),
+            _ => Key::text(&self.scope),
+        }
+    }
     fn id(&self) -> String {
         self.id.to_string()
     }
@@ -191,6 +241,13 @@ impl Item for PlanView {
 }
 
 impl Item for Check {
+    const COLUMNS: &'static [&'static str] = &["VERDICT", "CHECK"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "VERDICT" => Key::text(verdict(self.verdict)),
+            _ => Key::text(&self.id),
+        }
+    }
     fn id(&self) -> String {
         self.id.clone()
     }
@@ -199,6 +256,54 @@ impl Item for Check {
             ("check", self.id.clone()),
             ("verdict", verdict(self.verdict).to_owned()),
             ("evidence", self.evidence.clone()),
+        ]
+    }
+    fn json(&self) -> String {
+        json(self)
+    }
+}
+
+impl Item for JobStatus {
+    const COLUMNS: &'static [&'static str] = &["JOB", "STATE"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "STATE" => Key::text(&self.state),
+            _ => Key::text(&self.name),
+        }
+    }
+    fn id(&self) -> String {
+        let of = self.tenant.as_deref().or(self.note.as_deref());
+        of.map_or_else(|| self.name.clone(), |of| format!("{} {of}", self.name))
+    }
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("job", self.name.clone()),
+            ("tenant", self.tenant.clone().unwrap_or_default()),
+            ("state", self.state.clone()),
+            ("note", self.note.clone().unwrap_or_default()),
+        ]
+    }
+    fn json(&self) -> String {
+        json(self)
+    }
+}
+
+impl Item for KeyView {
+    const COLUMNS: &'static [&'static str] = &["KEY", "STATE"];
+    fn key(&self, column: &str) -> Key {
+        match column {
+            "STATE" => Key::text(&self.state),
+            _ => Key::text(&self.kid),
+        }
+    }
+    fn id(&self) -> String {
+        self.kid.clone()
+    }
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("key", self.kid.clone()),
+            ("kind", self.kind.clone()),
+            ("state", self.state.clone()),
         ]
     }
     fn json(&self) -> String {

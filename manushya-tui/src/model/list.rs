@@ -8,11 +8,49 @@ use manushya_protocol::v1::common::{Listed, Page};
 
 use crate::effect::Tag;
 
+use super::walk::{self, Walk};
+
 /// How many rows one page has.
 pub const PAGE_ROWS: u32 = 200;
 
+/// What rows are sorted by: numbers before texts.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+pub enum Key {
+    /// By size.
+    Number(f64),
+    /// By letters, whatever their case.
+    Text(String),
+}
+
+impl Key {
+    /// A text to sort by.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_lowercase())
+    }
+
+    /// A moment to sort by; those that never were come first.
+    pub fn moment(moment: Option<UnixMillis>) -> Self {
+        Self::Number(moment.map_or(f64::NEG_INFINITY, |moment| moment.0 as f64))
+    }
+}
+
+/// The column that rows are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// Its heading.
+    pub column: &'static str,
+    /// Whether the largest comes first.
+    pub is_falling: bool,
+}
+
 /// Something that stands in a list.
 pub trait Item {
+    /// Headings of the columns it can be sorted by.
+    const COLUMNS: &'static [&'static str] = &[];
+    /// What it is sorted by in one of these columns.
+    fn key(&self, column: &str) -> Key {
+        Key::text(column)
+    }
     /// Names it, to the daemon too.
     fn id(&self) -> String;
     /// What a filter looks at: names and texts.
@@ -92,6 +130,10 @@ pub struct List<T> {
     pub as_of: Option<UnixMillis>,
     /// Whether something happened since that may have changed it.
     pub outdated: bool,
+    /// How the rows are sorted; none is the daemon's order.
+    pub sort: Option<Sort>,
+    /// The walk over all pages for what the filter admits.
+    pub walk: Option<Walk>,
     cursors: Vec<Option<String>>,
     next: Option<String>,
     shown: Vec<usize>,
@@ -108,6 +150,8 @@ impl<T> Default for List<T> {
             filter: Filter::default(),
             as_of: None,
             outdated: false,
+            sort: None,
+            walk: None,
             cursors: vec![None],
             next: None,
             shown: Vec::new(),
@@ -118,6 +162,9 @@ impl<T> Default for List<T> {
 impl<T: Item> List<T> {
     /// What to ask for this page.
     pub fn page(&self) -> Page {
+        if let Some(walk) = &self.walk {
+            return walk.page();
+        }
         Page {
             limit: Some(PAGE_ROWS),
             cursor: self.cursors.last().cloned().flatten(),
@@ -134,18 +181,116 @@ impl<T: Item> List<T> {
         matches!(self.load, Load::Loading(awaited) if awaited == tag)
     }
 
-    /// Takes a page in; the selection stays on its row if that is still there.
-    pub fn take(&mut self, listed: Listed<T>, now: UnixMillis) {
+    /// Takes a page in; the selection stays on its row if that is still there. Returns whether the next
+    /// page is to be asked for, since the filter has not seen all rows yet.
+    pub fn take(&mut self, listed: Listed<T>, now: UnixMillis) -> bool {
         let selected = self.current().map(Item::id);
-        self.items = listed.items;
         self.total = listed.total;
-        self.next = listed.next;
+        match &mut self.walk {
+            Some(walk) => {
+                if walk.looked == 0 {
+                    self.items.clear();
+                }
+                let filter = walk.filter.clone();
+                walk.take(listed.items.len() as u64, listed.next);
+                let admitted = listed
+                    .items
+                    .into_iter()
+                    .filter(|item| filter.admits(&item.fields()));
+                self.items.extend(admitted);
+                walk.is_done |= self.items.len() >= walk::FOUND_MAX;
+                self.next = None;
+            }
+            None => {
+                self.items = listed.items;
+                self.next = listed.next;
+            }
+        }
         self.load = Load::Ready;
         self.as_of = Some(now);
         self.outdated = false;
         self.refilter();
-        let ids: BTreeSet<String> = self.items.iter().map(Item::id).collect();
-        self.marks.retain(|id| ids.contains(id));
+        let goes_on = self.walk.as_ref().is_some_and(|walk| !walk.is_done) || self.start_walk();
+        if !goes_on {
+            let ids: BTreeSet<String> = self.items.iter().map(Item::id).collect();
+            self.marks.retain(|id| ids.contains(id));
+        }
+        if let Some(id) = selected {
+            self.select(&id);
+        }
+        goes_on
+    }
+
+    /// Begins a walk over all pages if the filter has to see more than is here; returns whether a page
+    /// is to be asked for.
+    pub fn start_walk(&mut self) -> bool {
+        let is_whole = self.walk.is_none() && self.cursors.len() == 1 && self.next.is_none();
+        let was_walked = self
+            .walk
+            .as_ref()
+            .is_some_and(|walk| walk.filter == self.filter);
+        if self.filter.text.trim().is_empty() {
+            return self.end_walk();
+        }
+        if is_whole || was_walked || matches!(self.load, Load::Idle | Load::Failed(_)) {
+            return false;
+        }
+        self.walk = Some(Walk::new(self.filter.clone()));
+        self.cursors = vec![None];
+        self.next = None;
+        true
+    }
+
+    /// Goes back to the first page after a walk; returns whether it is to be asked for.
+    fn end_walk(&mut self) -> bool {
+        let walked = self.walk.take().is_some();
+        if walked {
+            self.items.clear();
+            self.refilter();
+        }
+        walked
+    }
+
+    /// Begins a walk that was done anew, for what changed meanwhile.
+    pub fn walk_again(&mut self) {
+        if let Some(walk) = &mut self.walk {
+            *walk = Walk::new(self.filter.clone());
+        }
+    }
+
+    /// Whether a walk is under way.
+    pub fn is_walking(&self) -> bool {
+        self.walk.as_ref().is_some_and(|walk| !walk.is_done)
+    }
+
+    /// Sorts by the next column, after the last as the daemon does; returns what it is sorted by.
+    pub fn sort_by_next(&mut self) -> Option<Sort> {
+        let place = self.sort.and_then(|sort| {
+            T::COLUMNS
+                .iter()
+                .position(|column| *column == sort.column)
+        });
+        let next = T::COLUMNS.get(place.map_or(0, |place| place + 1));
+        self.sort = next.map(|column| Sort {
+            column,
+            is_falling: false,
+        });
+        self.resort();
+        self.sort
+    }
+
+    /// Turns the order around; returns what it is sorted by, if it is.
+    pub fn turn_around(&mut self) -> Option<Sort> {
+        if let Some(sort) = &mut self.sort {
+            sort.is_falling = !sort.is_falling;
+        }
+        self.resort();
+        self.sort
+    }
+
+    fn resort(&mut self) {
+        let selected = self.current().map(Item::id);
+        self.refilter();
         if let Some(id) = selected {
             self.select(&id);
         }
@@ -165,11 +310,13 @@ impl<T: Item> List<T> {
         }
     }
 
-    /// Forgets everything but the filter.
+    /// Forgets everything but the filter and the order.
     pub fn reset(&mut self) {
         let filter = std::mem::take(&mut self.filter);
+        let sort = self.sort;
         *self = Self {
             filter,
+            sort,
             ..Self::default()
         };
     }
@@ -196,6 +343,19 @@ impl<T: Item> List<T> {
                 self.filter.text.is_empty() || self.filter.admits(&self.items[*place].fields())
             })
             .collect();
+        if let Some(sort) = self.sort {
+            let mut keyed: Vec<(Key, usize)> = self
+                .shown
+                .iter()
+                .map(|place| (self.items[*place].key(sort.column), *place))
+                .collect();
+            keyed.sort_by(|(a, at), (b, bt)| {
+                let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+                let order = if sort.is_falling { order.reverse() } else { order };
+                order.then(at.cmp(bt))
+            });
+            self.shown = keyed.into_iter().map(|(_, place)| place).collect();
+        }
         self.selected = self.selected.min(self.shown.len().saturating_sub(1));
     }
 
@@ -288,77 +448,4 @@ impl<T: Item> List<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Clone, Debug)]
-    struct Row(u32);
-
-    impl Item for Row {
-        fn id(&self) -> String {
-            self.0.to_string()
-        }
-        fn fields(&self) -> Vec<(&'static str, String)> {
-            vec![
-                ("number", self.0.to_string()),
-                (
-                    "parity",
-                    if self.0.is_multiple_of(2) {
-                        "Even"
-                    } else {
-                        "Odd"
-                    }
-                    .into(),
-                ),
-            ]
-        }
-        fn json(&self) -> String {
-            self.0.to_string()
-        }
-    }
-
-    fn listed(rows: std::ops::Range<u32>, next: Option<&str>) -> Listed<Row> {
-        Listed {
-            items: rows.map(Row).collect(),
-            next: next.map(str::to_owned),
-            total: 1000,
-        }
-    }
-
-    #[test]
-    fn filter_takes_words_fields_and_their_contrary() {
-        let admits = |text: &str, row: u32| Filter { text: text.into() }.admits(&Row(row).fields());
-        assert!(admits("even", 12) && !admits("even", 13));
-        assert!(admits("!parity=even 1", 13) && !admits("!parity=even 1", 35));
-        assert!(admits("number=1 !3", 12) && !admits("number=1 !3", 13));
-        assert!(admits("!", 1) && admits("", 1));
-    }
-
-    #[test]
-    fn selection_stays_on_its_row_when_rows_come_and_go() {
-        let mut list = List::default();
-        list.take(listed(0..10, None), UnixMillis(0));
-        list.select("7");
-        list.take(listed(5..20, None), UnixMillis(0));
-        assert_eq!(list.current().map(Item::id).as_deref(), Some("7"));
-        list.push((20..30).map(Row), 12);
-        assert_eq!(list.len(), 12);
-        list.set_filter("odd");
-        assert_eq!(list.len(), 6);
-    }
-
-    #[test]
-    fn pages_are_left_at_their_ends() {
-        let mut list = List::default();
-        list.take(listed(0..200, Some("a")), UnixMillis(0));
-        assert!(!list.bottom() && list.selected == 199);
-        assert!(list.step(1));
-        assert_eq!(list.page().cursor.as_deref(), Some("a"));
-        assert_eq!(list.first(), 200);
-        list.take(listed(200..400, None), UnixMillis(0));
-        assert!(!list.step(-1) || list.selected == usize::MAX);
-        list.take(listed(0..200, Some("a")), UnixMillis(0));
-        assert_eq!((list.first(), list.selected), (0, 199));
-        assert!(!list.top() && list.selected == 0);
-    }
-}
+mod tests;

@@ -2,34 +2,33 @@
 
 pub mod attention;
 pub mod document;
+mod figures;
 pub mod items;
 pub mod list;
 pub mod overlay;
+mod parts;
 mod reasons;
 mod rule;
 pub mod traffic;
+pub mod walk;
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::unit::{AuditSeq, UnixMillis};
-use manushya_protocol::v1::audit::AuditHeadView;
-use manushya_protocol::v1::identity::{IdentityExport, IdentityView};
-use manushya_protocol::v1::memory::MemoryStats;
-use manushya_protocol::v1::policy::PolicyView;
+use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::identity::IdentityView;
 use manushya_protocol::v1::purge::PlanView;
-use manushya_protocol::v1::system::{Check, Status, WhoAmI};
-use manushya_protocol::v1::token::TokenView;
+use manushya_protocol::v1::system::{Status, WhoAmI};
 
 use crate::effect::{Subject, Tag};
 use crate::keymap::{self, Action, Screen};
-use crate::msg::Verified;
 use crate::text::Role;
 
-use items::{Event, Hit};
-use list::{Item, List};
+use items::Event;
+use list::Item;
 use overlay::{Input, Overlay};
+pub use parts::{Audit, Identities, Memories, Policies, System, Tokens, Which};
 use traffic::Traffic;
 
 /// How long write mode lasts, in seconds.
@@ -173,98 +172,6 @@ pub struct Toast {
     pub until: UnixMillis,
 }
 
-/// Identities.
-#[derive(Debug, Default)]
-pub struct Identities {
-    /// The list.
-    pub list: List<IdentityView>,
-    /// What is held about one.
-    pub detail: Option<IdentityExport>,
-    /// What is awaited for the detail.
-    pub awaited: Option<Tag>,
-}
-
-/// Memories.
-#[derive(Debug, Default)]
-pub struct Memories {
-    /// The list, or what was found.
-    pub list: List<Hit>,
-    /// The namespace that is shown; none is all.
-    pub namespace: Option<String>,
-    /// Namespaces with how many memories are in them and below.
-    pub tree: Vec<(String, u64)>,
-    /// Which namespace is selected.
-    pub tree_at: usize,
-    /// Whether deleted ones are shown.
-    pub deleted: bool,
-    /// What is searched for.
-    pub query: Option<Input>,
-    /// The timer or the question that counts; others are out of date.
-    pub awaited: Option<Tag>,
-    /// What the daemon said of the last search, unless it was complete.
-    pub note: Option<String>,
-    /// Counts.
-    pub stats: Option<MemoryStats>,
-    /// What is awaited for the counts.
-    pub awaited_stats: Option<Tag>,
-}
-
-/// Policies.
-#[derive(Debug, Default)]
-pub struct Policies {
-    /// The list.
-    pub list: List<PolicyView>,
-}
-
-/// The audit log.
-#[derive(Debug, Default)]
-pub struct Audit {
-    /// What happened, newest last.
-    pub feed: List<Event>,
-    /// The last sequence seen.
-    pub after: Option<AuditSeq>,
-    /// Whether the newest entry is followed.
-    pub follow: bool,
-    /// What came while the view is held; none if it is not.
-    pub held: Option<Vec<Event>>,
-    /// The question for what comes next.
-    pub awaited: Option<Tag>,
-    /// Why the log cannot be followed.
-    pub refused: Option<WireError>,
-    /// How far a verification is.
-    pub progress: Option<(u64, u64)>,
-    /// What the last one came to.
-    pub verified: Option<Result<Verified, WireError>>,
-    /// Its question.
-    pub awaited_verify: Option<Tag>,
-    /// The entry that is asked about.
-    pub asked: Option<Box<manushya_protocol::v1::audit::AuditView>>,
-}
-
-/// Tokens.
-#[derive(Debug, Default)]
-pub struct Tokens {
-    /// The list.
-    pub list: List<TokenView>,
-    /// Of this identity only: id and name.
-    pub identity: Option<(String, String)>,
-    /// Whether ended ones are shown.
-    pub all: bool,
-}
-
-/// The daemon itself.
-#[derive(Debug, Default)]
-pub struct System {
-    /// What doctor found.
-    pub checks: List<Check>,
-    /// Purge plans.
-    pub plans: List<PlanView>,
-    /// The signed head of the log.
-    pub head: Option<AuditHeadView>,
-    /// What is awaited for it.
-    pub awaited: Option<Tag>,
-}
-
 /// Everything.
 #[derive(Debug)]
 pub struct Model {
@@ -310,6 +217,8 @@ pub struct Model {
     pub filtering: Option<Input>,
     /// Whether the query of a search is typed.
     pub querying: bool,
+    /// The timer after which the whole list is filtered.
+    pub awaited_filter: Option<Tag>,
     /// What the user is told.
     pub toasts: Vec<Toast>,
     /// Changes under way.
@@ -361,6 +270,7 @@ impl Model {
             overlay: None,
             filtering: None,
             querying: false,
+            awaited_filter: None,
             toasts: Vec::new(),
             work: Vec::new(),
             reading: None,
@@ -389,8 +299,9 @@ impl Model {
     pub fn panes(&self) -> usize {
         match self.screen {
             Screen::Overview | Screen::Audit | Screen::Tokens => 1,
-            Screen::Identities | Screen::Policies | Screen::System => 2,
+            Screen::Identities | Screen::Policies => 2,
             Screen::Memories => 3,
+            Screen::System => 4,
         }
     }
 
@@ -445,7 +356,9 @@ impl Model {
             Screen::Audit => twice(self.audit.feed.current()?.id()),
             Screen::Tokens => twice(self.tokens.list.current()?.id()),
             Screen::System if self.focus == 0 => twice(self.system.checks.current()?.id()),
-            Screen::System => twice(self.system.plans.current()?.id()),
+            Screen::System if self.focus == 1 => twice(self.system.plans.current()?.id()),
+            Screen::System if self.focus == 2 => twice(self.system.jobs.current()?.id()),
+            Screen::System => twice(self.system.keys.current()?.id()),
         }
     }
 
@@ -493,12 +406,28 @@ impl Model {
         let name = self
             .selected()
             .map_or_else(|| "ID".to_owned(), |(_, name)| name);
-        binding.command.replace("{}", &quoted(&name))
+        let command = binding.command.replace("{}", &quoted(&name));
+        match self.marked() {
+            0 | 1 => command,
+            many => format!("{command}, and so on for all {many}"),
+        }
     }
 
-    /// Who did it, when, last, as far as it was seen.
+    /// How many rows are marked in the list that is shown.
+    pub fn marked(&self) -> usize {
+        match self.screen {
+            Screen::Identities => self.identities.list.marks.len(),
+            Screen::Memories => self.memories.list.marks.len(),
+            Screen::Policies => self.policies.list.marks.len(),
+            Screen::Tokens => self.tokens.list.marks.len(),
+            Screen::Overview | Screen::Audit | Screen::System => 0,
+        }
+    }
+
+    /// When an identity last did something, as far as the daemon knows or it was seen here.
     pub fn last_seen(&self, identity: &IdentityView) -> Option<UnixMillis> {
-        self.audit
+        let seen = self
+            .audit
             .feed
             .items
             .iter()
@@ -506,7 +435,8 @@ impl Model {
             .find_map(|event| match event {
                 Event::Entry(entry) if entry.actor_id == Some(identity.id) => Some(entry.time),
                 _ => None,
-            })
+            });
+        seen.max(identity.last_seen_at)
     }
 
     /// How often a policy of the caller's tenant decided since the daemon started.

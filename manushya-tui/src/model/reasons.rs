@@ -1,6 +1,6 @@
 //! Why something cannot be done with what is selected.
 
-use super::Model;
+use super::{Model, Which};
 use crate::keymap::Action as A;
 
 /// What an action lacks; none if it can be done.
@@ -34,13 +34,20 @@ fn identities(model: &Model, action: A) -> Option<&'static str> {
 
 fn memories(model: &Model, action: A) -> Option<&'static str> {
     let hit = model.memories.list.current();
-    let deleted = model.memories.deleted;
+    let which = model.memories.which;
     match action {
         A::MemoryExplain if hit.is_none_or(|hit| hit.parts.is_none()) => {
             Some("no result of a search is selected: s")
         }
-        A::MemoryRestore if !deleted => Some("only deleted ones can be restored: d"),
-        A::MemoryEdit | A::MemoryDelete | A::MemoryHistory if deleted => Some("it is deleted"),
+        A::MemoryRestore if which != Which::Deleted => {
+            Some("only deleted ones can be restored: d")
+        }
+        A::MemoryEdit | A::MemoryDelete | A::MemoryHistory if which == Which::Deleted => {
+            Some("it is deleted")
+        }
+        A::MemoryEdit | A::MemoryDelete | A::MemoryHistory if which == Which::Expired => {
+            Some("it is expired")
+        }
         A::MemoryHistory | A::MemoryEdit | A::MemoryRestore | A::MemoryDelete | A::MemoryErase
             if hit.is_none() =>
         {
@@ -58,6 +65,7 @@ fn policies(model: &Model, action: A) -> Option<&'static str> {
         {
             Some("no policy is selected")
         }
+        _ if !model.policies.list.marks.is_empty() => None,
         A::PolicyEnable if is_active == Some(true) => Some("it is active"),
         A::PolicyDisable if is_active == Some(false) => Some("it is disabled"),
         _ => None,

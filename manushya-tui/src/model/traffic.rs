@@ -8,6 +8,15 @@ use manushya_protocol::v1::live::Activity;
 /// How many rates are held: ten minutes at one every two seconds.
 const RATES: usize = 300;
 
+/// How long calls took, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Half of them took less.
+    pub p50_us: u64,
+    /// 99 in 100 took less.
+    pub p99_us: u64,
+}
+
 /// What the totals came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rate {
@@ -15,10 +24,10 @@ pub struct Rate {
     pub operations: f64,
     /// Denials a second.
     pub denied: f64,
-    /// 99 in 100 searches of the last minute took less, in microseconds.
-    pub search_p99_us: u64,
-    /// 99 in 100 additions of the last minute took less, in microseconds.
-    pub add_p99_us: u64,
+    /// How long searches of the last minute took.
+    pub search: Times,
+    /// How long additions of the last minute took.
+    pub add: Times,
 }
 
 /// Rates, newest last.
@@ -40,18 +49,21 @@ impl Traffic {
         if seconds <= 0.0 {
             return;
         }
-        let p99 = |kind: &str| {
+        let times = |kind: &str| {
             let found = activity
                 .latencies
                 .iter()
                 .find(|latency| latency.kind == kind);
-            found.map_or(0, |latency| latency.p99_us)
+            found.map_or_else(Times::default, |latency| Times {
+                p50_us: latency.p50_us,
+                p99_us: latency.p99_us,
+            })
         };
         self.rates.push_back(Rate {
             operations: activity.operations.saturating_sub(operations) as f64 / seconds,
             denied: activity.denied.saturating_sub(denied) as f64 / seconds,
-            search_p99_us: p99("search"),
-            add_p99_us: p99("add"),
+            search: times("search"),
+            add: times("add"),
         });
         if self.rates.len() > RATES {
             self.rates.pop_front();

@@ -7,11 +7,14 @@ use manushya_protocol::client::Client;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
 use manushya_protocol::v1::identity::IdentityRef;
-use manushya_protocol::v1::policy::{PolicyApply, PolicyQuestion, PolicyValidate};
+use manushya_protocol::limits;
+use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::policy::{PolicyApply, PolicyValidate};
+use manushya_protocol::v1::review::{PermissionView, PolicyWhatCan};
 
 use super::{Inbox, verify};
 use crate::effect::Ask;
-use crate::msg::{Answer, Permission};
+use crate::msg::Answer;
 
 /// How long the daemon may take for what takes long: doctor, purge, and a wait for entries.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -19,21 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LOG_BYTES: u64 = 64 << 10;
 /// How many lines of it are shown.
 const LOG_LINES: usize = 200;
-/// What is asked about an identity: resources with what can be done to them.
-const QUESTIONS: &[(&str, &[&str])] = &[
-    (
-        "memory",
-        &[
-            "create", "read", "search", "update", "delete", "restore", "export", "purge",
-        ],
-    ),
-    ("identity", &["create", "read", "update", "delete"]),
-    ("token", &["create", "read", "delete"]),
-    ("policy", &["read", "manage"]),
-    ("audit", &["read"]),
-    ("system", &["read", "purge", "manage"]),
-];
-
 /// Makes one call.
 macro_rules! make {
     ($client:expr, $method:ident) => {
@@ -74,7 +62,7 @@ pub async fn call(
         Ask::Identity(identity) => {
             make!(client, identity_export, IdentityRef { identity }).map(Answer::Identity)
         }
-        Ask::Permissions(identity) => permissions(client, &identity)
+        Ask::Permissions(identity) => permissions(client, identity)
             .await
             .map(Answer::Permissions),
         Ask::IdentityCreate(request) => {
@@ -109,6 +97,7 @@ pub async fn call(
         Ask::Explain(request) => {
             make!(client, policy_explain, request).map(|it| Answer::Explained(Box::new(it)))
         }
+        Ask::Keys => make!(client, key_list).map(Answer::Keys),
         Ask::Plans(request) => make!(client, purge_list, request).map(Answer::Plans),
         Ask::Plan(request) => make!(patient, purge_plan, request).map(Answer::Plan),
         Ask::Purge(request) => make!(patient, purge_apply, request).map(Answer::Purged),
@@ -128,27 +117,13 @@ async fn apply(client: &Client, request: PolicyApply) -> Result<Answer, WireErro
     make!(client, policy_apply, request).map(Answer::Applied)
 }
 
-async fn permissions(client: &Client, identity: &str) -> Result<Vec<Permission>, WireError> {
-    let mut found = Vec::new();
-    for (resource, actions) in QUESTIONS {
-        for action in *actions {
-            let question = PolicyQuestion {
-                action: (*action).to_owned(),
-                resource: (*resource).to_owned(),
-                identity: Some(identity.to_owned()),
-                ..PolicyQuestion::default()
-            };
-            let decision = make!(client, policy_can_i, question)?;
-            found.push(Permission {
-                action: (*action).to_owned(),
-                resource: (*resource).to_owned(),
-                allowed: decision.allowed,
-                policy: decision.policy,
-                reason: decision.reason,
-            });
-        }
-    }
-    Ok(found)
+async fn permissions(client: &Client, identity: String) -> Result<Vec<PermissionView>, WireError> {
+    let page = Page {
+        limit: Some(limits::PAGE_LIMIT_MAX),
+        cursor: None,
+    };
+    let listed = make!(client, policy_what_can, PolicyWhatCan { identity, page })?;
+    Ok(listed.items)
 }
 
 /// The end of the daemon's log, as `manushyactl up` writes it.

@@ -17,11 +17,11 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::unit::UnixMillis;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use crate::connect::Target;
-use crate::effect::Effect;
+use crate::effect::{Ask, Effect, Tag};
 use crate::model::{Model, Settings};
 use crate::msg::{Key, Msg};
 use crate::update;
@@ -69,6 +69,7 @@ pub(crate) struct Hands {
     client: Option<Client>,
     inbox: Inbox,
     connecting: Option<JoinHandle<()>>,
+    verifying: Option<(Tag, AbortHandle)>,
     is_replay: bool,
 }
 
@@ -79,6 +80,7 @@ impl Hands {
             client: None,
             inbox,
             connecting: None,
+            verifying: None,
             is_replay,
         }
     }
@@ -107,7 +109,8 @@ impl Hands {
                     self.inbox.clone(),
                     self.target.home.clone(),
                 );
-                tokio::spawn(async move {
+                let is_long = matches!(*ask, Ask::Verify);
+                let task = tokio::spawn(async move {
                     let answer = match client {
                         Some(client) => call::call(&client, *ask, &inbox, &home).await,
                         None => Err(WireError::new(
@@ -118,6 +121,14 @@ impl Hands {
                     };
                     let _ = inbox.send(In::Msg(Msg::Answer(tag, Box::new(answer))));
                 });
+                if is_long {
+                    self.verifying = Some((tag, task.abort_handle()));
+                }
+            }
+            Effect::Cancel(tag) => {
+                if let Some((_, task)) = self.verifying.take_if(|(of, _)| *of == tag) {
+                    task.abort();
+                }
             }
             Effect::Connect(wait_ms) => self.connect(wait_ms),
             Effect::Later(wait_ms, tag) => {
@@ -307,7 +318,9 @@ impl Loop {
                     };
                     let _ = self.hands.inbox.send(In::Msg(msg));
                 }
-                Some(Effect::Call(..) | Effect::Connect(_) | Effect::Later(..)) => {}
+                Some(
+                    Effect::Call(..) | Effect::Cancel(_) | Effect::Connect(_) | Effect::Later(..),
+                ) => {}
             }
         }
         Ok(())

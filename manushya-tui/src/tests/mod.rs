@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on says so by panicking.
 
 mod documents;
+mod frames;
+mod host;
 mod manner;
+mod whole;
 mod properties;
 mod snapshots;
 mod things;

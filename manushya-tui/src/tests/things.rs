@@ -1,7 +1,7 @@
 //! What the daemon of the tests has.
 
 use manushya_protocol::error::WireError;
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TokenId};
+use manushya_protocol::id::{IdentityId, MemoryId, PolicyId, RequestId, TokenId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use manushya_protocol::v1::audit::AuditHeadView;
 use manushya_protocol::v1::common::{Done, Listed};
@@ -10,19 +10,20 @@ use manushya_protocol::v1::live::{Activity, Busy, EventsSeen, Latency};
 use manushya_protocol::v1::memory::{
     Count, MemoryStats, MemoryView, ScoreParts, SearchHit, SearchResults,
 };
-use manushya_protocol::v1::policy::{DecisionView, Effect as Rule, Explanation, PolicyView};
-use manushya_protocol::v1::purge::{PlanView, Purged};
-use manushya_protocol::v1::system::{Check, Diagnosis, HostStatus, IndexStatus, Status, Verdict};
+use manushya_protocol::v1::policy::{Effect as Rule, PolicyView};
+use manushya_protocol::v1::purge::Purged;
+use manushya_protocol::v1::system::{Diagnosis, HostStatus, IndexStatus, Status};
 use manushya_protocol::v1::token::TokenView;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::host::{checks, explanation, jobs, keys, permissions, plans};
 use super::world::{Daemon, NOW, denied};
 use crate::effect::Ask;
-use crate::msg::{Answer, Permission, Verified};
+use crate::msg::{Answer, Verified};
 
 /// A view from its JSON, so that fields which are added do not matter here.
-fn made<T: DeserializeOwned>(value: Value) -> T {
+pub fn made<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
@@ -98,13 +99,7 @@ pub fn answer(daemon: Daemon, ask: &Ask) -> Option<Answer> {
             "tokens": tokens(daemon),
             "memories": 812,
         }))),
-        Ask::Permissions(_) => Answer::Permissions(vec![Permission {
-            action: "read".into(),
-            resource: "memory".into(),
-            allowed: true,
-            policy: Some("agent-own-memories".into()),
-            reason: "it matched".into(),
-        }]),
+        Ask::Permissions(_) => Answer::Permissions(permissions()),
         Ask::IdentityCreate(_) => Answer::Created(made(json!({
             "access_token": "eyJhbGciOiJFZERTQSJ9.secret.part",
             "token_type": "bearer",
@@ -167,6 +162,7 @@ pub fn more(daemon: Daemon, ask: &Ask) -> Option<Answer> {
         Ask::PolicySetActive(_) => Answer::Policy(Box::new(policies(daemon).remove(0))),
         Ask::PolicyApply(_) => Answer::Findings(Vec::new()),
         Ask::Explain(_) => Answer::Explained(Box::new(explanation())),
+        Ask::Keys => Answer::Keys(listed(keys(), daemon)),
         Ask::Plans(_) => Answer::Plans(listed(plans(daemon), daemon)),
         Ask::Plan(_) => Answer::Plan(plans(daemon).remove(0)),
         Ask::Purge(_) => Answer::Purged(Purged {
@@ -220,9 +216,12 @@ pub fn status(daemon: Daemon) -> Status {
                 terms: 9_001,
                 graph: 0,
                 tail: many,
+                saved_at: (many > 0).then(|| ago(180)),
+                saved_bytes: 12_400_000,
                 ..IndexStatus::default()
             }],
             audit_reads: "durable".into(),
+            jobs: jobs(daemon),
             activity: Activity {
                 operations: 88_213,
                 denied: 3,
@@ -314,6 +313,7 @@ pub fn identities(daemon: Daemon) -> Vec<IdentityView> {
             "is_active": is_active,
             "created_at": ago(86_400 * 12),
             "updated_at": ago(3_600),
+            "last_seen_at": (byte == 7).then(|| ago(86_400 * 3)),
         }))
     };
     let first = if daemon == Daemon::Long {
@@ -414,6 +414,7 @@ pub fn stats(daemon: Daemon) -> MemoryStats {
         by_tag: vec![count("deploy", 4)],
         oldest: Some(ago(86_400 * 40)),
         newest: Some(ago(3)),
+        by_age: vec![count("today", 8), count("month", 12_400)],
     }
 }
 
@@ -442,63 +443,4 @@ pub fn policies(daemon: Daemon) -> Vec<PolicyView> {
         make(14, "agent-own-memories", Rule::Allow, 0, true),
         make(15, "old-rule", Rule::Allow, -5, false),
     ]
-}
-
-pub fn plans(daemon: Daemon) -> Vec<PlanView> {
-    vec![made(json!({
-        "id": PlanId::from_bytes([16; 16]),
-        "confirm": "intern-bot",
-        "scope": if daemon == Daemon::Long {
-            LONG
-        } else {
-            "everything of intern-bot"
-        },
-        "memories": 312,
-        "versions": 20,
-        "tokens": 4,
-        "identities": 1,
-        "created_at": ago(60),
-        "expires_at": ago(-3_540),
-        "state": "planned",
-        "applied_at": null,
-    }))]
-}
-
-pub fn checks(daemon: Daemon) -> Vec<Check> {
-    let make = |id: &str, verdict, evidence: &str, fix: Option<&str>| Check {
-        id: id.into(),
-        verdict,
-        evidence: evidence.into(),
-        fix: fix.map(str::to_owned),
-    };
-    if daemon == Daemon::Empty {
-        return Vec::new();
-    }
-    vec![
-        make(
-            "store.integrity",
-            Verdict::Ok,
-            "41.2 MiB, all rows open",
-            None,
-        ),
-        make(
-            "keys.recovery",
-            Verdict::Warning,
-            "the recovery key lies on this machine",
-            Some("move keys/recovery.age-key to a safe place offline"),
-        ),
-    ]
-}
-
-pub fn explanation() -> Explanation {
-    Explanation {
-        decision: DecisionView {
-            allowed: false,
-            policy: None,
-            revision: None,
-            reason: "nothing matched".into(),
-        },
-        steps: Vec::new(),
-        facts: json!({"action": "read", "resource": "memory"}),
-    }
 }

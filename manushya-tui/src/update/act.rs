@@ -2,16 +2,14 @@
 
 use manushya_protocol::v1::common::Page;
 use manushya_protocol::v1::memory::{MemoryHistory, MemoryRef};
-use manushya_protocol::v1::policy::PolicyQuestion;
 
-use super::{Out, ask, dialogs, forms, keys, palette, with_list};
+use super::{Out, ask, dialogs, forms, keys, moving, open, palette, with_list};
 use crate::effect::{Ask, Effect};
 use crate::keymap::{self, Action, Screen};
-use crate::model::items::Event;
 use crate::model::list::{Item as _, Load};
 use crate::model::overlay::{Input, Overlay, Pane};
-use crate::model::{Link, Model, WRITE_SECONDS, attention, document};
-use crate::text::{Role, Spans};
+use crate::model::{Link, Model, WRITE_SECONDS, Which, document};
+use crate::text::Role;
 
 /// Does what a key says, or tells why not.
 pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
@@ -22,16 +20,16 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
     match action {
         Action::Go(screen) => go(model, screen, out),
         Action::LastView => go(model, model.previous, out),
-        Action::Up => step(model, -1, out),
-        Action::Down => step(model, 1, out),
-        Action::HalfUp => step(model, -keys::PAGE, out),
-        Action::HalfDown => step(model, keys::PAGE, out),
-        Action::Top => end(model, true, out),
-        Action::Bottom => end(model, false, out),
-        Action::Left | Action::PrevPane => pane(model, -1),
-        Action::Right | Action::NextPane => pane(model, 1),
-        Action::Open => open(model, out),
-        Action::Back => back(model, out),
+        Action::Up => moving::step(model, -1, out),
+        Action::Down => moving::step(model, 1, out),
+        Action::HalfUp => moving::step(model, -keys::PAGE, out),
+        Action::HalfDown => moving::step(model, keys::PAGE, out),
+        Action::Top => moving::end(model, true, out),
+        Action::Bottom => moving::end(model, false, out),
+        Action::Left | Action::PrevPane => moving::pane(model, -1),
+        Action::Right | Action::NextPane => moving::pane(model, 1),
+        Action::Open => open::open(model, out),
+        Action::Back => moving::back(model, out),
         Action::Filter => filter(model),
         Action::Palette => {
             let found = palette::commands(model, "");
@@ -55,8 +53,10 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
         }
         Action::Mark => {
             with_list!(model, list => list.mark(), ());
-            step(model, 1, out);
+            moving::step(model, 1, out);
         }
+        Action::SortNext => moving::sort(model, false),
+        Action::SortTurn => moving::sort(model, true),
         Action::Wide => model.wide = !model.wide,
         Action::Theme => {
             model.theme = model.theme.next();
@@ -86,7 +86,7 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
 
 fn of_screen(model: &mut Model, action: Action, out: &mut Out) {
     match action {
-        Action::IdentityPermissions => permissions(model, out),
+        Action::IdentityPermissions => open::permissions(model, out),
         Action::IdentityTokens => {
             model.tokens.identity = model.selected();
             model.tokens.list.reset();
@@ -102,7 +102,7 @@ fn of_screen(model: &mut Model, action: Action, out: &mut Out) {
         }
         Action::MemorySearch => {
             model.querying = true;
-            model.memories.deleted = false;
+            model.memories.which = Which::Live;
             model.memories.query.get_or_insert_default();
             model.focus = 1;
         }
@@ -130,7 +130,7 @@ fn of_screen(model: &mut Model, action: Action, out: &mut Out) {
             ask::read(model, title, ask, out);
         }
         Action::MemoryDeleted => {
-            model.memories.deleted = !model.memories.deleted;
+            model.memories.which = model.memories.which.next();
             model.memories.query = None;
             model.memories.list.reset();
             ask::load(model, Screen::Memories, out);
@@ -163,10 +163,11 @@ fn of_log(model: &mut Model, action: Action, out: &mut Out) {
                 .set_filter(if on { "" } else { "decision=deny" });
         }
         Action::AuditVerify => {
-            if model.audit.awaited_verify.is_none() {
-                model.audit.progress = Some((0, 0));
-                model.audit.awaited_verify = Some(ask::call(model, Ask::Verify, out));
+            if model.audit.awaited_verify.is_some() {
+                return moving::cancel_verify(model, out);
             }
+            model.audit.progress = Some((0, 0));
+            model.audit.awaited_verify = Some(ask::call(model, Ask::Verify, out));
         }
         Action::TokenAll => {
             model.tokens.all = !model.tokens.all;
@@ -226,193 +227,6 @@ pub fn go(model: &mut Model, screen: Screen, out: &mut Out) {
     }
 }
 
-fn pane(model: &mut Model, by: isize) {
-    let panes = model.panes();
-    model.focus = (model.focus + panes).saturating_add_signed(by) % panes;
-    model.scroll = 0;
-}
-
-/// Whether the pane that has the focus is a text beside the list.
-fn is_side(model: &Model) -> bool {
-    match model.screen {
-        Screen::Identities | Screen::Policies => model.focus == 1,
-        Screen::Memories => model.focus == 2,
-        _ => false,
-    }
-}
-
-fn step(model: &mut Model, by: isize, out: &mut Out) {
-    if is_side(model) {
-        model.scroll = model.scroll.saturating_add_signed(by).min(2_000);
-        return;
-    }
-    if model.screen == Screen::Overview {
-        let last = attention::of(model).len().saturating_sub(1);
-        model.attention = model.attention.saturating_add_signed(by).min(last);
-        return;
-    }
-    if model.screen == Screen::Memories && model.focus == 0 {
-        let last = model.memories.tree.len().saturating_sub(1);
-        model.memories.tree_at = model.memories.tree_at.saturating_add_signed(by).min(last);
-        return;
-    }
-    model.scroll = 0;
-    let wants_page = with_list!(model, list => list.step(by), false);
-    after_move(model, wants_page, out);
-}
-
-fn end(model: &mut Model, is_top: bool, out: &mut Out) {
-    if is_side(model) {
-        model.scroll = if is_top { 0 } else { 2_000 };
-        return;
-    }
-    match model.screen {
-        Screen::Overview => step(model, if is_top { isize::MIN } else { isize::MAX }, out),
-        Screen::Memories if model.focus == 0 => {
-            step(model, if is_top { isize::MIN } else { isize::MAX }, out)
-        }
-        _ => {
-            let wants_page =
-                with_list!(model, list => if is_top { list.top() } else { list.bottom() }, false);
-            after_move(model, wants_page, out);
-        }
-    }
-}
-
-fn after_move(model: &mut Model, wants_page: bool, out: &mut Out) {
-    if wants_page {
-        ask::load(model, model.screen, out);
-    }
-    if model.screen == Screen::Audit {
-        model.audit.follow =
-            model.audit.held.is_none() && model.audit.feed.selected + 1 >= model.audit.feed.len();
-    }
-}
-
-fn open(model: &mut Model, out: &mut Out) {
-    match model.screen {
-        Screen::Overview => {
-            let Some(attention) = attention::of(model).into_iter().nth(model.attention) else {
-                return model.tell(Role::Plain, "nothing needs attention");
-            };
-            go(model, attention.screen, out);
-            with_list!(model, list => list.set_filter(&attention.filter), ());
-        }
-        Screen::Identities => {
-            if let Some((id, _)) = model.selected() {
-                model.identities.awaited = Some(ask::call(model, Ask::Identity(id), out));
-            }
-        }
-        Screen::Memories if model.focus == 0 => {
-            let path = model
-                .memories
-                .tree
-                .get(model.memories.tree_at)
-                .map(|(path, _)| path.clone());
-            model.memories.namespace = path.filter(|path| path != "/");
-            model.memories.list.reset();
-            model.focus = 1;
-            ask::load(model, Screen::Memories, out);
-        }
-        Screen::Memories => {
-            let found = model
-                .memories
-                .list
-                .current()
-                .map(|hit| (hit.id(), document::memory(&hit.memory, model)));
-            show(model, found);
-        }
-        Screen::Policies => {
-            let found = model
-                .policies
-                .list
-                .current()
-                .map(|it| (format!("policy {}", it.name), document::policy(it, model)));
-            show(model, found);
-        }
-        Screen::Audit => why(model, out),
-        Screen::Tokens => {
-            let found = model
-                .tokens
-                .list
-                .current()
-                .map(|it| (it.id(), document::token(it, model)));
-            show(model, found);
-        }
-        Screen::System if model.focus == 0 => {
-            let found = model
-                .system
-                .checks
-                .current()
-                .map(|it| (it.id(), document::check(it)));
-            show(model, found);
-        }
-        Screen::System => {
-            let found = model
-                .system
-                .plans
-                .current()
-                .map(|it| (format!("purge plan {}", it.id), document::plan(it, model)));
-            show(model, found);
-        }
-    }
-}
-
-fn show(model: &mut Model, found: Option<(String, Vec<Spans>)>) {
-    match found {
-        Some((title, lines)) => model.overlay = Some(Overlay::Pane(Pane::new(title, lines))),
-        None => model.tell(Role::Warn, "nothing is selected"),
-    }
-}
-
-/// Shows an entry at once, and asks the same question anew for its rules and facts.
-fn why(model: &mut Model, out: &mut Out) {
-    let entry = match model.audit.feed.current() {
-        Some(Event::Entry(entry)) => entry.clone(),
-        Some(Event::Gap { count, before }) => {
-            let text = format!(
-                "{} entries before {} were left out; read them with: manushyactl audit list",
-                crate::text::count(*count),
-                crate::text::count(*before)
-            );
-            return model.tell(Role::Plain, text);
-        }
-        None => return model.tell(Role::Warn, "nothing is selected"),
-    };
-    let title = format!("why entry {}", entry.seq);
-    let lines = document::entry(&entry, model);
-    model.overlay = Some(Overlay::Pane(Pane::new(title.clone(), lines)));
-    let Some(actor) = entry.actor_id else { return };
-    let is_target = matches!(entry.resource.as_str(), "identity" | "token");
-    let question = PolicyQuestion {
-        action: entry.action.clone(),
-        resource: entry.resource.clone(),
-        identity: Some(actor.to_string()),
-        memory: entry.resource_id.as_deref().and_then(|id| id.parse().ok()),
-        target: entry
-            .resource_id
-            .clone()
-            .filter(|id| is_target && id.starts_with("idn_")),
-        ..PolicyQuestion::default()
-    };
-    if entry.action != "login" {
-        model.audit.asked = Some(entry);
-        ask::read(model, title, Ask::Explain(question), out);
-    }
-}
-
-fn permissions(model: &mut Model, out: &mut Out) {
-    if let Some((id, name)) = model.selected() {
-        model.tell(Role::Plain, format!("asking what {name} may do…"));
-        ask::read(
-            model,
-            format!("what {name} may do"),
-            Ask::Permissions(id),
-            out,
-        );
-    }
-}
-
 fn pause(model: &mut Model) {
     if model.audit.held.is_some() {
         resume(model);
@@ -425,44 +239,6 @@ fn pause(model: &mut Model) {
 fn resume(model: &mut Model) {
     if let Some(held) = model.audit.held.take() {
         model.audit.feed.push(held, crate::model::FEED_ROWS);
-    }
-}
-
-/// Leaves a search and shows the list again.
-pub fn leave_search(model: &mut Model, out: &mut Out) {
-    model.querying = false;
-    model.memories.query = None;
-    model.memories.awaited = None;
-    model.memories.list.reset();
-    ask::load(model, Screen::Memories, out);
-}
-
-fn back(model: &mut Model, out: &mut Out) {
-    let had_filter = with_list!(model, list => {
-        let had = !list.filter.text.is_empty() || !list.marks.is_empty();
-        list.marks.clear();
-        list.set_filter("");
-        had
-    }, false);
-    if had_filter {
-        return;
-    }
-    match model.screen {
-        Screen::Memories if model.memories.query.is_some() => leave_search(model, out),
-        Screen::Memories if model.memories.deleted || model.memories.namespace.is_some() => {
-            model.memories.deleted = false;
-            model.memories.namespace = None;
-            model.memories.tree_at = 0;
-            model.memories.list.reset();
-            ask::load(model, Screen::Memories, out);
-        }
-        Screen::Tokens if model.tokens.identity.is_some() => {
-            model.tokens.identity = None;
-            model.tokens.list.reset();
-            ask::load(model, Screen::Tokens, out);
-        }
-        Screen::Overview => model.tell(Role::Dim, "q ends"),
-        _ => go(model, Screen::Overview, out),
     }
 }
 
@@ -483,6 +259,7 @@ fn refresh(model: &mut Model, out: &mut Out) {
     }
     if model.screen == Screen::System {
         model.system.checks.load = Load::Idle;
+        model.system.keys.load = Load::Idle;
     }
     if model.screen == Screen::Audit && model.audit.awaited.is_some() {
         return model.tell(Role::Plain, "the log is live");
@@ -492,6 +269,7 @@ fn refresh(model: &mut Model, out: &mut Out) {
     } else {
         model.screen
     };
+    with_list!(model, list => list.walk_again(), ());
     ask::load(model, screen, out);
 }
 

@@ -5,7 +5,7 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::v1::audit::AuditView;
 use manushya_protocol::v1::common::Listed;
 use manushya_protocol::v1::live::EventsSeen;
-use manushya_protocol::v1::memory::MemoryStats;
+use manushya_protocol::v1::memory::{MemoryStats, MemoryView, SearchResults};
 use manushya_protocol::v1::system::Status;
 
 use super::{Out, ask, close};
@@ -40,36 +40,53 @@ fn answered(model: &mut Model, tag: Tag, answer: Answer, out: &mut Out) {
     match answer {
         Answer::Status(status) if model.awaited_status == Some(tag) => took_status(model, status),
         Answer::Events(seen) if model.audit.awaited == Some(tag) => took_events(model, seen, out),
-        Answer::Identities(page) if model.identities.list.awaits(tag) => {
-            model.identities.list.take(page, now)
-        }
-        Answer::Tokens(page) if model.tokens.list.awaits(tag) => model.tokens.list.take(page, now),
-        Answer::Policies(page) if model.policies.list.awaits(tag) => {
-            model.policies.list.take(page, now)
-        }
-        Answer::Plans(page) if model.system.plans.awaits(tag) => model.system.plans.take(page, now),
-        Answer::Memories(page) if model.memories.list.awaits(tag) => {
-            model.memories.note = None;
-            let page = Listed {
-                items: page.items.into_iter().map(Hit::from).collect(),
-                next: page.next,
-                total: page.total,
+        Answer::Found(results) if model.memories.awaited == Some(tag) => found(model, results),
+        answer => {
+            let (screen, goes_on) = match answer {
+                Answer::Identities(page) if model.identities.list.awaits(tag) => {
+                    (Screen::Identities, model.identities.list.take(page, now))
+                }
+                Answer::Tokens(page) if model.tokens.list.awaits(tag) => {
+                    (Screen::Tokens, model.tokens.list.take(page, now))
+                }
+                Answer::Policies(page) if model.policies.list.awaits(tag) => {
+                    (Screen::Policies, model.policies.list.take(page, now))
+                }
+                Answer::Plans(page) if model.system.plans.awaits(tag) => {
+                    (Screen::System, model.system.plans.take(page, now))
+                }
+                Answer::Memories(page) if model.memories.list.awaits(tag) => {
+                    (Screen::Memories, took_memories(model, page))
+                }
+                answer => return filled(model, tag, answer),
             };
-            model.memories.list.take(page, now);
+            if goes_on {
+                ask::load(model, screen, out);
+            }
         }
-        Answer::Found(found) if model.memories.awaited == Some(tag) => {
-            model.memories.awaited = None;
-            model.memories.note = Some(found.semantic).filter(|note| note != "complete");
-            let page = Listed {
-                items: found.items.into_iter().map(Hit::from).collect(),
-                next: None,
-                total: found.total,
-            };
-            model.memories.list.take(page, now);
-            model.memories.list.selected = 0;
-        }
-        answer => filled(model, tag, answer),
     }
+}
+
+fn took_memories(model: &mut Model, page: Listed<MemoryView>) -> bool {
+    model.memories.note = None;
+    let page = Listed {
+        items: page.items.into_iter().map(Hit::from).collect(),
+        next: page.next,
+        total: page.total,
+    };
+    model.memories.list.take(page, model.now)
+}
+
+fn found(model: &mut Model, found: SearchResults) {
+    model.memories.awaited = None;
+    model.memories.note = Some(found.semantic).filter(|note| note != "complete");
+    let page = Listed {
+        items: found.items.into_iter().map(Hit::from).collect(),
+        next: None,
+        total: found.total,
+    };
+    model.memories.list.take(page, model.now);
+    model.memories.list.selected = 0;
 }
 
 /// An answer that is no page of a list.
@@ -105,6 +122,9 @@ fn filled(model: &mut Model, tag: Tag, answer: Answer) {
                 },
                 now,
             );
+        }
+        Answer::Keys(listed) if model.system.keys.awaits(tag) => {
+            model.system.keys.take(listed, now);
         }
         Answer::Head(head) if model.system.awaited == Some(tag) => {
             model.system.awaited = None;
@@ -165,6 +185,7 @@ fn refused(model: &mut Model, tag: Tag, error: WireError) {
         || fail(&mut model.policies.list, tag, &error)
         || fail(&mut model.system.plans, tag, &error)
         || fail(&mut model.system.checks, tag, &error)
+        || fail(&mut model.system.keys, tag, &error)
         || fail(&mut model.memories.list, tag, &error);
     let slots = [
         &mut model.memories.awaited,
@@ -188,6 +209,12 @@ fn took_status(model: &mut Model, status: Status) {
     model.awaited_status = None;
     if let Some(host) = &status.host {
         model.traffic.take(model.now, &host.activity);
+        let jobs = Listed {
+            items: host.jobs.clone(),
+            next: None,
+            total: host.jobs.len() as u64,
+        };
+        model.system.jobs.take(jobs, model.now);
     }
     model.status = Some(status);
 }
@@ -409,6 +436,7 @@ fn finish(model: &mut Model, work: &crate::model::Work, shown: Option<Overlay>) 
         model.identities.list.marks.clear();
         model.memories.list.marks.clear();
         model.tokens.list.marks.clear();
+        model.policies.list.marks.clear();
         model.tell(Role::Ok, work.done.clone());
         return;
     };

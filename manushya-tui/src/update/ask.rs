@@ -1,6 +1,7 @@
 //! What is asked of the daemon, and when.
 
 use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::common::Page;
 use manushya_protocol::v1::identity::IdentityList;
 use manushya_protocol::v1::live::Events;
 use manushya_protocol::v1::memory::{MemoryFilter, MemoryList, MemorySearch, MemoryStatsOf};
@@ -11,11 +12,13 @@ use manushya_protocol::v1::token::TokenList;
 use super::{Out, with_list};
 use crate::effect::{Ask, Effect, Tag};
 use crate::keymap::Screen;
-use crate::model::list::Load;
-use crate::model::{Model, Work};
+use crate::model::list::{Item, List, Load};
+use crate::model::{Model, Which, Work};
 
 /// How long typing has to pause before a search is asked for, in milliseconds.
 const SEARCH_MILLIS: u64 = 150;
+/// How long typing a filter has to pause before the whole list is looked at, in milliseconds.
+const FILTER_MILLIS: u64 = 400;
 /// How many results a search asks for.
 const SEARCH_LIMIT: u32 = 50;
 /// How many entries of the log are asked for at once.
@@ -59,13 +62,28 @@ pub fn events(model: &mut Model, out: &mut Out) {
     model.audit.awaited = Some(call(model, ask, out));
 }
 
+/// The page to ask for; a walk that was at its end begins anew.
+fn next_page<T: Item>(list: &mut List<T>) -> Page {
+    if !list.is_walking() {
+        list.walk_again();
+    }
+    list.page()
+}
+
+/// The filter changed: what is not loaded is looked at in a moment.
+pub fn filter_soon(model: &mut Model, out: &mut Out) {
+    let tag = model.tag();
+    model.awaited_filter = Some(tag);
+    out.push(Effect::Later(FILTER_MILLIS, tag));
+}
+
 /// Asks for what a screen shows.
 pub fn load(model: &mut Model, screen: Screen, out: &mut Out) {
     match screen {
         Screen::Overview => {}
         Screen::Identities => {
             let ask = Ask::Identities(IdentityList {
-                page: model.identities.list.page(),
+                page: next_page(&mut model.identities.list),
                 ..IdentityList::default()
             });
             model.identities.list.load = Load::Loading(call(model, ask, out));
@@ -73,7 +91,7 @@ pub fn load(model: &mut Model, screen: Screen, out: &mut Out) {
         Screen::Memories => memories(model, out),
         Screen::Policies => {
             let ask = Ask::Policies(PolicyList {
-                page: model.policies.list.page(),
+                page: next_page(&mut model.policies.list),
                 ..PolicyList::default()
             });
             model.policies.list.load = Load::Loading(call(model, ask, out));
@@ -88,15 +106,19 @@ pub fn load(model: &mut Model, screen: Screen, out: &mut Out) {
             let ask = Ask::Tokens(TokenList {
                 identity: model.tokens.identity.as_ref().map(|(id, _)| id.clone()),
                 all_states: model.tokens.all,
-                page: model.tokens.list.page(),
+                page: next_page(&mut model.tokens.list),
             });
             model.tokens.list.load = Load::Loading(call(model, ask, out));
         }
         Screen::System => {
             let ask = Ask::Plans(PurgeList {
-                page: model.system.plans.page(),
+                page: next_page(&mut model.system.plans),
             });
             model.system.plans.load = Load::Loading(call(model, ask, out));
+            let is_operator = model.who.as_ref().is_none_or(|who| who.operator);
+            if is_operator && matches!(model.system.keys.load, Load::Idle) {
+                model.system.keys.load = Load::Loading(call(model, Ask::Keys, out));
+            }
             if matches!(model.system.checks.load, Load::Idle) {
                 doctor(model, out);
             }
@@ -120,13 +142,18 @@ fn memories(model: &mut Model, out: &mut Out) {
         namespace: model.memories.namespace.clone(),
         ..MemoryFilter::default()
     };
+    let page = next_page(&mut model.memories.list);
+    let goes_on = page.cursor.is_some();
     let ask = Ask::Memories(MemoryList {
         filter,
-        deleted: model.memories.deleted,
-        page: model.memories.list.page(),
+        deleted: model.memories.which == Which::Deleted,
+        page,
+        expired: model.memories.which == Which::Expired,
     });
     model.memories.list.load = Load::Loading(call(model, ask, out));
-    stats(model, out);
+    if !goes_on {
+        stats(model, out);
+    }
 }
 
 /// Asks for the counts.
@@ -174,6 +201,9 @@ pub fn search(model: &mut Model, out: &mut Out) {
 pub fn timer(model: &mut Model, tag: Tag, out: &mut Out) {
     if model.memories.awaited == Some(tag) && model.memories.query.is_some() {
         search(model, out);
+    } else if model.awaited_filter == Some(tag) {
+        model.awaited_filter = None;
+        super::moving::filtered(model, out);
     } else {
         model.is_dirty = false;
     }
@@ -183,5 +213,5 @@ pub fn timer(model: &mut Model, tag: Tag, out: &mut Out) {
 pub fn is_outdated(model: &mut Model, millis: i64) -> bool {
     let now = model.now;
     let old = |as_of: Option<UnixMillis>| as_of.is_some_and(|then| now.0 - then.0 >= millis);
-    with_list!(model, list => list.outdated && matches!(list.load, Load::Ready) && old(list.as_of), false)
+    with_list!(model, list => list.outdated && list.walk.is_none() && matches!(list.load, Load::Ready) && old(list.as_of), false)
 }

@@ -61,8 +61,8 @@ pub fn of(model: &Model, action: Action) -> Option<Dialog> {
         Action::IdentityDisable => disable(model, command),
         Action::IdentityDelete => delete_identity(model, command),
         Action::MemoryDelete => delete_memories(model, command),
-        Action::MemoryErase => erase_memory(model, command),
-        Action::PolicyDisable | Action::PolicyDelete => policy(model, action, command),
+        Action::MemoryErase => erase_memories(model, command),
+        Action::PolicyDisable | Action::PolicyDelete => policies(model, action, command),
         Action::TokenRevoke => revoke(model, command),
         Action::SystemPurge => purge(model, command),
         _ => None,
@@ -106,27 +106,41 @@ pub fn enable(model: &mut Model, out: &mut Out) {
     ask::change(model, asks, format!("enabled: {}", names.join(", ")), out);
 }
 
+/// What has to be typed: the name of one, or the verb and how many.
+fn to_type(names: &[&str], verb: &str) -> Option<(String, Input)> {
+    let wanted = match names {
+        [name] => (*name).to_owned(),
+        names => format!("{verb} {}", names.len()),
+    };
+    Some((wanted, Input::default()))
+}
+
 fn delete_identity(model: &Model, command: String) -> Option<Dialog> {
-    let identity = model.identities.list.current()?;
-    let mut dialog = dialog(
-        format!("Delete identity {}?", clean(&identity.external_id)),
-        "Delete",
-        command,
-    );
-    dialog.lines = vec![
+    let chosen = model.identities.list.chosen();
+    let names: Vec<&str> = chosen.iter().map(|it| it.external_id.as_str()).collect();
+    let title = match names.as_slice() {
+        [name] => format!("Delete identity {}?", clean(name)),
+        names => format!("Delete {}?", things(names.len(), "identity", "identities")),
+    };
+    let mut dialog = dialog(title, "Delete", command);
+    dialog.lines = named(names.iter().copied());
+    dialog.lines.extend([
         line(
             Role::Plain,
-            "It and all its tokens go. This cannot be undone.",
+            "With all their tokens they go. This cannot be undone.",
         ),
         line(
             Role::Plain,
-            "It is refused while it owns memories: purge those first.",
+            "It is refused for who owns memories: purge those first.",
         ),
-    ];
-    dialog.confirm = Some((identity.external_id.clone(), Input::default()));
-    dialog.asks = vec![Ask::IdentityDelete(identity.id.to_string())];
-    dialog.done = format!("deleted: {}", identity.external_id);
-    Some(dialog)
+    ]);
+    dialog.confirm = to_type(&names, "delete");
+    dialog.asks = chosen
+        .iter()
+        .map(|it| Ask::IdentityDelete(it.id.to_string()))
+        .collect();
+    dialog.done = format!("deleted: {}", names.join(", "));
+    (!names.is_empty()).then_some(dialog)
 }
 
 fn delete_memories(model: &Model, command: String) -> Option<Dialog> {
@@ -155,65 +169,73 @@ fn delete(id: manushya_protocol::id::MemoryId, hard: bool) -> Ask {
     Ask::MemoryDelete(MemoryDelete { id, hard })
 }
 
-fn erase_memory(model: &Model, command: String) -> Option<Dialog> {
-    let hit = model.memories.list.current()?;
-    let mut dialog = dialog("Erase this memory for good?".to_owned(), "Erase", command);
-    dialog.lines = named(std::iter::once(
-        hit.memory.text.lines().next().unwrap_or_default(),
-    ));
+fn erase_memories(model: &Model, command: String) -> Option<Dialog> {
+    let chosen = model.memories.list.chosen();
+    let texts: Vec<&str> = chosen.iter().map(|hit| hit.memory.text.as_str()).collect();
+    let what = things(texts.len(), "memory", "memories");
+    let mut dialog = dialog(format!("Erase {what} for good?"), "Erase", command);
+    dialog.lines = named(
+        texts
+            .iter()
+            .map(|text| text.lines().next().unwrap_or_default()),
+    );
     dialog.lines.push(line(
         Role::Bad,
-        "It and its versions go, and the key they are sealed under. This cannot be undone.",
+        "With their versions they go, and the keys they are sealed under. This cannot be undone.",
     ));
-    dialog.confirm = Some(("erase".to_owned(), Input::default()));
-    dialog.asks = vec![delete(hit.memory.id, true)];
-    dialog.done = format!("erased: {}", hit.memory.id);
-    Some(dialog)
+    dialog.confirm = match texts.len() {
+        1 => Some(("erase".to_owned(), Input::default())),
+        many => Some((format!("erase {many}"), Input::default())),
+    };
+    dialog.asks = chosen
+        .iter()
+        .map(|hit| delete(hit.memory.id, true))
+        .collect();
+    dialog.done = format!("erased: {what}");
+    (!texts.is_empty()).then_some(dialog)
 }
 
-fn policy(model: &Model, action: Action, command: String) -> Option<Dialog> {
-    let policy = model.policies.list.current()?;
-    let name = policy.name.clone();
-    let hits = model.hits(&name).map_or_else(String::new, |hits| {
-        format!("It decided {} times since the daemon started.", count(hits))
-    });
-    let lines = vec![
-        line(
-            Role::Plain,
-            format!(
-                "{} rules the role {} at priority {}.",
-                clean(&name),
-                clean(&policy.role),
-                policy.priority
-            ),
-        ),
-        line(Role::Plain, hits),
-    ];
-    let mut dialog = if action == Action::PolicyDelete {
-        let mut dialog = dialog(
-            format!("Delete policy {}?", clean(&name)),
-            "Delete",
-            command,
-        );
-        dialog.confirm = Some((name.clone(), Input::default()));
-        dialog.asks = vec![Ask::PolicyDelete(PolicyRef {
-            policy: name.clone(),
-            force: false,
-        })];
-        dialog.done = format!("deleted: {name}");
-        dialog
-    } else {
-        let mut dialog = dialog(
-            format!("Disable policy {}?", clean(&name)),
-            "Disable",
-            command,
-        );
-        dialog.asks = vec![set_policy(name.clone(), false)];
-        dialog.done = format!("disabled: {name}");
-        dialog
+fn policies(model: &Model, action: Action, command: String) -> Option<Dialog> {
+    let chosen = model.policies.list.chosen();
+    let names: Vec<&str> = chosen.iter().map(|it| it.name.as_str()).collect();
+    let is_delete = action == Action::PolicyDelete;
+    let verb = if is_delete { "Delete" } else { "Disable" };
+    let title = match names.as_slice() {
+        [name] => format!("{verb} policy {}?", clean(name)),
+        names => format!("{verb} {}?", things(names.len(), "policy", "policies")),
     };
-    dialog.lines = lines;
-    Some(dialog)
+    let mut dialog = dialog(title, verb, command);
+    for policy in chosen.iter().take(NAMED_MAX) {
+        let text = format!(
+            "{} rules the role {} at priority {}.",
+            clean(&policy.name),
+            clean(&policy.role),
+            policy.priority
+        );
+        dialog.lines.push(line(Role::Plain, text));
+        if let Some(hits) = model.hits(&policy.name) {
+            let text = format!("  It decided {} times since the daemon started.", count(hits));
+            dialog.lines.push(line(Role::Plain, text));
+        }
+    }
+    if names.len() > NAMED_MAX {
+        let more = count((names.len() - NAMED_MAX) as u64);
+        dialog.lines.push(line(Role::Dim, format!("And {more} more.")));
+    }
+    if is_delete {
+        dialog.confirm = to_type(&names, "delete");
+    }
+    let asked = |name: &&str| match is_delete {
+        true => Ask::PolicyDelete(PolicyRef {
+            policy: (*name).to_owned(),
+            force: false,
+        }),
+        false => set_policy((*name).to_owned(), false),
+    };
+    dialog.asks = names.iter().map(asked).collect();
+    let done = if is_delete { "deleted" } else { "disabled" };
+    dialog.done = format!("{done}: {}", names.join(", "));
+    (!names.is_empty()).then_some(dialog)
 }
 
 fn set_policy(policy: String, is_active: bool) -> Ask {
@@ -224,17 +246,15 @@ fn set_policy(policy: String, is_active: bool) -> Ask {
     })
 }
 
-/// Enables the selected policy.
+/// Enables the chosen policies; nothing goes, so nothing is asked.
 pub fn policy_enable(model: &mut Model, out: &mut Out) {
-    if let Some(policy) = model.policies.list.current() {
-        let name = policy.name.clone();
-        ask::change(
-            model,
-            vec![set_policy(name.clone(), true)],
-            format!("enabled: {name}"),
-            out,
-        );
-    }
+    let chosen = model.policies.list.chosen();
+    let names: Vec<String> = chosen.iter().map(|it| it.name.clone()).collect();
+    let asks = names
+        .iter()
+        .map(|name| set_policy(name.clone(), true))
+        .collect();
+    ask::change(model, asks, format!("enabled: {}", names.join(", ")), out);
 }
 
 fn revoke(model: &Model, command: String) -> Option<Dialog> {

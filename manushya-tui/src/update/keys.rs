@@ -1,6 +1,6 @@
 //! Keys: to the box that is open, to the text that is typed, or to the screen.
 
-use super::{Out, act, ask, close, forms, palette, with_list};
+use super::{Out, act, ask, close, forms, moving, palette, with_list};
 use crate::effect::Effect;
 use crate::keymap;
 use crate::model::Model;
@@ -53,7 +53,7 @@ pub fn press(model: &mut Model, key: Key, out: &mut Out) {
         return boxed(model, overlay, key, out);
     }
     if let Some(mut input) = model.filtering.take() {
-        return filter(model, &mut input, key);
+        return filter(model, &mut input, key, out);
     }
     if model.querying {
         return query(model, key, out);
@@ -110,6 +110,7 @@ pub fn paste(model: &mut Model, text: &str, out: &mut Out) {
         let filter = input.text.clone();
         with_list!(model, list => list.set_filter(&filter), ());
         model.filtering = Some(input);
+        ask::filter_soon(model, out);
     } else if model.querying {
         if let Some(input) = &mut model.memories.query {
             input.insert(text);
@@ -118,9 +119,12 @@ pub fn paste(model: &mut Model, text: &str, out: &mut Out) {
     }
 }
 
-fn filter(model: &mut Model, input: &mut Input, key: Key) {
+fn filter(model: &mut Model, input: &mut Input, key: Key, out: &mut Out) {
     let keep = match type_into(input, key) {
-        Typed::Changed => true,
+        Typed::Changed => {
+            ask::filter_soon(model, out);
+            true
+        }
         Typed::Taken => false,
         Typed::Dropped => {
             input.text.clear();
@@ -133,6 +137,9 @@ fn filter(model: &mut Model, input: &mut Input, key: Key) {
     };
     with_list!(model, list => list.set_filter(&input.text), ());
     model.filtering = keep.then(|| input.clone());
+    if !keep {
+        moving::filtered(model, out);
+    }
 }
 
 /// Arrows move the selection while a line is typed.
@@ -158,7 +165,7 @@ fn query(model: &mut Model, key: Key, out: &mut Out) {
     match type_into(input, key) {
         Typed::Changed => ask::search_soon(model, out),
         Typed::Taken => model.querying = false,
-        Typed::Dropped => act::leave_search(model, out),
+        Typed::Dropped => moving::leave_search(model, out),
         Typed::Other => moved(model, key),
     }
 }

@@ -8,6 +8,8 @@ mod dialogs;
 mod forms;
 mod keys;
 mod link;
+mod moving;
+mod open;
 mod palette;
 
 use crate::effect::Effect;
@@ -49,8 +51,16 @@ macro_rules! with_list {
                 let $list = &mut $model.system.checks;
                 $body
             }
-            $crate::keymap::Screen::System => {
+            $crate::keymap::Screen::System if $model.focus == 1 => {
                 let $list = &mut $model.system.plans;
+                $body
+            }
+            $crate::keymap::Screen::System if $model.focus == 2 => {
+                let $list = &mut $model.system.jobs;
+                $body
+            }
+            $crate::keymap::Screen::System => {
+                let $list = &mut $model.system.keys;
                 $body
             }
         }
@@ -90,7 +100,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             answer::settle(model, tag, *answer, &mut out);
         }
-        Msg::Progress(done, of) => model.audit.progress = Some((done, of)),
+        Msg::Progress(done, of) if model.audit.awaited_verify.is_some() => {
+            model.audit.progress = Some((done, of));
+        }
+        // It was cancelled meanwhile.
+        Msg::Progress(..) => {}
         Msg::Edited(text) => forms::edited(model, text, &mut out),
         Msg::Failed(text) => model.tell(Role::Bad, text),
     }

@@ -8,7 +8,7 @@ use super::pen::{Glyphs, Pen};
 use super::table::{self, Column, Table};
 use crate::model::items::Hit;
 use crate::model::list::Load;
-use crate::model::{Model, document};
+use crate::model::{Model, Which, document};
 use crate::text::{Role, Spans, age, bar, clean, count, line, pad, pad_left, until, width, wrap};
 
 /// Draws it.
@@ -110,10 +110,11 @@ fn list(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         (false, true) => &[("TYPE", 10), ("OWNER", 10), ("AGE", 4), ("TEXT", 0)],
         (false, false) => &[("TYPE", 8), ("TEXT", 0)],
     };
-    let empty = match (is_found, memories.deleted) {
+    let empty = match (is_found, memories.which) {
         (true, _) => "nothing is found",
-        (_, true) => "nothing is deleted that could be restored",
-        _ => "there is no memory here",
+        (_, Which::Deleted) => "nothing is deleted that could be restored",
+        (_, Which::Expired) => "nothing is expired that is not erased yet, or you may not purge it",
+        (_, Which::Live) => "there is no memory here",
     };
     let (area, search) = match &memories.query {
         Some(_) if area.height > 6 => (
@@ -207,8 +208,8 @@ fn title(model: &Model) -> Spans {
     if matches!(memories.list.load, Load::Ready) {
         title.push((Role::Plain, format!(" {}", count(memories.list.total))));
     }
-    if memories.deleted {
-        title.push((Role::Warn, " deleted".to_owned()));
+    if memories.which != Which::Live {
+        title.push((Role::Warn, format!(" {}", memories.which.word())));
     }
     if memories.query.is_some() {
         title.push((Role::Accent, " found".to_owned()));

@@ -2,6 +2,7 @@
 
 mod audit;
 mod boxes;
+mod latency;
 mod lists;
 mod memories;
 mod overview;
@@ -171,6 +172,38 @@ fn tabs(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         }
         x += used + 2;
     }
+    let crumb = crumb(model);
+    let cells = u16::try_from(width(&crumb)).unwrap_or(u16::MAX);
+    if cells.saturating_add(x + 1) <= area.width {
+        pen.text(area.width - cells - 1, 1, cells, Role::Plain, &crumb);
+    }
+}
+
+/// Where one is, in words.
+fn crumb(model: &Model) -> String {
+    let mut parts = vec![model.screen.name().to_owned()];
+    match model.screen {
+        Screen::Memories => {
+            parts.extend(model.memories.namespace.as_deref().map(clean));
+            parts.push(model.memories.which.word().to_owned());
+            if model.memories.query.is_some() {
+                parts.push("search".to_owned());
+            }
+        }
+        Screen::Audit => parts.push(
+            match (&model.audit.held, model.audit.follow) {
+                (Some(_), _) => "paused",
+                (None, true) => "live",
+                (None, false) => "looking back",
+            }
+            .to_owned(),
+        ),
+        Screen::Tokens => parts.extend(model.tokens.identity.iter().map(|(_, name)| clean(name))),
+        Screen::System => parts.push(system::PANES[model.focus.min(3)].to_owned()),
+        Screen::Overview | Screen::Identities | Screen::Policies => {}
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(" > ")
 }
 
 /// Why what is shown is old, and what helps.

@@ -3,7 +3,9 @@
 use manushya_protocol::v1::system::{HostStatus, Status};
 use ratatui::layout::Rect;
 
+use super::latency;
 use super::pen::Pen;
+use crate::model::traffic::Rate;
 use crate::model::{Model, attention};
 use crate::text::{Role, Spans, bar, bytes, clean, count, line, micros, pad, pad_left, span};
 
@@ -173,7 +175,11 @@ fn traffic(pen: &mut Pen<'_>, model: &Model, area: Rect) {
         return;
     };
     let cells = usize::from(inner.width).saturating_sub(27);
-    let mut lines = charts(pen, model, cells);
+    let mut lines = rates(pen, model, cells);
+    // What is left when times and names have their lines.
+    let names = host.activity.busiest.len().min(5) + 1;
+    let spare = usize::from(inner.height).saturating_sub(lines.len() + 5 + names);
+    latency::charts(pen, model, cells, spare, &mut lines);
     latencies(host, &mut lines);
     busiest(pen, host, cells, &mut lines);
     for (row, spans) in lines.iter().enumerate().take(usize::from(inner.height)) {
@@ -186,15 +192,15 @@ fn traffic(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     }
 }
 
-/// Rates and times as heights, the newest at the right.
-fn charts(pen: &Pen<'_>, model: &Model, cells: usize) -> Vec<Spans> {
+/// Rates as heights, the newest at the right.
+fn rates(pen: &Pen<'_>, model: &Model, cells: usize) -> Vec<Spans> {
     let rate = model.traffic.now();
-    let series = |of: fn(&crate::model::traffic::Rate) -> f64| model.traffic.series(cells, of);
-    let chart = |pen: &Pen<'_>, name: &str, now: String, series: &[f64], role: Role| -> Spans {
+    let chart = |name: &str, now: f64, of: fn(&Rate) -> f64, role: Role| -> Spans {
+        let series = model.traffic.series(cells, of);
         vec![
             (Role::Dim, pad(name, 12)),
-            (Role::Plain, pad_left(&now, 10)),
-            (role, format!(" {}", pen.spark(series))),
+            (Role::Plain, pad_left(&format!("{now:.1}/s"), 10)),
+            (role, format!(" {}", pen.spark(&series))),
         ]
     };
     let denied = if rate.denied > 0.0 {
@@ -203,34 +209,8 @@ fn charts(pen: &Pen<'_>, model: &Model, cells: usize) -> Vec<Spans> {
         Role::Accent
     };
     vec![
-        chart(
-            pen,
-            "operations",
-            format!("{:.1}/s", rate.operations),
-            &series(|rate| rate.operations),
-            Role::Accent,
-        ),
-        chart(
-            pen,
-            "denials",
-            format!("{:.1}/s", rate.denied),
-            &series(|rate| rate.denied),
-            denied,
-        ),
-        chart(
-            pen,
-            "search p99",
-            micros(rate.search_p99_us),
-            &series(|rate| rate.search_p99_us as f64),
-            Role::Accent,
-        ),
-        chart(
-            pen,
-            "add p99",
-            micros(rate.add_p99_us),
-            &series(|rate| rate.add_p99_us as f64),
-            Role::Accent,
-        ),
+        chart("operations", rate.operations, |rate| rate.operations, Role::Accent),
+        chart("denials", rate.denied, |rate| rate.denied, denied),
     ]
 }
 

@@ -34,6 +34,10 @@ pub struct Glyphs {
     pub empty: &'static str,
     /// Heights, from nothing to all.
     pub levels: [&'static str; 9],
+    /// A cell of what reaches further than the full ones.
+    pub shade: &'static str,
+    /// Rising and falling order.
+    pub ways: [&'static str; 2],
     /// Between things in a line.
     pub between: &'static str,
     ascii: bool,
@@ -51,6 +55,8 @@ const UNICODE: Glyphs = Glyphs {
     full: "█",
     empty: "·",
     levels: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    shade: "░",
+    ways: ["▲", "▼"],
     between: "·",
     ascii: false,
 };
@@ -67,6 +73,8 @@ const ASCII: Glyphs = Glyphs {
     full: "#",
     empty: ".",
     levels: [" ", ".", ".", ":", "-", "=", "+", "#", "#"],
+    shade: ":",
+    ways: ["^", "v"],
     between: "-",
     ascii: true,
 };
@@ -246,7 +254,11 @@ impl<'a> Pen<'a> {
 
     /// A row of heights, the last the newest.
     pub fn spark(&self, series: &[f64]) -> String {
-        let most = series.iter().copied().fold(0.0_f64, f64::max);
+        self.spark_to(series, series.iter().copied().fold(0.0_f64, f64::max))
+    }
+
+    /// A row of heights of which the highest stands for `most`.
+    pub fn spark_to(&self, series: &[f64], most: f64) -> String {
         let level = |value: &f64| {
             if *value <= 0.0 || most <= 0.0 {
                 return self.glyphs.levels[if self.glyphs.ascii { 0 } else { 1 }];
@@ -255,6 +267,35 @@ impl<'a> Pen<'a> {
             self.glyphs.levels[step.clamp(1, 8)]
         };
         series.iter().map(level).collect()
+    }
+
+    /// Two series as one picture of so many rows: up to the first full, up to the second shaded.
+    pub fn layers(&self, full: &[f64], shaded: &[f64], rows: usize) -> Vec<String> {
+        let most = shaded
+            .iter()
+            .chain(full)
+            .copied()
+            .fold(0.0_f64, f64::max);
+        let cell = |full: f64, shaded: f64, row: usize| {
+            // In eighths of a row above the foot of this one.
+            let eighths = |value: f64| {
+                let height = if most > 0.0 { value / most * rows as f64 } else { 0.0 };
+                (height - row as f64) * 8.0
+            };
+            match (eighths(full), eighths(shaded)) {
+                (full, _) if full >= 8.0 => self.glyphs.levels[8],
+                (full, _) if full > 0.5 => self.glyphs.levels[full.round().clamp(1.0, 8.0) as usize],
+                (_, shaded) if shaded > 0.5 => self.glyphs.shade,
+                _ => " ",
+            }
+        };
+        let line = |row: usize| {
+            full.iter()
+                .zip(shaded)
+                .map(|(full, shaded)| cell(*full, *shaded, row))
+                .collect()
+        };
+        (0..rows).rev().map(line).collect()
     }
 
     /// Lines of text from a line on, wrapped to the area; returns how many lines there are in all.

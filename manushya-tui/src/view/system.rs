@@ -1,6 +1,7 @@
 //! The daemon itself: findings, purge plans, index, embedder and the signed head.
 
 use manushya_protocol::id::PlanId;
+use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::system::Verdict;
 use ratatui::layout::Rect;
 
@@ -8,7 +9,12 @@ use super::pen::Pen;
 use super::table::{self, Table};
 use super::{overview, panes};
 use crate::model::{Model, items};
-use crate::text::{Role, Spans, clean, count, line, until};
+use crate::text::{Role, Spans, age, bar, bytes, clean, count, line, until};
+
+/// What the panes are called, in their order.
+pub const PANES: [&str; 4] = ["Doctor", "Purge plans", "Jobs", "Keys"];
+/// Four panes need so many rows.
+const ROOM: u16 = 12;
 
 /// Draws it.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, body: Rect) {
@@ -25,9 +31,44 @@ pub fn draw(pen: &mut Pen<'_>, model: &Model, body: Rect) {
         pen.document(inner, &facts, 0);
     }
     let below = Rect::new(body.x, body.y + above, body.width, body.height - above);
-    let areas = panes(model, below, &[0, body.width / 5 * 2]);
+    let areas = quarters(model, below);
     checks(pen, model, areas[0]);
     plans(pen, model, areas[1]);
+    jobs(pen, model, areas[2]);
+    keys(pen, model, areas[3]);
+}
+
+/// Where the four panes are: all of them if there is room, or those of the row that has the focus.
+fn quarters(model: &Model, below: Rect) -> [Rect; 4] {
+    let columns = panes(model, below, &[0, below.width / 5 * 2]);
+    let is_alone = model.wide || below.width < 80;
+    if is_alone {
+        let place = |at: usize| if model.focus == at { below } else { Rect::default() };
+        return [place(0), place(1), place(2), place(3)];
+    }
+    let [left, right] = [columns[0], columns[1]];
+    if below.height < ROOM {
+        let nothing = Rect::default();
+        return match model.focus {
+            0 | 1 => [left, right, nothing, nothing],
+            _ => [nothing, nothing, left, right],
+        };
+    }
+    let half = |area: Rect, is_below: bool| {
+        let above = area.height.div_ceil(2);
+        let (y, height) = if is_below {
+            (area.y + above, area.height - above)
+        } else {
+            (area.y, above)
+        };
+        Rect::new(area.x, y, area.width, height)
+    };
+    [
+        half(left, false),
+        half(right, false),
+        half(left, true),
+        half(right, true),
+    ]
 }
 
 fn facts(model: &Model) -> Vec<Spans> {
@@ -66,6 +107,17 @@ fn facts(model: &Model) -> Vec<Spans> {
             count(index.graph),
             count(index.tail)
         );
+        let saved = index.saved_at.map_or_else(
+            || "; no snapshot".to_owned(),
+            |then| {
+                format!(
+                    "; snapshot {} ago, {}",
+                    age(model.now, then),
+                    bytes(index.saved_bytes)
+                )
+            },
+        );
+        let text = text + &saved;
         lines.push(line(Role::Plain, text));
     }
     if let Some(head) = &model.system.head {
@@ -83,7 +135,7 @@ fn facts(model: &Model) -> Vec<Spans> {
 
 fn checks(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let table = Table {
-        title: line(Role::Title, "Doctor"),
+        title: line(Role::Title, PANES[0]),
         columns: &[("VERDICT", 9), ("CHECK", 17), ("SEEN", 0)],
         empty: "nothing was checked: d",
         has_focus: model.focus == 0,
@@ -140,6 +192,68 @@ fn plans(pen: &mut Pen<'_>, model: &Model, area: Rect) {
                 },
             ),
             (Role::Plain, clean(&what)),
+        ]
+    });
+}
+
+fn jobs(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let table = Table {
+        title: line(Role::Title, PANES[2]),
+        columns: &[("JOB", 10), ("STATE", 8), ("DONE", 12), ("ENDED", 5), ("OF", 0)],
+        empty: "the daemon tells of none",
+        has_focus: model.focus == 2,
+    };
+    let glyphs = pen.glyphs;
+    table::draw(pen, area, &model.system.jobs, &table, |job| {
+        let role = match job.state.as_str() {
+            "running" => Role::Accent,
+            "failing" => Role::Bad,
+            _ => Role::Dim,
+        };
+        let done = match job.total {
+            Some(total) => {
+                let part = job.done as f64 / total.max(1) as f64;
+                let bar = bar(part, 6, glyphs.full, glyphs.empty);
+                format!("{bar} {:.0} %", part * 100.0)
+            }
+            None if matches!(job.name.as_str(), "snapshot" | "backup") => bytes(job.done),
+            None => count(job.done),
+        };
+        let of = job.tenant.as_deref().or(job.note.as_deref());
+        vec![
+            (Role::Plain, clean(&job.name)),
+            (role, clean(&job.state)),
+            (Role::Number, done),
+            (
+                Role::Dim,
+                job.last_at
+                    .map_or("-".to_owned(), |then| age(model.now, then)),
+            ),
+            (Role::Dim, clean(of.unwrap_or("the host"))),
+        ]
+    });
+}
+
+fn keys(pen: &mut Pen<'_>, model: &Model, area: Rect) {
+    let table = Table {
+        title: line(Role::Title, PANES[3]),
+        columns: &[("KEY", 16), ("STATE", 9), ("SINCE", 5), ("RETIRED", 7)],
+        empty: "no key is known",
+        has_focus: model.focus == 3,
+    };
+    table::draw(pen, area, &model.system.keys, &table, |key| {
+        let is_signing = key.state == "signing";
+        let moment = |then: Option<UnixMillis>, never: &str| {
+            then.map_or_else(|| never.to_owned(), |then| age(model.now, then))
+        };
+        vec![
+            (Role::Plain, clean(&key.kid)),
+            (
+                if is_signing { Role::Ok } else { Role::Dim },
+                clean(&key.state),
+            ),
+            (Role::Dim, moment(key.created_at, "first")),
+            (Role::Dim, moment(key.retired_at, "-")),
         ]
     });
 }

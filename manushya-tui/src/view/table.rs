@@ -38,7 +38,16 @@ pub fn draw<T: Item>(
     let widths = widths(table.columns, inner.width);
     let mut x = inner.x + 2;
     for ((heading, _), cells) in table.columns.iter().zip(&widths) {
-        pen.text(x, inner.y, *cells, Role::Dim, heading);
+        match list.sort.filter(|sort| sort.column == *heading) {
+            Some(sort) => {
+                let way = pen.glyphs.ways[usize::from(sort.is_falling)];
+                let text = format!("{heading} {way}");
+                pen.text(x, inner.y, *cells, Role::Title, &text);
+            }
+            None => {
+                pen.text(x, inner.y, *cells, Role::Dim, heading);
+            }
+        }
         x += cells + 1;
     }
     let visible = usize::from(inner.height.saturating_sub(1)).max(1);
@@ -74,6 +83,7 @@ fn said<T: Item>(pen: &mut Pen<'_>, inner: Rect, list: &List<T>, table: &Table<'
     let lines = match &list.load {
         Load::Failed(error) => document::error(error),
         _ if !list.is_empty() => return false,
+        _ if list.is_walking() => vec![line(Role::Dim, "looking through the whole list…")],
         Load::Idle => vec![line(Role::Dim, "not asked for yet")],
         Load::Loading(_) => vec![line(Role::Dim, "asking the daemon…")],
         Load::Ready if !list.filter.text.is_empty() => {
@@ -90,7 +100,9 @@ fn foot<T: Item>(list: &List<T>, pen: &Pen<'_>) -> Spans {
     if !list.is_empty() {
         let shown = list.len() as u64;
         let first = list.first();
-        let range = if list.total > shown {
+        let range = if list.walk.is_some() {
+            format!("{} of {}", count(shown), count(list.total))
+        } else if list.total > shown {
             format!(
                 "{}-{} of {}",
                 count(first + 1),
@@ -103,15 +115,11 @@ fn foot<T: Item>(list: &List<T>, pen: &Pen<'_>) -> Spans {
         parts.push((Role::Dim, range));
     }
     if !list.filter.text.is_empty() {
-        parts.push((
-            Role::Warn,
-            format!(
-                "filter: {} ({} of {} here)",
-                list.filter.text,
-                list.len(),
-                list.items.len()
-            ),
-        ));
+        parts.push((Role::Warn, format!("filter: {}{}", list.filter.text, seen(list))));
+    }
+    if let Some(sort) = list.sort {
+        let way = pen.glyphs.ways[usize::from(sort.is_falling)];
+        parts.push((Role::Dim, format!("by {} {way}", sort.column)));
     }
     if !list.marks.is_empty() {
         parts.push((Role::Warn, format!("{} marked", list.marks.len())));
@@ -124,6 +132,16 @@ fn foot<T: Item>(list: &List<T>, pen: &Pen<'_>) -> Spans {
         spans.push(part);
     }
     spans
+}
+
+/// How much of a list its filter has seen.
+fn seen<T: Item>(list: &List<T>) -> String {
+    match &list.walk {
+        None => format!(" ({} of {} here)", list.len(), list.items.len()),
+        Some(walk) if !walk.is_done => format!(" (looked at {}…)", count(walk.looked)),
+        Some(walk) if walk.cut_short => format!(" (in the first {} only)", count(walk.looked)),
+        Some(_) => " (in all)".to_owned(),
+    }
 }
 
 /// How wide each column is. What does not fit is left out from the right.

@@ -179,6 +179,9 @@ pub struct List {
     /// The deleted ones, that can still be restored
     #[arg(long)]
     pub deleted: bool,
+    /// The expired ones, that are not erased yet; needs the right to purge them
+    #[arg(long, conflicts_with = "deleted")]
+    pub expired: bool,
     /// Which part.
     #[command(flatten)]
     pub paging: Paging,

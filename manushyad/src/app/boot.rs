@@ -259,6 +259,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),
+        work: Default::default(),
     });
     Ok((
         Booted {

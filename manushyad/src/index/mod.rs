@@ -32,7 +32,7 @@ mod tests;
 pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts, Visibility, Writer};
 pub use prepared::Prepared;
 pub use ranking::{Collapse, Left, Out, Ranking, Reason};
-pub use report::{Count, Selection, Stats};
+pub use report::{AGES, Count, Selection, Stats};
 pub use search::{Hit, Neighbour, Parts, SearchOutcome, SearchRequest, TermPart};
 pub use similar::Alike;
 pub use snapshot::{GraphSnapshot, SnapshotError, vectors_of_snapshot};

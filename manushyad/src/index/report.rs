@@ -37,6 +37,27 @@ pub struct Stats {
     pub oldest: Option<UnixMillis>,
     /// When the newest was made.
     pub newest: Option<UnixMillis>,
+    /// By age, in the order of [`AGES`].
+    pub ages: [u64; AGES.len()],
+}
+
+/// What ages are called, and the days that each stays below.
+pub const AGES: [(&str, i64); 5] = [
+    ("today", 1),
+    ("week", 7),
+    ("month", 30),
+    ("year", 365),
+    ("older", i64::MAX),
+];
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Which of [`AGES`] something made at `created_at` is of at `now`.
+fn age(created_at: i64, now: UnixMillis) -> usize {
+    let days = now.0.saturating_sub(created_at).max(0) / DAY_MS;
+    let place = AGES.iter().position(|(_, below)| days < *below);
+    place.unwrap_or(AGES.len() - 1)
 }
 
 /// A part of a list of memories.
@@ -55,13 +76,17 @@ impl fmt::Debug for Selection {
 }
 
 /// Counts `slots`, or all live ones.
-pub(super) fn stats(state: &State, slots: Option<&RoaringBitmap>) -> Stats {
+pub(super) fn stats(state: &State, slots: Option<&RoaringBitmap>, now: UnixMillis) -> Stats {
     let slots = slots.unwrap_or(&state.live);
     let attributes = &state.attributes;
     let tags = attributes.tag.iter();
     let times = slots
         .iter()
         .map(|slot| attributes.created_at[slot as usize]);
+    let mut ages = [0; AGES.len()];
+    for created_at in times.clone() {
+        ages[age(created_at, now)] += 1;
+    }
     Stats {
         memories: slots.len(),
         kinds: counts(&attributes.kind, slots, |kind| kind.to_string()),
@@ -70,6 +95,7 @@ pub(super) fn stats(state: &State, slots: Option<&RoaringBitmap>) -> Stats {
         tags: sorted(tags.map(|(tag, having)| (tag.to_string(), having.intersection_len(slots)))),
         oldest: times.clone().min().map(UnixMillis),
         newest: times.max().map(UnixMillis),
+        ages,
     }
 }
 
@@ -112,4 +138,23 @@ pub(super) fn select(
         chosen.map(|(&id, _)| id).take(limit).collect()
     };
     Selection { ids, total }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_age_is_of_one_class_and_a_clock_that_went_back_makes_nothing_old() {
+        let now = UnixMillis(1_000 * DAY_MS);
+        let class = |days_ms: i64| AGES[age(now.0 - days_ms, now)].0;
+        assert_eq!(class(0), "today");
+        assert_eq!(class(DAY_MS - 1), "today");
+        assert_eq!(class(DAY_MS), "week");
+        assert_eq!(class(7 * DAY_MS), "month");
+        assert_eq!(class(30 * DAY_MS), "year");
+        assert_eq!(class(365 * DAY_MS), "older");
+        assert_eq!(class(-DAY_MS), "today");
+        assert_eq!(AGES[age(i64::MIN, now)].0, "older");
+    }
 }

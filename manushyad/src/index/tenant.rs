@@ -245,7 +245,7 @@ impl TenantIndex {
         let state = self.state.read();
         let permitted = decide::permitted(&state, &mut permit, now.0, Visibility::All);
         let slots = search::candidates(&state, filter, rule, &permitted, now);
-        report::stats(&state, slots.as_ref())
+        report::stats(&state, slots.as_ref(), now)
     }
 
     /// Lists the memories that are meant and that the caller may see at `now`: at most `limit`, by

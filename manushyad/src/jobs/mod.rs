@@ -96,11 +96,17 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = interval.tick() => match service.sweep().await {
-                Ok(0) => prune(&service).await,
-                Ok(memories) => tracing::info!(memories, "Swept what was due."),
-                Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
-            },
+            _ = interval.tick() => {
+                let turns = &service.work.sweep;
+                turns.begin();
+                let swept = service.sweep().await;
+                turns.end(service.ports.clock.now(), swept.as_ref().ok().copied());
+                match swept {
+                    Ok(0) => prune(&service).await,
+                    Ok(memories) => tracing::info!(memories, "Swept what was due."),
+                    Err(error) => tracing::error!(code = %error.code, "Sweeping failed."),
+                }
+            }
             () = stopped(&mut stop) => return,
         }
     }

@@ -5,10 +5,13 @@ use crate::service::Service;
 /// Saves the graph of every tenant that has one. A failure costs the next start some time, and
 /// nothing else.
 pub fn save_all(service: &Service) {
-    match service
+    let turns = &service.work.snapshot;
+    turns.begin();
+    let saved = service
         .indexes
-        .save(&service.vault, &service.config.home.data)
-    {
+        .save(&service.vault, &service.config.home.data);
+    turns.end(service.ports.clock.now(), saved.as_ref().ok().copied());
+    match saved {
         Ok(0) => {}
         Ok(bytes) => tracing::info!(bytes, "Saved the index."),
         Err(error) => tracing::warn!(%error, "The index could not be saved."),

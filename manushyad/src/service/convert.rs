@@ -54,6 +54,7 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
         quarantine: identity.quarantine,
         created_at: identity.created_at,
         updated_at: identity.updated_at,
+        last_seen_at: None,
     }
 }
 

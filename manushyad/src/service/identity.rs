@@ -193,11 +193,12 @@ impl Service {
                         .is_none_or(|active| active == identity.is_active)
                 })
                 .filter(|identity| readable(identity));
+            let seen = self.seen(directory, context.actor.identity.tenant);
             let listed = page::cut(
                 chosen,
                 &request.page,
                 |identity| identity.id.to_string(),
-                |identity| convert::identity(directory, identity),
+                |identity| seen.show(identity),
             );
             Ok(listed_plan(access, listed))
         })
@@ -222,7 +223,8 @@ impl Service {
                 Resource::Identity,
                 &request.identity,
             )?;
-            let shown = convert::identity(view.directory(), &identity);
+            let seen = self.seen(view.directory(), identity.tenant);
+            let shown = seen.show(&identity);
             Ok(access.plan(Vec::new(), 1, shown))
         })
         .await
@@ -254,10 +256,8 @@ impl Service {
                 decide::identity::update(txn, &context, command)
             })
             .await?;
-        Ok(convert::identity(
-            &self.writer.published().directory,
-            &identity,
-        ))
+        let directory = &self.writer.published().directory;
+        Ok(self.seen(directory, identity.tenant).show(&identity))
     }
 
     /// Deletes an identity that owns no memories, with its tokens.
@@ -310,7 +310,7 @@ impl Service {
                 .filter(|token| token.identity == identity.id)
                 .map(|token| convert::token(directory, &identity, token, context.now))
                 .collect();
-            let identity = convert::identity(directory, &identity);
+            let identity = self.seen(directory, identity.tenant).show(&identity);
             Ok(access.plan(
                 Vec::new(),
                 1,

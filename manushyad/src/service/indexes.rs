@@ -15,6 +15,7 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{EmbedderTag, Memory};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{MemoryId, TenantId};
+use manushya_protocol::unit::UnixMillis;
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
@@ -428,6 +429,14 @@ impl Indexes {
             self.saved.lock().insert(tenant, state);
         }
         Ok(bytes)
+    }
+
+    /// When the graph of a tenant was last saved, and how many bytes that takes; none if it never was.
+    pub fn saved_file(data: &Path, tenant: TenantId) -> Option<(UnixMillis, u64)> {
+        let file = saved::path(data, tenant).metadata().ok()?;
+        let since = file.modified().ok()?.duration_since(std::time::UNIX_EPOCH);
+        let millis = i64::try_from(since.ok()?.as_millis()).ok()?;
+        Some((UnixMillis(millis), file.len()))
     }
 
     /// The memories in a tenant's index with their versions.

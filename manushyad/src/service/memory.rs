@@ -186,6 +186,13 @@ impl Service {
         action: Action,
     ) -> Result<Listed<MemoryView>, WireError> {
         let limit = page::limit(&request.page)?;
+        if request.deleted && request.expired {
+            return Err(WireError::new(
+                ErrorCode::InvalidArgument,
+                "deleted and expired memories are two lists",
+            )
+            .hint("ask for one of them"));
+        }
         let after = match &request.page.cursor {
             None => None,
             Some(cursor) => Some(cursor.parse().map_err(|_| page::bad_cursor())?),
@@ -194,10 +201,11 @@ impl Service {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, action, Resource::Memory)?;
             access.audit.decision = manushya_core::model::Decision::Allow;
-            let listed = if request.deleted {
-                self.deleted_page(view, context, action, &request.filter, after, limit)
-            } else {
-                self.live_page(view, context, action, &request.filter, after, limit)
+            let (filter, expired) = (&request.filter, request.expired);
+            let listed = match request.deleted {
+                _ if expired => self.expired_page(view, context, action, filter, after, limit),
+                true => self.deleted_page(view, context, action, filter, after, limit),
+                false => self.live_page(view, context, action, filter, after, limit),
             };
             let count = listed
                 .as_ref()
@@ -468,8 +476,9 @@ fn history(view: &ReadView, memory: Memory) -> Result<Vec<Memory>, WireError> {
 
 /// A page that fills up, by number and by bytes.
 #[derive(Default)]
-struct Filling {
-    items: Vec<MemoryView>,
+pub(super) struct Filling {
+    /// What is on it.
+    pub items: Vec<MemoryView>,
     bytes: usize,
     last: Option<MemoryId>,
     is_full: bool,
@@ -479,7 +488,7 @@ struct Filling {
 
 impl Filling {
     /// Takes one memory, or notes that one was passed over. Returns whether there is room for more.
-    fn take(
+    pub fn take(
         &mut self,
         id: MemoryId,
         memory: Option<Memory>,
@@ -505,7 +514,7 @@ impl Filling {
     }
 
     /// The page, and the canaries on it.
-    fn listed(self, total: u64, complete: bool) -> (Listed<MemoryView>, Vec<MemoryId>) {
+    pub fn listed(self, total: u64, complete: bool) -> (Listed<MemoryView>, Vec<MemoryId>) {
         let next = self.last.filter(|_| !complete).map(|id| id.to_string());
         let listed = Listed {
             items: self.items,

@@ -13,6 +13,7 @@ mod doctor;
 mod duplicate;
 mod embedding;
 mod events;
+mod expired;
 mod hold;
 mod identity;
 pub mod indexes;
@@ -43,6 +44,7 @@ pub mod tally;
 mod token;
 mod usage;
 mod view;
+pub mod work;
 pub mod writer;
 
 use std::sync::Arc;
@@ -110,6 +112,8 @@ pub struct Service {
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
+    /// What it does by itself.
+    pub work: work::Work,
 }
 
 /// The name that the audit log is signed under.

@@ -22,7 +22,7 @@ use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStat
 
 use super::convert;
 use super::indexes::Indexes;
-use crate::index::{AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts, Writer};
+use crate::index::{AGES, AttributeFilter, Facts, Permit, Rule, Selection, SlotFacts, Writer};
 
 /// What one request may do to memories at large.
 pub struct Permission {
@@ -464,6 +464,7 @@ impl Permission {
             by_tag: named(stats.tags),
             oldest: stats.oldest,
             newest: stats.newest,
+            by_age: ages(stats.ages),
         })
     }
 }
@@ -482,4 +483,15 @@ pub fn shown_as(
         writes: plan.writes,
         audit: plan.audit,
     }
+}
+
+/// Counts by age with their names; ages that nothing is of are left out.
+fn ages(counts: [u64; AGES.len()]) -> Vec<WireCount> {
+    let named = AGES.iter().zip(counts).filter(|(_, count)| *count > 0);
+    named
+        .map(|((name, _), count)| WireCount {
+            name: (*name).to_owned(),
+            count,
+        })
+        .collect()
 }

@@ -12,6 +12,7 @@ use manushya_protocol::id::TenantId;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::system::{HostStatus, IndexStatus, Status, WhoAmI};
 
+use super::indexes::Indexes;
 use super::{Service, convert};
 
 impl Service {
@@ -115,6 +116,7 @@ impl Service {
             host.memories += index.memories;
             host.indexes.push(index);
         }
+        host.jobs = self.job_status(&host);
         host
     }
 
@@ -130,6 +132,10 @@ impl Service {
             ..IndexStatus::default()
         };
         self.embedding_status(tenant, &mut status);
+        if let Some((saved_at, bytes)) = Indexes::saved_file(&self.config.home.data, tenant) {
+            status.saved_at = Some(saved_at);
+            status.saved_bytes = bytes;
+        }
         status
     }
 

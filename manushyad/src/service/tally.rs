@@ -8,6 +8,7 @@ use std::time::Instant;
 use manushya_core::directory::Directory;
 use manushya_core::model::{AuditActor, AuditDraft, Decision};
 use manushya_protocol::id::{IdentityId, PolicyId, TenantId};
+use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::live::{Activity, Busy, Latency};
 use parking_lot::Mutex;
 
@@ -39,6 +40,7 @@ struct Counts {
     operations: u64,
     denied: u64,
     actors: HashMap<(TenantId, IdentityId), u64>,
+    seen: HashMap<(TenantId, IdentityId), UnixMillis>,
     policies: HashMap<(TenantId, PolicyId), u64>,
 }
 
@@ -77,10 +79,19 @@ impl Tally {
         let Some(tenant) = audit.tenant else { return };
         if let AuditActor::Identity(identity) = audit.actor {
             count(&mut counts.actors, (tenant, identity));
+            let seen = &mut counts.seen;
+            if seen.len() < NAMES_MAX || seen.contains_key(&(tenant, identity)) {
+                seen.insert((tenant, identity), audit.time);
+            }
         }
         if let Some(stamp) = audit.policy {
             count(&mut counts.policies, (tenant, stamp.id));
         }
+    }
+
+    /// When an identity last did something since the start.
+    pub fn last_seen(&self, tenant: TenantId, identity: IdentityId) -> Option<UnixMillis> {
+        self.counts.lock().seen.get(&(tenant, identity)).copied()
     }
 
     /// Counts a batch that the index has taken in.

@@ -6,15 +6,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use manushya_core::command::Context;
-use manushya_core::model::{Token, TokenKind, Uses, Via};
+use manushya_core::directory::Directory;
+use manushya_core::model::{Identity, Token, TokenKind, Uses, Via};
 use manushya_core::plan::Write;
 use manushya_core::view::View;
 use manushya_protocol::error::WireError;
-use manushya_protocol::id::{TenantId, TokenId};
+use manushya_protocol::id::{IdentityId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::v1::identity::IdentityView;
 use parking_lot::Mutex;
 
-use super::Service;
+use super::{Service, convert};
 use super::login::not_good;
 
 /// How fine the moment of last use is, in milliseconds: it is written no more often.
@@ -108,6 +110,51 @@ impl Service {
             let writes = used.map(|used| Write::PutToken(Arc::new(used)));
             Ok(writes.into_iter().collect())
         });
+    }
+}
+
+/// When a token was last used, as far as that is kept.
+fn last_used(token: &Token) -> Option<UnixMillis> {
+    match &token.kind {
+        TokenKind::Access => None,
+        TokenKind::ApiKey(key) => key.last_used_at,
+        TokenKind::Session(session) => session.last_used_at,
+    }
+}
+
+/// When the identities of a tenant last did something.
+pub(super) struct Seen<'a> {
+    service: &'a Service,
+    directory: &'a Directory,
+    by_use: HashMap<IdentityId, UnixMillis>,
+}
+
+impl Seen<'_> {
+    /// An identity as shown, with when it last did something.
+    pub fn show(&self, identity: &Identity) -> IdentityView {
+        let tally = self.service.writer.tally();
+        let acted = tally.last_seen(identity.tenant, identity.id);
+        let mut shown = convert::identity(self.directory, identity);
+        shown.last_seen_at = acted.max(self.by_use.get(&identity.id).copied());
+        shown
+    }
+}
+
+impl Service {
+    /// When the identities of a tenant last did something, as far as that is kept.
+    pub(super) fn seen<'a>(&'a self, directory: &'a Directory, tenant: TenantId) -> Seen<'a> {
+        let mut by_use: HashMap<IdentityId, UnixMillis> = HashMap::new();
+        for token in directory.tokens(tenant) {
+            if let Some(used) = last_used(token) {
+                let last = by_use.entry(token.identity).or_insert(used);
+                *last = used.max(*last);
+            }
+        }
+        Seen {
+            service: self,
+            directory,
+            by_use,
+        }
     }
 }
 

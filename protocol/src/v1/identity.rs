@@ -56,6 +56,10 @@ pub struct IdentityView {
     pub created_at: UnixMillis,
     /// When it was last changed.
     pub updated_at: UnixMillis,
+    /// When it last did something, as far as the daemon knows: since its start, or by an API key or a
+    /// session.
+    #[serde(default)]
+    pub last_seen_at: Option<UnixMillis>,
 }
 
 /// Makes an identity.

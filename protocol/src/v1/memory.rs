@@ -246,6 +246,9 @@ pub struct MemoryList {
     /// Which part.
     #[serde(default)]
     pub page: Page,
+    /// The expired ones instead, that are not erased yet; those the caller may purge.
+    #[serde(default)]
+    pub expired: bool,
 }
 
 /// How to search.
@@ -449,6 +452,10 @@ pub struct MemoryStats {
     pub oldest: Option<UnixMillis>,
     /// When the newest was made.
     pub newest: Option<UnixMillis>,
+    /// By age, youngest first: `today` is the last 24 hours, `week` the six days before, `month` the 23
+    /// days before, `year` what is younger than 365 days, `older` the rest.
+    #[serde(default)]
+    pub by_age: Vec<Count>,
 }
 
 /// A name and how often it stands.

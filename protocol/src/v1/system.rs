@@ -110,6 +110,33 @@ pub struct HostStatus {
     /// What was done since the start.
     #[serde(default)]
     pub activity: crate::v1::live::Activity,
+    /// What the daemon does beside answering.
+    #[serde(default)]
+    pub jobs: Vec<JobStatus>,
+}
+
+/// Something the daemon does by itself, or for somebody over more than one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStatus {
+    /// `sweep`, `graph`, `snapshot`, `embedding` or `backup`.
+    pub name: String,
+    /// Name of the tenant it is for; absent if it is for all.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// `idle`, `running` or `failing`.
+    pub state: String,
+    /// How much is done: memories erased since the start, vectors in the graph, bytes saved, memories
+    /// embedded, bytes sent.
+    pub done: u64,
+    /// How much there is in all, where that is known.
+    #[serde(default)]
+    pub total: Option<u64>,
+    /// When it last ended; of a backup, when it began.
+    #[serde(default)]
+    pub last_at: Option<UnixMillis>,
+    /// What else there is to say.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// The state of one tenant's index.
@@ -141,6 +168,12 @@ pub struct IndexStatus {
     /// Those of them that failed again and again.
     #[serde(default)]
     pub failed: u64,
+    /// When the graph was last saved, so that the next start need not build it.
+    #[serde(default)]
+    pub saved_at: Option<UnixMillis>,
+    /// Size of what was saved, in bytes.
+    #[serde(default)]
+    pub saved_bytes: u64,
 }
 
 /// What `doctor` found on the daemon's side.

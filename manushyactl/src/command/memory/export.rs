@@ -140,6 +140,7 @@ pub async fn run(arguments: &cli::Export, context: &Context) -> Outcome {
             filter: filter.clone(),
             deleted: false,
             page,
+            expired: false,
         };
         let listed = call!(client, memory_export, request).await?;
         let mut text = String::new();

@@ -62,7 +62,7 @@ pub async fn list(arguments: &cli::List, context: &Context) -> Outcome {
     let client = context.connect().await?;
     context
         .list(&arguments.paging, async |page| {
-            let deleted = arguments.deleted;
+            let (deleted, expired) = (arguments.deleted, arguments.expired);
             let filter = filter.clone();
             call!(
                 client,
@@ -70,7 +70,8 @@ pub async fn list(arguments: &cli::List, context: &Context) -> Outcome {
                 MemoryList {
                     filter,
                     deleted,
-                    page
+                    page,
+                    expired
                 }
             )
             .await
@@ -199,12 +200,13 @@ pub async fn stats(arguments: &Filter, context: &Context) -> Outcome {
         .document(&stats, || stats_table(&stats, &context.ui.human()))
 }
 
-fn groups(stats: &MemoryStats) -> [(&'static str, &[Count]); 4] {
+fn groups(stats: &MemoryStats) -> [(&'static str, &[Count]); 5] {
     [
         ("type", &stats.by_type),
         ("owner", &stats.by_owner),
         ("namespace", &stats.by_namespace),
         ("tag", &stats.by_tag),
+        ("age", &stats.by_age),
     ]
 }
 

@@ -25,6 +25,7 @@ use manushya_protocol::v1::backup::{
     BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
 };
 use manushya_protocol::v1::common::{Done, Listed};
+use manushya_protocol::v1::system::JobStatus;
 use parking_lot::Mutex;
 
 use super::receipt::origin;
@@ -47,6 +48,26 @@ const WAIT: Duration = Duration::from_secs(20);
 /// The backups that are being taken.
 #[derive(Default)]
 pub struct Jobs(Mutex<HashMap<BackupId, Arc<Job>>>);
+
+impl Jobs {
+    /// Those that are being taken, as jobs.
+    pub fn running(&self) -> Vec<JobStatus> {
+        let jobs = self.0.lock();
+        let mut shown: Vec<JobStatus> = jobs
+            .values()
+            .map(|job| JobStatus {
+                name: "backup".to_owned(),
+                state: "running".to_owned(),
+                done: job.bytes.load(Ordering::Relaxed),
+                last_at: Some(job.record.created_at),
+                note: Some(job.record.id.to_string()),
+                ..JobStatus::default()
+            })
+            .collect();
+        shown.sort_by(|a, b| a.note.cmp(&b.note));
+        shown
+    }
+}
 
 struct Job {
     chunks: Mutex<Receiver<Result<Vec<u8>, String>>>,
