@@ -86,7 +86,14 @@ pub fn jobs(daemon: Daemon) -> Vec<JobStatus> {
         job("sweep", "idle", 17, None),
         job("snapshot", "idle", 12_400_000, None),
         JobStatus {
-            tenant: Some(if daemon == Daemon::Long { LONG } else { "default" }.into()),
+            tenant: Some(
+                if daemon == Daemon::Long {
+                    LONG
+                } else {
+                    "default"
+                }
+                .into(),
+            ),
             ..job("embedding", "running", 9_000, Some(12_408))
         },
     ]

@@ -296,7 +296,9 @@ mod offline {
                 ));
             }
             for path in &what.set_aside {
-                text.push_str(&format!("what was known of the log before is kept: {path}\n"));
+                text.push_str(&format!(
+                    "what was known of the log before is kept: {path}\n"
+                ));
             }
         }
         text

@@ -272,7 +272,11 @@ pub fn restore(
             .hint("move the anchor file (audit.anchor_file) away yourself; doctor and clients take it for a rollback until then")
     })?;
     report.audit_before = aside.anchored;
-    report.set_aside = aside.files.iter().map(|path| path.display().to_string()).collect();
+    report.set_aside = aside
+        .files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     Ok(report)
 }
 
