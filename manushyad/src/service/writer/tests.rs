@@ -107,7 +107,7 @@ fn founding(n: u64) -> (AuditDraft, Vec<Write>) {
     let tenant = TenantId::from_bytes(id(n));
     let command = CreateTenant {
         id: tenant,
-        name: TenantName::new(&format!("tenant-{n}")).unwrap(),
+        name: TenantName::new(format!("tenant-{n}")).unwrap(),
         operator: IdentityId::from_bytes(id(n)),
         policies: policy_ids(|| PolicyId::from_bytes(id(n))),
     };
@@ -146,8 +146,15 @@ async fn found(writer: &Writer, n: u64) -> Fate<()> {
     writer.run(fallback, decide).await
 }
 
-/// What is on disk: the tenants that are there, and the ids that entries say were created.
-fn on_disk(base: &Base) -> (Vec<[u8; 16]>, Vec<(u64, [u8; 16])>) {
+/// What is on disk.
+struct OnDisk {
+    /// The tenants that are there.
+    tenants: Vec<[u8; 16]>,
+    /// The ids that entries say were created, with the entries' numbers.
+    entries: Vec<(u64, [u8; 16])>,
+}
+
+fn on_disk(base: &Base) -> OnDisk {
     let (store, opened) = base.open();
     let head = Head::from_bytes(&opened.audit_head.unwrap_or_else(|| Head::new().to_bytes()));
     let head = head.unwrap();
@@ -172,7 +179,7 @@ fn on_disk(base: &Base) -> (Vec<[u8; 16]>, Vec<(u64, [u8; 16])>) {
         .tenants()
         .map(|t| t.id.to_bytes())
         .collect();
-    (tenants, entries)
+    OnDisk { tenants, entries }
 }
 
 fn settings(folder: &std::path::Path) -> Config {
@@ -216,7 +223,7 @@ async fn one(base: &Base, fault: Fault, nth: u64, config: &Config) -> bool {
     } else {
         disk.after_power_loss()
     };
-    let (tenants, entries) = on_disk(&base.copy(left, nth));
+    let OnDisk { tenants, entries } = on_disk(&base.copy(left, nth));
     for (n, fate) in answers {
         let Ok(((), receipt)) = fate else { continue };
         let entry = (receipt.seq.0, id(n));
