@@ -1,5 +1,6 @@
 //! The command tree: nouns and verbs, their flags and their help.
 
+pub mod approval;
 pub mod args;
 pub mod audit;
 pub mod backup;
@@ -138,6 +139,9 @@ pub enum Command {
     /// Manage policies, and ask what they decide
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Decide about requests that wait for an approval
+    #[command(subcommand)]
+    Approval(approval::Approval),
     /// Read and verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),

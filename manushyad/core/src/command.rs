@@ -1,7 +1,7 @@
 //! Requests as data. Every id, moment, vector and random byte in them was made by the caller, so that
 //! deciding is pure.
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;
@@ -30,6 +30,17 @@ pub struct Context {
     pub whole_host: bool,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
+    /// The SHA-256 of the whole request, for those that can wait for an approval.
+    pub content: Option<[u8; 32]>,
+}
+
+/// Grants or refuses a request that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct DecideApproval {
+    /// The request.
+    pub id: ApprovalId,
+    /// Grants it for so many seconds; refuses it if there are none.
+    pub grant_seconds: Option<u64>,
 }
 
 /// Makes a tenant, the identity its operator acts as, and its first policies.

@@ -9,10 +9,10 @@ mod gates;
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
-use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{ApprovalId, IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
+    Approval, ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
     Token, TokenKind,
 };
 use crate::plan::Write;
@@ -37,6 +37,7 @@ pub struct Directory {
     gates: Gates,
     revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
+    approvals: OrdMap<(TenantId, ApprovalId), Arc<Approval>>,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -138,6 +139,13 @@ impl Directory {
             }
             Write::DropRevision(tenant, id, revision) => {
                 self.revisions.remove(&(*tenant, (*id, *revision)));
+            }
+            Write::PutApproval(approval) => {
+                let at = (approval.tenant, approval.id);
+                self.approvals.insert(at, approval.clone());
+            }
+            Write::DropApproval(tenant, id) => {
+                self.approvals.remove(&(*tenant, *id));
             }
             Write::PutMemory { .. } | Write::EraseMemory(..) => {}
             Write::PutErasure(record) => self.erasures.put(record),
@@ -287,6 +295,20 @@ impl Directory {
         policy: PolicyId,
     ) -> impl Iterator<Item = &Arc<PolicyRevision>> {
         of_tenant(&self.revisions, tenant, (policy, 0), (policy, u32::MAX))
+    }
+
+    /// The requests of a tenant that wait for an approval, or were decided not long ago.
+    pub fn approvals(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<Approval>> {
+        let (low, high) = (
+            ApprovalId::from_bytes([0; 16]),
+            ApprovalId::from_bytes([255; 16]),
+        );
+        of_tenant(&self.approvals, tenant, low, high)
+    }
+
+    /// One of them.
+    pub fn approval(&self, tenant: TenantId, id: ApprovalId) -> Option<&Arc<Approval>> {
+        self.approvals.get(&(tenant, id))
     }
 
     /// The policy that an id or a name means, or meant last: of a removed one, its last revision.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
+    Approval, AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
     PolicyRevision, PurgePlan, Tenant, Token,
 };
 
@@ -46,6 +46,10 @@ pub enum Write {
     PutRevision(Arc<PolicyRevision>),
     /// Removes a revision of a policy.
     DropRevision(TenantId, PolicyId, u32),
+    /// Makes or changes a request that waits for an approval.
+    PutApproval(Arc<Approval>),
+    /// Removes such a request.
+    DropApproval(TenantId, ApprovalId),
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
     /// Makes or changes an invitation, or what is known of a key that signs tokens.

@@ -11,6 +11,7 @@ use manushya_protocol::limits;
 use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
+use manushya_protocol::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
@@ -228,6 +229,7 @@ macro_rules! forward {
     ($($method:ident($($argument:ident: $kind:ty)?) -> $reply:ty;)*) => {
         $(async fn $method(self, _: Context, call: Call $(, $argument: $kind)?) -> Reply<$reply> {
             self.run(stringify!($method), call, |service, context| async move {
+                $(let context = service.with_content(context, stringify!($method), &$argument);)?
                 service.$method(context $(, $argument)?).await
             })
             .await
@@ -399,5 +401,7 @@ impl Manushya for Session {
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
+        approval_list(request: ApprovalList) -> Listed<ApprovalView>;
+        approval_decide(request: ApprovalDecide) -> ApprovalView;
     }
 }

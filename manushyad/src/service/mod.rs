@@ -6,6 +6,7 @@
 
 pub mod alerts;
 mod api_key;
+mod approval;
 mod audit;
 pub mod backup;
 mod convert;

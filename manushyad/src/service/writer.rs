@@ -368,9 +368,10 @@ where
                     error,
                     audit,
                     broken,
+                    waiting,
                 } = refusal;
                 Step {
-                    writes: Vec::new(),
+                    writes: waiting.into_iter().map(Write::PutApproval).collect(),
                     audit: Some(*audit),
                     broken: broken.is_some(),
                     done: Box::new(move |fate| {

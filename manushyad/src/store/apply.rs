@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_gate, encode_identity,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_approval, encode_erasure, encode_gate, encode_identity,
     encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
     gate_kind, revision_id,
 };
@@ -242,6 +242,15 @@ impl Applier<'_, '_> {
             Write::PutRevision(it) => put_revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
+            }
+            Write::PutApproval(it) => Prepared::Put(
+                Kind::Approval,
+                it.tenant,
+                it.id.to_bytes(),
+                encode_approval(it)?,
+            ),
+            Write::DropApproval(tenant, id) => {
+                Prepared::Drop(Kind::Approval, *tenant, id.to_bytes())
             }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?

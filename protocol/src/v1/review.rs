@@ -168,7 +168,7 @@ pub struct ChangedDecision {
     pub action: String,
     /// What it was done to.
     pub resource: String,
-    /// What the live policies say, `allow` or `deny`.
+    /// What the live policies say, `allow`, `deny` or `require`.
     pub from: String,
     /// What the draft says.
     pub to: String,

@@ -2,6 +2,7 @@
 
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
+use crate::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use crate::v1::audit::{
     AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
     AuditRef, AuditTail, AuditTailed, AuditView,
@@ -241,4 +242,9 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+
+    /// Lists requests that wait for an approval.
+    async fn approval_list(call: Call, request: ApprovalList) -> Reply<Listed<ApprovalView>>;
+    /// Grants or refuses one.
+    async fn approval_decide(call: Call, request: ApprovalDecide) -> Reply<ApprovalView>;
 }

@@ -1,5 +1,7 @@
 //! Whether the caller may: the credential, its scopes, then the policies.
 
+use std::sync::Arc;
+
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 
@@ -8,10 +10,10 @@ use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
+    Action, Actor, Approval, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
     Outcome, Resource, Role, TokenKind, Via,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, Write};
 use crate::policy::{
     Facts, IdentityFacts, Mask, Masking, MemoryFacts, PolicySet, RequestFacts, TargetFacts, Verdict,
 };
@@ -19,11 +21,13 @@ use crate::view::{View, ViewError};
 
 /// What is asked for: one action on one resource by one caller. It collects the audit entry.
 pub struct Access<'a> {
-    directory: &'a Directory,
-    context: &'a Context,
+    pub(super) directory: &'a Directory,
+    pub(super) context: &'a Context,
     asking: Asking,
     /// The entry as far as it is known.
     pub audit: AuditDraft,
+    /// Approvals that are used up when this is done.
+    pub(super) used: Vec<Arc<Approval>>,
 }
 
 /// The entry of a request, before anything is decided.
@@ -288,6 +292,7 @@ impl<'a> Access<'a> {
             context,
             asking,
             audit,
+            used: Vec::new(),
         })
     }
 
@@ -359,6 +364,9 @@ impl<'a> Access<'a> {
     fn ask(&mut self, verdict: &Verdict) -> Result<(), Refusal> {
         if self.settle(verdict) {
             return Ok(());
+        }
+        if let Some(policy) = verdict.requires() {
+            return self.approved(policy);
         }
         Err(Refusal::denied(&self.audit, self.denial(verdict)))
     }
@@ -440,8 +448,10 @@ impl<'a> Access<'a> {
         }
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
             && self.verdict(Action::Read, &about).allowed;
-        if readable {
-            return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
+        if !readable {
+            return Err(self.not_found(memory.id));
+        }
+        self.approved_or(&verdict, Action::clone(&self.audit.action), &about)
         }
         Err(self.not_found(memory.id))
     }
@@ -492,7 +502,9 @@ impl<'a> Access<'a> {
         let resource = Resource::Memory;
         let mut also = Self::begin(self.directory, self.context, action, resource)?;
         also.audit.resource_id = Some(memory.id.to_bytes());
-        also.ask_memory(memory)
+        also.ask_memory(memory)?;
+        self.used.append(&mut also.used);
+        Ok(())
     }
 
     /// Asks the policies about making a memory, which does not exist yet.
@@ -565,7 +577,7 @@ impl<'a> Access<'a> {
     }
 
     /// The plan of an allowed command. In a dry run its writes are dropped and the entry counts none.
-    pub fn plan<R>(mut self, writes: Vec<crate::plan::Write>, count: u64, reply: R) -> Plan<R> {
+    pub fn plan<R>(mut self, mut writes: Vec<Write>, count: u64, reply: R) -> Plan<R> {
         self.audit.outcome = Outcome::Ok;
         self.audit.count = count;
         if self.context.dry_run {
@@ -576,6 +588,8 @@ impl<'a> Access<'a> {
                 reply,
             };
         }
+        let used = std::mem::take(&mut self.used).into_iter();
+        writes.extend(used.map(Write::PutApproval));
         Plan {
             writes,
             audit: self.audit,

@@ -268,6 +268,7 @@ impl<'a> Replay<'a> {
 fn word(answer: &Answer) -> Option<&'static str> {
     match answer.certainty {
         Certainty::Yes => Some("allow"),
+        Certainty::No if answer.otherwise.requires().is_some() => Some("require"),
         Certainty::No => Some("deny"),
         Certainty::Conditional => None,
     }

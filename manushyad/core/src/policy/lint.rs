@@ -209,7 +209,7 @@ impl<'a> Row<'a> {
         let name = &other.name;
         if mine.priority == other.priority && mine.effect != other.effect {
             let reason = format!(
-                "`{name}` says the opposite of the same at priority {}, where a deny always wins",
+                "`{name}` says the opposite of the same at priority {}, where the stricter always wins",
                 other.priority
             );
             return self.finding(Level::Warning, "contradicts", reason);
