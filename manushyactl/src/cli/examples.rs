@@ -404,6 +404,15 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
     ),
     (
+        "policy shadow set",
+        &["manushyactl policy shadow set draft.json"],
+    ),
+    ("policy shadow clear", &["manushyactl policy shadow clear"]),
+    (
+        "policy shadow status",
+        &["manushyactl policy shadow status -o json"],
+    ),
+    (
         "approval list",
         &[
             "manushyactl approval list --state waiting",

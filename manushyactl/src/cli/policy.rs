@@ -45,6 +45,9 @@ pub enum Policy {
     Lint(Lint),
     /// Decide the audit log anew under a draft and show whose decisions would have changed
     Simulate(Simulate),
+    /// Run a draft beside the live policies: what it would have said is audited, and decides nothing
+    #[command(subcommand)]
+    Shadow(Shadow),
 }
 
 /// Names policy files.
@@ -216,4 +219,15 @@ pub struct Simulate {
     /// Entries before this time, or this long ago
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<UnixMillis>,
+}
+
+/// Verbs of `policy shadow`.
+#[derive(Debug, Subcommand)]
+pub enum Shadow {
+    /// Run this draft from now on, in place of the one before
+    Set(Files),
+    /// Stop it
+    Clear,
+    /// Say what runs
+    Status,
 }

@@ -6,7 +6,7 @@ use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, 
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    Approval, AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
+    Approval, AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy, PolicyDraft,
     PolicyRevision, PurgePlan, Tenant, Token,
 };
 
@@ -46,6 +46,10 @@ pub enum Write {
     PutRevision(Arc<PolicyRevision>),
     /// Removes a revision of a policy.
     DropRevision(TenantId, PolicyId, u32),
+    /// Lets a draft run beside the live policies of its tenant, in place of the one before.
+    PutDraft(Arc<PolicyDraft>),
+    /// Stops it.
+    DropDraft(TenantId),
     /// Makes or changes a request that waits for an approval.
     PutApproval(Arc<Approval>),
     /// Removes such a request.

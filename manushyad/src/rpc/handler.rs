@@ -51,7 +51,7 @@ use manushya_protocol::v1::purge::{
 };
 use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    LintView, PolicyShadowSet, ShadowStatus, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
@@ -401,6 +401,8 @@ impl Manushya for Session {
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
+        policy_shadow_set(request: PolicyShadowSet) -> ShadowStatus;
+        policy_shadow_status() -> ShadowStatus;
         approval_list(request: ApprovalList) -> Listed<ApprovalView>;
         approval_decide(request: ApprovalDecide) -> ApprovalView;
     }

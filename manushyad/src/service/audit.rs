@@ -338,6 +338,7 @@ fn id_bytes(text: &str) -> Option<[u8; 16]> {
     let memory = text.parse::<MemoryId>().map(MemoryId::to_bytes).ok();
     memory
         .or_else(|| text.parse::<IdentityId>().map(IdentityId::to_bytes).ok())
+        .or_else(|| text.parse::<ApprovalId>().map(ApprovalId::to_bytes).ok())
         .or_else(|| text.parse::<PolicyId>().map(PolicyId::to_bytes).ok())
         .or_else(|| text.parse::<TokenId>().map(TokenId::to_bytes).ok())
         .or_else(|| text.parse::<PlanId>().map(PlanId::to_bytes).ok())

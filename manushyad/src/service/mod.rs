@@ -26,6 +26,7 @@ mod page;
 mod permit;
 mod policy;
 mod policy_review;
+mod policy_shadow;
 mod policy_simulate;
 mod purge;
 mod ranking;

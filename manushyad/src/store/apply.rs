@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use super::record::{
     DirectoryHeader, MemoryAt, MemoryHeader, encode_approval, encode_erasure, encode_gate, encode_identity,
-    encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
+    encode_memory, encode_plan, encode_policy, encode_policy_draft, encode_policy_revision, encode_tenant, encode_token,
     gate_kind, revision_id,
 };
 use super::schema::{
@@ -242,6 +242,15 @@ impl Applier<'_, '_> {
             Write::PutRevision(it) => put_revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
+            }
+            Write::PutDraft(it) => Prepared::Put(
+                Kind::PolicyDraft,
+                it.tenant,
+                it.tenant.to_bytes(),
+                encode_policy_draft(it)?,
+            ),
+            Write::DropDraft(tenant) => {
+                Prepared::Drop(Kind::PolicyDraft, *tenant, tenant.to_bytes())
             }
             Write::PutApproval(it) => Prepared::Put(
                 Kind::Approval,

@@ -188,3 +188,23 @@ pub struct ReasonCount {
     /// How often.
     pub count: u64,
 }
+
+/// Lets a draft run beside the live policies, in place of the one before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyShadowSet {
+    /// The draft: these in place of those of the same names, or beside them. None stops it.
+    pub policies: Vec<PolicySpec>,
+}
+
+/// What runs beside the live policies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShadowStatus {
+    /// Whether a draft runs.
+    pub running: bool,
+    /// Its policies.
+    pub policies: Vec<PolicyView>,
+    /// External id of who set it.
+    pub by: Option<String>,
+    /// Since when.
+    pub since: Option<UnixMillis>,
+}

@@ -36,7 +36,7 @@ use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, Memory
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
+    LintView, PolicyShadowSet, ShadowStatus, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
 use crate::v1::session::{
@@ -247,4 +247,8 @@ pub trait Manushya {
     async fn approval_list(call: Call, request: ApprovalList) -> Reply<Listed<ApprovalView>>;
     /// Grants or refuses one.
     async fn approval_decide(call: Call, request: ApprovalDecide) -> Reply<ApprovalView>;
+    /// Lets a draft run beside the live policies, or stops it.
+    async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
+    /// Says what runs beside the live policies.
+    async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
 }

@@ -6,12 +6,12 @@ use manushya_protocol::exit;
 use manushya_protocol::v1::common::Page;
 use manushya_protocol::v1::review::{
     LintView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate, PolicyWhatCan,
-    PolicyWhoCan, Simulated,
+    PolicyShadowSet, PolicyWhoCan, ShadowStatus, Simulated,
 };
 
 use super::files;
 use crate::cli::args::Paging;
-use crate::cli::policy::{History, Lint, Rollback, Simulate, WhatCan, WhoCan};
+use crate::cli::policy::{History, Lint, Rollback, Shadow, Simulate, WhatCan, WhoCan};
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::table::{self, one_line};
@@ -188,6 +188,51 @@ fn told(simulated: &Simulated) -> String {
     if simulated.not_read > 0 {
         let count = time::count(simulated.not_read);
         text += &format!("older entries that were left out: {count}\n");
+    }
+    text
+}
+
+/// Runs a verb of `policy shadow`.
+///
+/// # Errors
+///
+/// What the daemon answers with.
+pub async fn shadow(verb: Shadow, context: &Context) -> Outcome {
+    let set = match verb {
+        Shadow::Status => None,
+        Shadow::Clear => Some(Vec::new()),
+        Shadow::Set(arguments) => {
+            let read = files::read(&arguments.files)?;
+            files::refuse(&read.findings)?;
+            if read.policies.is_empty() {
+                return Err(Stop::usage("there is no policy to run")
+                    .hint("manushyactl policy shadow clear stops the draft that runs"));
+            }
+            Some(read.specs())
+        }
+    };
+    let client = context.connect().await?;
+    let status = match set {
+        None => call!(client, policy_shadow_status).await?,
+        Some(policies) => {
+            let status = call!(client, policy_shadow_set, PolicyShadowSet { policies }).await?;
+            context.note_dry_run();
+            status
+        }
+    };
+    context.ui.document(&status, || runs(&status))
+}
+
+/// What runs, in words.
+fn runs(status: &ShadowStatus) -> String {
+    if !status.running {
+        return "no draft runs beside the live policies\n".to_owned();
+    }
+    let by = one_line(status.by.as_deref().unwrap_or("-"));
+    let since = status.since.map(|at| at.to_string()).unwrap_or_default();
+    let mut text = format!("a draft runs since {since}, set by {by}\n");
+    for policy in &status.policies {
+        text += &format!("{} r{}\n", one_line(&policy.name), policy.revision);
     }
     text
 }

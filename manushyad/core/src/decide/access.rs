@@ -1,5 +1,6 @@
 //! Whether the caller may: the credential, its scopes, then the policies.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -11,7 +12,7 @@ use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
     Action, Actor, Approval, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
-    Outcome, Resource, Role, TokenKind, Via,
+    Outcome, Resource, Role, ShadowVerdict, TokenKind, Via,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::{
@@ -28,6 +29,8 @@ pub struct Access<'a> {
     pub audit: AuditDraft,
     /// Approvals that are used up when this is done.
     pub(super) used: Vec<Arc<Approval>>,
+    /// What the draft that runs beside the policies would have said.
+    shadow: Cell<Option<ShadowVerdict>>,
 }
 
 /// The entry of a request, before anything is decided.
@@ -293,6 +296,7 @@ impl<'a> Access<'a> {
             asking,
             audit,
             used: Vec::new(),
+            shadow: Cell::new(None),
         })
     }
 
@@ -300,6 +304,57 @@ impl<'a> Access<'a> {
         let tenant = self.context.actor.identity.tenant;
         let set = self.directory.policy_set(tenant);
         self.asking.decide(&set, action, self.audit.resource, about)
+    }
+
+    /// Decides by the draft that runs beside the policies, for the entry alone.
+    fn overshadow(&mut self, about: &About<'_>) {
+        let tenant = self.context.actor.identity.tenant;
+        let Some(draft) = self.directory.draft(tenant) else {
+            return;
+        };
+        let set = self.directory.shadow_set(tenant);
+        let (action, resource) = (self.audit.action, self.audit.resource);
+        let verdict = self.asking.decide(&set, action, resource, about);
+        let first = draft.policies.first().map(|policy| policy.stamp());
+        let Some(policy) = verdict.stamp().or(first) else {
+            return;
+        };
+        // A request that asks more than once is denied if any answer is.
+        let denied = self.audit.extensions.shadows().any(|said| said.decision == Decision::Deny);
+        if denied {
+            return;
+        }
+        let decision = match verdict.allowed || self.by_right() {
+            true => Decision::Allow,
+            false => Decision::Deny,
+        };
+        // One verdict is always within the bounds.
+        let fits = self.audit.extensions.set_shadows(&[ShadowVerdict { policy, decision }]);
+        debug_assert!(fits.is_ok(), "{fits:?}");
+    }
+
+    /// Decides by the draft that runs beside the policies, for the entry alone.
+    fn overshadow(&self, role: &Role, facts: &Facts<'_>) {
+        let tenant = self.context.actor.identity.tenant;
+        let asked = (facts.action(), facts.resource()) == (self.audit.action, self.audit.resource);
+        let (Some(set), Some(draft)) = (
+            self.directory.shadow_set(tenant).filter(|_| asked),
+            self.directory.draft(tenant),
+        ) else {
+            return;
+        };
+        let verdict = set.decide(role, facts);
+        let first = draft.policies.first().map(|policy| policy.stamp());
+        let Some(policy) = verdict.stamp().or(first) else {
+            return;
+        };
+        let allowed = verdict.allowed || self.by_right();
+        let decision = if allowed {
+            Decision::Allow
+        } else {
+            Decision::Deny
+        };
+        self.shadow.set(Some(ShadowVerdict { policy, decision }));
     }
 
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
@@ -312,6 +367,10 @@ impl<'a> Access<'a> {
 
     /// Notes what was decided; returns whether it is allowed.
     fn settle(&mut self, verdict: &Verdict) -> bool {
+        if let Some(shadow) = self.shadow.take() {
+            // One verdict is always within the bounds.
+            let _ = self.audit.extensions.set_shadows(&[shadow]);
+        }
         let by_right = !verdict.allowed && self.by_right();
         self.audit.policy = verdict.stamp().filter(|_| !by_right);
         let allowed = verdict.allowed || by_right;

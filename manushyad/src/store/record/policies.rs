@@ -1,9 +1,10 @@
-//! What is kept about policies beside themselves: their revisions, and requests that wait for an
-//! approval.
+//! What is kept about policies beside themselves: their revisions, requests that wait for an
+//! approval, and a draft that runs beside them.
 
 use manushya_core::model::{
-    Action, Approval, ApprovalState, PolicyEvent, PolicyRevision, PolicyStamp, Resource,
+    Action, Approval, ApprovalState, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Resource,
 };
+use manushya_protocol::limits;
 use manushya_protocol::id::{ApprovalId, IdentityId, PolicyId, TenantId};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -133,4 +134,39 @@ pub(in crate::store) fn decode_approval(
     };
     bytes.finish()?;
     Ok(approval)
+}
+
+pub(in crate::store) fn encode_policy_draft(
+    draft: &PolicyDraft,
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut out = Writer::with_capacity(4096);
+    out.raw(&draft.by.to_bytes());
+    out.i64(draft.at.0);
+    out.count(draft.policies.len());
+    for policy in &draft.policies {
+        out.raw(&policy.id.to_bytes());
+        write_policy(&mut out, policy)?;
+    }
+    close("the draft of policies", out)
+}
+
+pub(in crate::store) fn decode_policy_draft(
+    tenant: TenantId,
+    plaintext: &[u8],
+) -> Result<PolicyDraft, Malformed> {
+    let mut bytes = Reader::new(plaintext);
+    let by = IdentityId::from_bytes(bytes.array()?);
+    let at = read_moment(&mut bytes)?;
+    let mut policies = Vec::new();
+    for _ in 0..bytes.count(limits::POLICIES_MAX)? {
+        let id = PolicyId::from_bytes(bytes.array()?);
+        policies.push(read_policy(&mut bytes, tenant, id)?);
+    }
+    bytes.finish()?;
+    Ok(PolicyDraft {
+        tenant,
+        policies,
+        by,
+        at,
+    })
 }

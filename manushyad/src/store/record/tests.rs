@@ -1,5 +1,5 @@
 use manushya_core::model::{
-    Action, Approval, ApprovalState, DataKeyId, Memory, PolicyEvent, PolicyRevision, Resource,
+    Action, Approval, ApprovalState, DataKeyId, Memory, PolicyDraft, PolicyEvent, PolicyRevision, Resource,
 };
 use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
 use manushya_protocol::unit::UnixMillis;
@@ -63,6 +63,11 @@ proptest! {
             prop_assert!(decode_policy_revision(policy.tenant, other, &bytes).is_err());
         }
         let by = IdentityId::from_bytes([9; 16]);
+        let draft = PolicyDraft {
+            tenant: policy.tenant, policies: vec![policy.clone(), policy.clone()], by, at: policy.created_at,
+        };
+        let bytes = encode_policy_draft(&draft).unwrap();
+        prop_assert_eq!(decode_policy_draft(policy.tenant, &bytes), Ok(draft));
         let states = [
             ApprovalState::Waiting, ApprovalState::Granted(by), ApprovalState::Refused(by), ApprovalState::Used(by),
         ];
@@ -114,6 +119,7 @@ proptest! {
         let _ = decode_policy(tenant, PolicyId::from_bytes(id), &bytes);
         let _ = decode_policy_revision(tenant, id, &bytes);
         let _ = decode_approval(tenant, ApprovalId::from_bytes(id), &bytes);
+        let _ = decode_policy_draft(tenant, &bytes);
         let _ = decode_plan(tenant, PlanId::from_bytes(id), &bytes);
         let at = MemoryAt { tenant, id: MemoryId::from_bytes(id) };
         let header = MemoryHeader {

@@ -123,6 +123,7 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
         Write::PutApproval(it) => it.tenant,
+        Write::PutDraft(it) => it.tenant,
         Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::PutGate(it) => it.tenant(),
@@ -133,6 +134,7 @@ fn tenant_of(write: &Write) -> TenantId {
         | Write::DropPlan(tenant, _)
         | Write::DropRevision(tenant, ..)
         | Write::DropApproval(tenant, _)
+        | Write::DropDraft(tenant)
         | Write::EraseMemory(tenant, _)
         | Write::DropErasure(tenant, _) => *tenant,
         Write::PutErasure(it) => it.tenant(),

@@ -75,6 +75,8 @@ impl Model {
             Write::DropRevision(tenant, id, revision) => {
                 drop(self.revisions.remove(&(tenant, id, revision)));
             }
+            // One a tenant; the directory alone keeps it.
+            Write::PutDraft(_) | Write::DropDraft(_) => {}
             Write::PutApproval(it) => drop(self.approvals.insert((it.tenant, it.id), it)),
             Write::DropApproval(tenant, id) => drop(self.approvals.remove(&(tenant, id))),
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
