@@ -145,3 +145,65 @@ fn reads_and_batches_cannot_wait_and_are_denied() {
     assert_ne!(a.run(&["memory", "import", &lines]).code, 0);
     assert_eq!(waiting(&operator), Vec::<String>::new());
 }
+
+/// An approval takes a requirement away and gives nothing.
+#[test]
+fn an_approval_never_widens() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let (a, reader) = (agent(&daemon, "a"), identity(&operator, "r", "reader"));
+    let (one, two) = (add(&a, "first"), add(&a, "second"));
+    let put = |text: &str| {
+        operator.json(&["policy", "apply", &daemon.home().write("p.json", text)])
+    };
+    put(
+        r#"[{"name":"ask","role":"*","effect":"require","priority":5,"rule":{"and":[
+            {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"purge"]}]}},
+           {"name":"see","role":"reader","rule":{"and":[
+            {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"read"]}]}}]"#,
+    );
+    // No policy allows it to the reader, so there is nothing to approve.
+    let error = reader.refused(5, &[&ERASE[..], &[&one]].concat());
+    assert_eq!(error["reason"], "no policy allows it", "{error}");
+    assert_eq!(waiting(&operator), Vec::<String>::new());
+    // A deny that comes after the grant is kept to.
+    assert_eq!(erase(&a, &one), 5);
+    let asked = waiting(&operator);
+    operator.json(&["approval", "grant", &asked[0]]);
+    put(r#"{"name":"freeze","role":"agent","effect":"deny","priority":3,"rule":{"and":[
+        {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"purge"]}]}}"#);
+    let error = a.refused(5, &[&ERASE[..], &[&one]].concat());
+    assert_eq!(error["reason"], "policy freeze says no", "{error}");
+    operator.json(&["policy", "disable", "freeze"]);
+    // Another revision of what asked for it asks again.
+    put(r#"{"name":"ask","role":"*","effect":"require","priority":5,"rule":{"and":[
+        {"==":[{"var":"action"},"purge"]},{"==":[{"var":"resource"},"memory"]}]}}"#);
+    assert_eq!(erase(&a, &one), 5);
+    assert_eq!(state(&operator, &asked[0]), "waiting");
+    operator.json(&["approval", "grant", &asked[0]]);
+    // Who acts for another has requests of its own, which that one does not decide.
+    let child = identity(&operator, "c", "agent");
+    let issued = a.json(&["token", "issue", "--for", "c", "--scope", "memory:*", "--ttl", "10m"]);
+    let acting = child.token(issued["access_token"].as_str().unwrap());
+    assert_eq!(erase(&acting, &one), 5);
+    let listed = operator.json(&["approval", "list", "--state", "waiting"]);
+    assert_eq!((&listed["items"][0]["identity"], &listed["items"][0]["authority"]),
+        (&Value::from("c"), &Value::from("a")), "{listed}");
+    operator.json(&["approval", "grant", &ids(&listed)[0]]);
+    assert_eq!(erase(&acting, &two), 5, "another thing");
+    assert_eq!(erase(&acting, &one), 0);
+    assert_eq!(state(&operator, &asked[0]), "granted", "the other one's is not used up");
+    let log = operator.json(&["audit", "list", "--actor", "c", "--action", "purge"]);
+    let items = log["items"].as_array().unwrap();
+    let told: Vec<_> = items.iter().map(|it| (&it["decision"], &it["approval"])).collect();
+    let first = Value::from(ids(&listed)[0].as_str());
+    assert_eq!(told[0], (&Value::from("deny"), &first), "{log}");
+    assert_eq!(told[2], (&Value::from("allow"), &first), "{log}");
+    // Who asks what somebody may do is told.
+    let can = operator.json(&["policy", "what-can", "a", "--all"]);
+    let can = can["items"].as_array().unwrap().iter();
+    let mut can = can.filter(|it| it["action"] == "purge" && it["resource"] == "memory");
+    let can = can.next().unwrap();
+    assert_eq!((&can["answer"], &can["with_approval"]),
+        (&Value::from("no"), &Value::from("conditional")), "{can}");
+}

@@ -401,11 +401,10 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "policy simulate",
-        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
-    ),
-    (
-        "policy shadow set",
-        &["manushyactl policy shadow set draft.json"],
+        &[
+            "manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'",
+            "manushyactl policy simulate draft.json --shadow",
+        ],
     ),
     ("policy shadow clear", &["manushyactl policy shadow clear"]),
     (

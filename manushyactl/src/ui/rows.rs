@@ -172,7 +172,7 @@ rows! {
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,
             "CONDITION" "condition" Text],
         fields ["identity" "identity_id" "role" "action" "resource" "answer" "policy" "revision"
-            "depends_on" "condition" "reason"];
+            "with_approval" "depends_on" "condition" "reason"];
     RevisionView: name "policy",
         columns ["POLICY" "policy" Text, "REV" "revision" Count, "CHANGE" "change" Text,
             "AGE" "at" Age, "BY" "by" Text, "RULE" "content.rule" Text],
@@ -183,8 +183,8 @@ rows! {
         columns ["ID" "id" Text, "STATE" "state" State, "IDENTITY" "identity" Text,
             "ACTION" "action" Text, "RESOURCE" "resource" Text, "TARGET" "resource_id" Text,
             "POLICY" "policy" Text, "EXPIRES" "expires_at" Age, "PURPOSE" "purpose" Text],
-        fields ["id" "state" "identity" "action" "resource" "resource_id" "policy" "purpose"
-            "decided_by" "created_at" "expires_at" "content_hash"];
+        fields ["id" "state" "identity" "authority" "method" "action" "resource" "resource_id"
+            "policy" "purpose" "decided_by" "created_at" "expires_at"];
     LintView: name "kind",
         columns ["LEVEL" "level" State, "KIND" "kind" Text, "POLICY" "policy" Text,
             "REASON" "reason" Text],

@@ -30,8 +30,17 @@ pub struct Context {
     pub whole_host: bool,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
-    /// The SHA-256 of the whole request, for those that can wait for an approval.
-    pub content: Option<[u8; 32]>,
+    /// What the request is known by again, if it is one of those that can wait for an approval.
+    pub content: Option<Arguments>,
+}
+
+/// What a request says, so far that it is known again.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments {
+    /// The method.
+    pub method: &'static str,
+    /// A keyed hash of the method and all of the arguments.
+    pub tag: [u8; 16],
 }
 
 /// Grants or refuses a request that waits.

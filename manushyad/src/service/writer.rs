@@ -369,6 +369,7 @@ where
                     audit,
                     broken,
                     waiting,
+                    with_approval: _,
                 } = refusal;
                 Step {
                     writes: waiting.into_iter().map(Write::PutApproval).collect(),

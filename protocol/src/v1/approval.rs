@@ -37,14 +37,16 @@ pub struct ApprovalView {
     pub id: ApprovalId,
     /// External id of who asks.
     pub identity: String,
+    /// External id of the one on whose authority: the same, unless a token was delegated.
+    pub authority: String,
+    /// The method that was called, as `memory_delete`.
+    pub method: String,
     /// What is to be done.
     pub action: String,
     /// What it is to be done to.
     pub resource: String,
     /// The id of the thing, if it is there already.
     pub resource_id: Option<String>,
-    /// The SHA-256 of the whole request, in hexadecimal.
-    pub content_hash: String,
     /// The policy that asks for it.
     pub policy: String,
     /// What the caller said it is for.

@@ -54,6 +54,10 @@ pub struct PermissionView {
     pub condition: Option<Value>,
     /// The policies that the condition comes from, in the order they are read.
     pub depends_on: Vec<String>,
+    /// `yes` or `conditional`: the answer if everything that needs an approval is approved. None where
+    /// that makes no difference.
+    #[serde(default)]
+    pub with_approval: Option<String>,
     /// Why, in one sentence.
     pub reason: String,
 }
@@ -207,4 +211,17 @@ pub struct ShadowStatus {
     pub by: Option<String>,
     /// Since when.
     pub since: Option<UnixMillis>,
+    /// How many requests since then it would have decided as they were decided. Looked for when the
+    /// status is asked for.
+    #[serde(default)]
+    pub same: u64,
+    /// How many it would have decided otherwise.
+    #[serde(default)]
+    pub different: u64,
+    /// The newest entries of those.
+    #[serde(default)]
+    pub examples: Vec<AuditSeq>,
+    /// How many entries since then were not looked at, the oldest: there were too many.
+    #[serde(default)]
+    pub not_read: u64,
 }

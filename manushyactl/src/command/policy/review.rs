@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use manushya_protocol::exit;
 use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::policy::PolicySpec;
 use manushya_protocol::v1::review::{
-    LintView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate, PolicyWhatCan,
-    PolicyShadowSet, PolicyWhoCan, ShadowStatus, Simulated,
+    LintView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, ShadowStatus, Simulated,
 };
 
 use super::files;
@@ -136,6 +137,13 @@ pub async fn lint(arguments: &Lint, context: &Context) -> Outcome {
 pub async fn simulate(arguments: &Simulate, context: &Context) -> Outcome {
     let read = files::read(&arguments.files.files)?;
     files::refuse(&read.findings)?;
+    if arguments.shadow {
+        if read.policies.is_empty() {
+            return Err(Stop::usage("there is no policy to run")
+                .hint("manushyactl policy shadow clear stops the draft that runs"));
+        }
+        return set_shadow(read.specs(), context).await;
+    }
     let client = context
         .connect()
         .await?
@@ -198,28 +206,23 @@ fn told(simulated: &Simulated) -> String {
 ///
 /// What the daemon answers with.
 pub async fn shadow(verb: Shadow, context: &Context) -> Outcome {
-    let set = match verb {
-        Shadow::Status => None,
-        Shadow::Clear => Some(Vec::new()),
-        Shadow::Set(arguments) => {
-            let read = files::read(&arguments.files)?;
-            files::refuse(&read.findings)?;
-            if read.policies.is_empty() {
-                return Err(Stop::usage("there is no policy to run")
-                    .hint("manushyactl policy shadow clear stops the draft that runs"));
-            }
-            Some(read.specs())
+    match verb {
+        Shadow::Status => {
+            let client = context
+                .connect()
+                .await?
+                .with_timeout(context.patient(PATIENCE));
+            let status = call!(client, policy_shadow_status).await?;
+            context.ui.document(&status, || runs(&status))
         }
-    };
+        Shadow::Clear => set_shadow(Vec::new(), context).await,
+    }
+}
+
+async fn set_shadow(policies: Vec<PolicySpec>, context: &Context) -> Outcome {
     let client = context.connect().await?;
-    let status = match set {
-        None => call!(client, policy_shadow_status).await?,
-        Some(policies) => {
-            let status = call!(client, policy_shadow_set, PolicyShadowSet { policies }).await?;
-            context.note_dry_run();
-            status
-        }
-    };
+    let status = call!(client, policy_shadow_set, PolicyShadowSet { policies }).await?;
+    context.note_dry_run();
     context.ui.document(&status, || runs(&status))
 }
 
@@ -232,7 +235,16 @@ fn runs(status: &ShadowStatus) -> String {
     let since = status.since.map(|at| at.to_string()).unwrap_or_default();
     let mut text = format!("a draft runs since {since}, set by {by}\n");
     for policy in &status.policies {
-        text += &format!("{} r{}\n", one_line(&policy.name), policy.revision);
+        text += &format!("  {}\n", one_line(&policy.name));
+    }
+    text += &format!(
+        "{} decided differently from it, {} the same\n",
+        time::things(status.different, "request was", "requests were"),
+        time::count(status.same),
+    );
+    if !status.examples.is_empty() {
+        let entries: Vec<String> = status.examples.iter().map(ToString::to_string).collect();
+        text += &format!("entries: {}\n", entries.join(" "));
     }
     text
 }

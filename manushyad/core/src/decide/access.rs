@@ -1,6 +1,5 @@
 //! Whether the caller may: the credential, its scopes, then the policies.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -29,8 +28,6 @@ pub struct Access<'a> {
     pub audit: AuditDraft,
     /// Approvals that are used up when this is done.
     pub(super) used: Vec<Arc<Approval>>,
-    /// What the draft that runs beside the policies would have said.
-    shadow: Cell<Option<ShadowVerdict>>,
 }
 
 /// The entry of a request, before anything is decided.
@@ -157,12 +154,35 @@ impl Asking {
         resource: Resource,
         about: &About<'a>,
     ) -> Verdict {
-        let verdict = set.decide(&self.role, &about.complete(self.to(action, resource)));
+        let decide = |role: &Role, facts: &Facts<'_>| set.decide(role, facts);
+        self.decide_by(action, resource, about, decide)
+    }
+
+    /// Decides as if no policy asked for an approval.
+    pub fn decide_beyond<'a>(
+        &'a self,
+        set: &PolicySet,
+        action: Action,
+        resource: Resource,
+        about: &About<'a>,
+    ) -> Verdict {
+        let decide = |role: &Role, facts: &Facts<'_>| set.decide_beyond(role, facts);
+        self.decide_by(action, resource, about, decide)
+    }
+
+    fn decide_by<'a>(
+        &'a self,
+        action: Action,
+        resource: Resource,
+        about: &About<'a>,
+        decide: impl Fn(&Role, &Facts<'_>) -> Verdict,
+    ) -> Verdict {
+        let verdict = decide(&self.role, &about.complete(self.to(action, resource)));
         if !verdict.allowed {
             return verdict;
         }
         self.delegates(action, resource)
-            .map(|(role, facts)| set.decide(role, &about.complete(facts)))
+            .map(|(role, facts)| decide(role, &about.complete(facts)))
             .find(|verdict| !verdict.allowed && verdict.policy.is_some())
             .unwrap_or(verdict)
     }
@@ -296,7 +316,6 @@ impl<'a> Access<'a> {
             asking,
             audit,
             used: Vec::new(),
-            shadow: Cell::new(None),
         })
     }
 
@@ -312,16 +331,18 @@ impl<'a> Access<'a> {
         let Some(draft) = self.directory.draft(tenant) else {
             return;
         };
-        let set = self.directory.shadow_set(tenant);
+        let Some(set) = self.directory.shadow_set(tenant) else {
+            return;
+        };
         let (action, resource) = (self.audit.action, self.audit.resource);
-        let verdict = self.asking.decide(&set, action, resource, about);
+        let verdict = self.asking.decide(set, action, resource, about);
         let first = draft.policies.first().map(|policy| policy.stamp());
         let Some(policy) = verdict.stamp().or(first) else {
             return;
         };
         // A request that asks more than once is denied if any answer is.
-        let denied = self.audit.extensions.shadows().any(|said| said.decision == Decision::Deny);
-        if denied {
+        let said = self.audit.extensions.shadows();
+        if said.iter().any(|said| said.decision == Decision::Deny) {
             return;
         }
         let decision = match verdict.allowed || self.by_right() {
@@ -333,30 +354,6 @@ impl<'a> Access<'a> {
         debug_assert!(fits.is_ok(), "{fits:?}");
     }
 
-    /// Decides by the draft that runs beside the policies, for the entry alone.
-    fn overshadow(&self, role: &Role, facts: &Facts<'_>) {
-        let tenant = self.context.actor.identity.tenant;
-        let asked = (facts.action(), facts.resource()) == (self.audit.action, self.audit.resource);
-        let (Some(set), Some(draft)) = (
-            self.directory.shadow_set(tenant).filter(|_| asked),
-            self.directory.draft(tenant),
-        ) else {
-            return;
-        };
-        let verdict = set.decide(role, facts);
-        let first = draft.policies.first().map(|policy| policy.stamp());
-        let Some(policy) = verdict.stamp().or(first) else {
-            return;
-        };
-        let allowed = verdict.allowed || self.by_right();
-        let decision = if allowed {
-            Decision::Allow
-        } else {
-            Decision::Deny
-        };
-        self.shadow.set(Some(ShadowVerdict { policy, decision }));
-    }
-
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
     /// operator of the host, who owns the files, can always mend the policies. Both are audited like
     /// everything else, without a policy.
@@ -366,11 +363,8 @@ impl<'a> Access<'a> {
     }
 
     /// Notes what was decided; returns whether it is allowed.
-    fn settle(&mut self, verdict: &Verdict) -> bool {
-        if let Some(shadow) = self.shadow.take() {
-            // One verdict is always within the bounds.
-            let _ = self.audit.extensions.set_shadows(&[shadow]);
-        }
+    fn settle(&mut self, verdict: &Verdict, about: &About<'_>) -> bool {
+        self.overshadow(about);
         let by_right = !verdict.allowed && self.by_right();
         self.audit.policy = verdict.stamp().filter(|_| !by_right);
         let allowed = verdict.allowed || by_right;
@@ -388,8 +382,7 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `DENIED`.
     pub fn require(&mut self) -> Result<(), Refusal> {
-        let verdict = self.verdict(self.audit.action, &About::Nothing);
-        self.ask(&verdict)
+        self.ask(&About::Nothing)
     }
 
     /// Asks the policies about an action on an identity.
@@ -399,9 +392,7 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_on(&mut self, target: &Identity) -> Result<(), Refusal> {
         self.audit.resource_id = Some(target.id.to_bytes());
-        let about = About::Target(TargetFacts::new(target));
-        let verdict = self.verdict(self.audit.action, &about);
-        self.ask(&verdict)
+        self.ask(&About::Target(TargetFacts::new(target)))
     }
 
     /// Allows an action on an identity unless a policy forbids it.
@@ -414,20 +405,42 @@ impl<'a> Access<'a> {
         let about = About::Target(TargetFacts::new(target));
         let verdict = self.verdict(self.audit.action, &about);
         if verdict.policy.is_some() {
-            return self.ask(&verdict);
+            return self.ask_whether(&about, |beyond| beyond.allowed || beyond.policy.is_none());
         }
+        self.overshadow(&about);
         self.audit.decision = Decision::Allow;
         Ok(())
     }
 
-    fn ask(&mut self, verdict: &Verdict) -> Result<(), Refusal> {
-        if self.settle(verdict) {
+    fn ask(&mut self, about: &About<'_>) -> Result<(), Refusal> {
+        self.ask_whether(about, |beyond| beyond.allowed)
+    }
+
+    /// Asks the policies. `enough` says whether an approval is enough, of what they decide without those
+    /// that ask for one.
+    fn ask_whether(
+        &mut self,
+        about: &About<'_>,
+        enough: impl FnOnce(&Verdict) -> bool,
+    ) -> Result<(), Refusal> {
+        let verdict = self.verdict(self.audit.action, about);
+        if self.settle(&verdict, about) {
             return Ok(());
         }
-        if let Some(policy) = verdict.requires() {
+        let Some(policy) = verdict.requires() else {
+            return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
+        };
+        // An approval is no permission: without it, it has to be allowed all the same.
+        let set = self
+            .directory
+            .policy_set(self.context.actor.identity.tenant);
+        let (action, resource) = (self.audit.action, self.audit.resource);
+        let beyond = self.asking.decide_beyond(&set, action, resource, about);
+        if enough(&beyond) {
             return self.approved(policy);
         }
-        Err(Refusal::denied(&self.audit, self.denial(verdict)))
+        self.audit.policy = beyond.stamp();
+        Err(Refusal::denied(&self.audit, self.denial(&beyond)))
     }
 
     /// What is said of a denial: the rule, so that an operator can look it up, but not its facts.
@@ -501,16 +514,15 @@ impl<'a> Access<'a> {
             return Err(self.not_found(memory.id));
         }
         let about = About::Memory(MemoryFacts::new(memory, self.context.now));
-        let verdict = self.verdict(self.audit.action, &about);
-        if self.settle(&verdict) {
+        let Err(refusal) = self.ask(&about) else {
             return Ok(());
-        }
+        };
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
             && self.verdict(Action::Read, &about).allowed;
-        if !readable {
-            return Err(self.not_found(memory.id));
+        if readable {
+            return Err(refusal);
         }
-        self.approved_or(&verdict, Action::clone(&self.audit.action), &about)
+        Err(self.not_found(memory.id))
         }
         Err(self.not_found(memory.id))
     }
@@ -574,9 +586,7 @@ impl<'a> Access<'a> {
     pub fn require_new(&mut self, memory: &Memory) -> Result<(), Refusal> {
         self.audit.resource_id = Some(memory.id.to_bytes());
         self.require_reach(memory)?;
-        let about = About::Memory(MemoryFacts::new(memory, self.context.now));
-        let verdict = self.verdict(self.audit.action, &about);
-        self.ask(&verdict)
+        self.ask(&About::Memory(MemoryFacts::new(memory, self.context.now)))
     }
 
     /// Checks that the caller's credential reaches a memory, which the caller knows of.

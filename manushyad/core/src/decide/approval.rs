@@ -20,18 +20,27 @@ use crate::model::{
 use crate::plan::{Plan, Write};
 use crate::view::View;
 
-/// The id of a request: who wants to do what with which content.
-fn request_id(context: &Context, audit: &AuditDraft, content: [u8; 32]) -> ApprovalId {
-    let identity = &context.actor.identity;
+/// The id of a request: who wants to do what, on whose authority, to which thing, with which arguments.
+fn request_id(context: &Context, audit: &AuditDraft, content: [u8; 16]) -> ApprovalId {
+    let authority = &context.actor.identity;
     let mut hash = Sha256::new();
     hash.update(b"approval");
-    hash.update(identity.tenant.to_bytes());
-    hash.update(identity.id.to_bytes());
+    hash.update(authority.tenant.to_bytes());
+    hash.update(context.actor.bearer().id.to_bytes());
+    hash.update(authority.id.to_bytes());
     hash.update([audit.action.code(), audit.resource.code()]);
+    hash.update(thing(audit).unwrap_or_default());
     hash.update(content);
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finalize()[..16]);
     ApprovalId::from_bytes(id)
+}
+
+/// The thing it is about. What is yet to be made has another id each time.
+fn thing(audit: &AuditDraft) -> Option<[u8; 16]> {
+    audit
+        .resource_id
+        .filter(|_| audit.action != Action::Create)
 }
 
 impl Access<'_> {
@@ -42,7 +51,7 @@ impl Access<'_> {
     /// A refusal with `DENIED`: it waits, was refused, or cannot wait.
     pub(super) fn approved(&mut self, policy: &Policy) -> Result<(), Refusal> {
         let context = self.context;
-        let identity = &context.actor.identity;
+        let identity = context.actor.bearer();
         let what = format!("{} this {}", self.audit.action, self.audit.resource);
         let message = format!("{} needs an approval to {what}", identity.external_id);
         let denied = |reason: String, hint: String| {
@@ -55,10 +64,13 @@ impl Access<'_> {
             let hint = "only single changes wait: not reads, and not batches".to_owned();
             return Err(Refusal::denied(&self.audit, denied(reason, hint)));
         };
-        let id = request_id(context, &self.audit, content);
+        let id = request_id(context, &self.audit, content.tag);
         let tenant = identity.tenant;
-        let known = self.directory.approval(tenant, id);
-        let known = known.filter(|known| context.now < known.expires_at);
+        self.audit.extensions.set_approval(id.to_bytes());
+        // What was said under another revision, or because of another policy, holds no more.
+        let known = self.directory.approval(tenant, id).filter(|known| {
+            context.now < known.expires_at && known.policy == policy.stamp()
+        });
         let waits = |reason: &str| {
             let hint = format!(
                 "somebody else decides: manushyactl approval grant {id}; then repeat the same call"
@@ -76,12 +88,13 @@ impl Access<'_> {
                 return Ok(());
             }
             Some((_, ApprovalState::Waiting)) => {
-                return Err(Refusal::denied(&self.audit, waits("it waits")));
+                return Err(Refusal::denied(&self.audit, waits("it waits")).that_waits());
             }
             Some((_, ApprovalState::Refused(_))) => {
                 let reason = format!("policy {name} asks for one, and {id} was refused");
                 let hint = "ask the operator; it can be asked for again when it has expired";
-                return Err(Refusal::denied(&self.audit, denied(reason, hint.to_owned())));
+                let error = denied(reason, hint.to_owned());
+                return Err(Refusal::denied(&self.audit, error).that_waits());
             }
             Some((_, ApprovalState::Used(_))) | None => {}
         }
@@ -93,19 +106,20 @@ impl Access<'_> {
         if self.directory.approvals(tenant).filter(of_caller).count() >= APPROVALS_WAITING_MAX {
             let reason = format!("{APPROVALS_WAITING_MAX} of your requests wait already");
             let error = denied(reason, "manushyactl approval list --mine".to_owned());
-            return Err(Refusal::denied(&self.audit, error));
+            return Err(Refusal::denied(&self.audit, error).that_waits());
         }
-        let mut refusal = Refusal::denied(&self.audit, waits("it waits from now on"));
+        let mut refusal =
+            Refusal::denied(&self.audit, waits("it waits from now on")).that_waits();
         if !context.dry_run {
             refusal.waiting = Some(Arc::new(Approval {
                 id,
                 tenant,
                 identity: identity.id,
+                authority: context.actor.identity.id,
+                method: content.method.to_owned(),
                 action: self.audit.action,
                 resource: self.audit.resource,
-                // What is yet to be made has another id each time.
-                resource_id: self.audit.resource_id.filter(|_| self.audit.action != Action::Create),
-                content,
+                resource_id: thing(&self.audit),
                 policy: policy.stamp(),
                 purpose: context.purpose.clone(),
                 state: ApprovalState::Waiting,
@@ -130,13 +144,15 @@ pub fn decide(
     let directory: &Directory = view.directory();
     let mut access = Access::begin(directory, context, Action::Manage, Resource::Policy)?;
     access.audit.resource_id = Some(command.id.to_bytes());
+    access.audit.extensions.set_approval(command.id.to_bytes());
     access.require()?;
     let tenant = context.actor.identity.tenant;
     let Some(approval) = directory.approval(tenant, command.id) else {
         let id = command.id.to_string();
         return Err(access.missing("request", &id, "manushyactl approval list"));
     };
-    if approval.identity == context.actor.identity.id {
+    let by = context.actor.identity.id;
+    if [approval.identity, approval.authority].contains(&by) {
         let error = WireError::new(ErrorCode::Denied, "nobody decides about their own request")
             .hint("ask somebody else who may manage policies");
         return Err(Refusal::denied(&access.audit, error));
@@ -149,7 +165,6 @@ pub fn decide(
         let hint = "manushyactl approval list --state waiting";
         return Err(access.conflict(message, "only what waits is decided", hint));
     }
-    let by = context.actor.identity.id;
     let mut decided = Approval::clone(approval);
     match command.grant_seconds {
         Some(seconds) if (1..=APPROVAL_TTL_SECONDS_MAX).contains(&seconds) => {

@@ -128,8 +128,7 @@ pub fn require<'a>(
     if let Err(refusal) = access.require_on(identity) {
         let own = identity.id == context.actor.identity.id;
         // Whether an identity exists is for those to know who may act on identities at all.
-        // What waits for an approval is named to whoever decides.
-        if own || refusal.waiting.is_some() {
+        if own || refusal.with_approval {
             return Err(refusal);
         }
         return Err(access.missing("identity", reference, "manushyactl identity list"));
@@ -315,7 +314,7 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let approvals = view.directory().approvals(identity.tenant);
     writes.extend(
         approvals
-            .filter(|approval| approval.identity == identity.id)
+            .filter(|it| [it.identity, it.authority].contains(&identity.id))
             .map(|approval| Write::DropApproval(approval.tenant, approval.id)),
     );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));

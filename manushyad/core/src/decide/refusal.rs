@@ -18,6 +18,8 @@ pub struct Refusal {
     pub broken: Option<ViewError>,
     /// A request that waits from now on; it is kept together with the entry.
     pub waiting: Option<Arc<Approval>>,
+    /// It may be done with an approval, so that the caller may know of what it is about.
+    pub with_approval: bool,
 }
 
 impl Refusal {
@@ -62,6 +64,16 @@ impl Refusal {
             audit: Box::new(audit),
             broken: None,
             waiting: None,
+            with_approval: false,
+        }
+    }
+
+    /// The same, of what may be done with an approval.
+    #[must_use]
+    pub fn that_waits(self) -> Self {
+        Self {
+            with_approval: true,
+            ..self
         }
     }
 }

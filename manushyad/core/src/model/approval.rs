@@ -37,7 +37,8 @@ impl ApprovalState {
     }
 }
 
-/// A request that a policy lets nobody do without an approval. It holds no content, only a hash of it.
+/// A request that a policy lets nobody do without an approval. It holds no argument; its id follows
+/// from a keyed hash of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Its id, which follows from who wants to do what.
@@ -46,14 +47,16 @@ pub struct Approval {
     pub tenant: TenantId,
     /// Who asks.
     pub identity: IdentityId,
+    /// On whose authority: the same, unless it asks with a token that was delegated to it.
+    pub authority: IdentityId,
+    /// The method that was called.
+    pub method: String,
     /// What is to be done.
     pub action: Action,
     /// What it is to be done to.
     pub resource: Resource,
     /// The 16 bytes of the id of the thing, if it is there already.
     pub resource_id: Option<[u8; 16]>,
-    /// The SHA-256 of the whole request.
-    pub content: [u8; 32],
     /// The policy that asks for it.
     pub policy: PolicyStamp,
     /// What the caller said it is for.

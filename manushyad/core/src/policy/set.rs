@@ -321,7 +321,15 @@ impl PolicySet {
         merged(own, self.any.admitting(action, resource))
     }
 
-    /// Decides for `role` over `facts`.
+    /// Decides as if no policy asked for an approval.
+    pub fn decide_beyond(&self, role: &Role, facts: &Facts<'_>) -> Verdict {
+        self.admitting(role, facts.action(), facts.resource())
+            .filter(|entry| entry.policy.effect != Effect::Require)
+            .find_map(|entry| entry.decide(entry.evaluate(facts)))
+            .unwrap_or_else(Verdict::nothing_matched)
+    }
+
+    /// Decides for `role` over `facts`. What needs an approval is not allowed.
     ///
     /// The first priority at which any rule matches decides, and there a deny beats an allow. If
     /// nothing matches, it is denied. Rules about other roles, actions and resources cost nothing,

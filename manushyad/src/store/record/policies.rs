@@ -81,10 +81,11 @@ pub(in crate::store) fn encode_approval(
 ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut out = Writer::with_capacity(512);
     out.raw(&approval.identity.to_bytes());
+    out.raw(&approval.authority.to_bytes());
+    out.text(&approval.method);
     out.u8(approval.action.code());
     out.u8(approval.resource.code());
     out.option(approval.resource_id, |out, id| out.raw(&id));
-    out.raw(&approval.content);
     out.raw(&approval.policy.id.to_bytes());
     out.u32(approval.policy.revision);
     write_optional_text(&mut out, approval.purpose.as_ref());
@@ -113,10 +114,11 @@ pub(in crate::store) fn decode_approval(
         id,
         tenant,
         identity: IdentityId::from_bytes(bytes.array()?),
+        authority: IdentityId::from_bytes(bytes.array()?),
+        method: bytes.text(limits::LABEL_BYTES_MAX)?.to_owned(),
         action: Action::from_code(bytes.u8()?).ok_or(unknown)?,
         resource: Resource::from_code(bytes.u8()?).ok_or(unknown)?,
         resource_id: bytes.option(|bytes| bytes.array())?,
-        content: bytes.array()?,
         policy: PolicyStamp {
             id: PolicyId::from_bytes(bytes.array()?),
             revision: bytes.u32()?,

@@ -73,9 +73,9 @@ proptest! {
         ];
         for state in states {
             let approval = Approval {
-                id: ApprovalId::from_bytes([1; 16]), tenant: policy.tenant, identity: by,
+                id: ApprovalId::from_bytes([1; 16]), tenant: policy.tenant, identity: by, authority: IdentityId::from_bytes([7; 16]), method: "memory_delete".to_owned(),
                 action: Action::Delete, resource: Resource::Memory, resource_id: Some([4; 16]),
-                content: [5; 32], policy: policy.stamp(), purpose: policy.description.clone(), state,
+                policy: policy.stamp(), purpose: policy.description.clone(), state,
                 created_at: policy.created_at, expires_at: policy.updated_at,
             };
             let bytes = encode_approval(&approval).unwrap();
