@@ -9,6 +9,7 @@ mod embeddings;
 mod invariant;
 mod make;
 mod matrix;
+mod pairs;
 mod memories;
 mod policies;
 mod purges;
