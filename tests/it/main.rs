@@ -32,6 +32,7 @@ mod purge;
 mod recall;
 mod receipt;
 mod redact;
+mod restore;
 mod scripts;
 mod search;
 mod session;

@@ -100,10 +100,7 @@ fn what_is_redacted_is_not_found_by_asking_for_it() {
         let seen = found(&reader, "xylophone combination", &["--mode", mode]);
         assert!(!seen.contains(&hidden), "{mode}: {seen:?}");
     }
-    assert_eq!(
-        found(&reader, "xylophone", &["--mode", "lexical"]),
-        [plain.clone()]
-    );
+    assert_eq!(found(&reader, "xylophone", &["--mode", "lexical"]), [plain]);
     let asked = |rule: &str| {
         let list = reader.json(&["memory", "list", "--filter", rule]);
         (ids(&list), list["total"].as_u64().unwrap())

@@ -267,6 +267,28 @@ fn require_live<'a>(
     Ok((access, memory))
 }
 
+/// What a memory says after a change, and the vector of its text.
+fn retold(command: UpdateMemory, memory: &Memory) -> (MemoryContent, Embedding) {
+    let old = memory.content.clone();
+    let content = MemoryContent {
+        kind: command.kind.unwrap_or(old.kind),
+        tags: command.tags.unwrap_or(old.tags),
+        metadata: command.metadata.unwrap_or(old.metadata),
+        namespace: command.namespace.unwrap_or(old.namespace),
+        session: command.session.unwrap_or(old.session),
+        trust: command.trust.unwrap_or(old.trust),
+        expires_at: command.expires_at.unwrap_or(old.expires_at),
+        text: old.text,
+    };
+    match command.text {
+        Some((text, embedding)) => (MemoryContent { text, ..content }, embedding),
+        None => {
+            let (by, vector) = (memory.embedder, memory.vector.clone());
+            (content, Embedding { by, vector })
+        }
+    }
+}
+
 /// Changes a memory; the version before stays in its history.
 ///
 /// # Errors
@@ -289,29 +311,13 @@ pub fn update(
     if held_back && memory.owner != context.actor.identity.id {
         return Err(access.held_back());
     }
-    let old = memory.content.clone();
     let touched = Mask {
         text: command.text.is_some(),
         metadata: command.metadata.is_some(),
         ..Mask::default()
     };
-    let content = MemoryContent {
-        kind: command.kind.unwrap_or(old.kind),
-        tags: command.tags.unwrap_or(old.tags),
-        metadata: command.metadata.unwrap_or(old.metadata),
-        namespace: command.namespace.unwrap_or(old.namespace),
-        session: command.session.unwrap_or(old.session),
-        trust: command.trust.unwrap_or(old.trust),
-        expires_at: command.expires_at.unwrap_or(old.expires_at),
-        text: old.text,
-    };
-    let (content, embedding) = match command.text {
-        Some((text, embedding)) => (MemoryContent { text, ..content }, embedding),
-        None => {
-            let (by, vector) = (memory.embedder, memory.vector.clone());
-            (content, Embedding { by, vector })
-        }
-    };
+    let source = command.source.clone();
+    let (content, embedding) = retold(command, &memory);
     let content = match content.check() {
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
@@ -329,7 +335,7 @@ pub fn update(
         embedder: embedding.by,
         version,
         updated_at: context.now,
-        provenance: provenance(context, command.source),
+        provenance: provenance(context, source),
         quarantined: memory.quarantined || held_back,
         ..memory
     };
