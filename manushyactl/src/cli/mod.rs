@@ -5,6 +5,8 @@ pub mod args;
 pub mod audit;
 pub mod backup;
 pub mod credential;
+#[cfg(test)]
+mod example_words;
 pub mod examples;
 pub mod identity;
 pub mod key;
@@ -219,7 +221,7 @@ mod tests {
         for path in paths {
             let lines = examples::of(&path).unwrap_or_else(|| panic!("`{path}` has no examples"));
             for line in lines {
-                let words = examples::words(line);
+                let words = example_words::words(line);
                 let parsed = command()
                     .try_get_matches_from(&words)
                     .and_then(|matches| Cli::from_arg_matches(&matches));

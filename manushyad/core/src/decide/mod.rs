@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod approval;
+mod asking;
 pub mod chain;
 pub mod delegate;
 mod duplicate;
