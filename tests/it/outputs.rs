@@ -196,6 +196,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "export", "a"],
         &["policy", "diff", "admin-all"],
         &["policy", "simulate", &draft, "--since", "7d"],
+        &["policy", "simulate", &draft, "--shadow"],
+        &["policy", "shadow", "status"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

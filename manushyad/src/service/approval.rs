@@ -14,10 +14,9 @@ use manushya_protocol::v1::common::Listed;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::port::Cipher as _;
-
 use super::identity::listed_plan;
 use super::{Service, page};
+use crate::port::Cipher as _;
 
 /// The methods whose requests can wait: single changes.
 const WAITING: &[&str] = &[

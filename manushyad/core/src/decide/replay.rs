@@ -312,7 +312,7 @@ impl Asked<'_> {
         let Some(memory) = self.memory.filter(|_| shown && set.redacts()) else {
             return false;
         };
-        let masks = |facts| !set.masking(self.role, facts).of(memory).is_empty();
+        let masks = |facts: &Facts<'_>| !set.masking(self.role, facts).of(memory).is_empty();
         masks(self.facts) || masks(self.read)
     }
 }
