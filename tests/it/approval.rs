@@ -29,7 +29,11 @@ fn waiting(operator: &Caller) -> Vec<String> {
 
 fn state(operator: &Caller, id: &str) -> String {
     let all = operator.json(&["approval", "list", "--all"]);
-    let found = all["items"].as_array().unwrap().iter().find(|it| it["id"] == id);
+    let found = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["id"] == id);
     word(&found.unwrap_or(&Value::Null)["state"])
 }
 
@@ -41,7 +45,10 @@ fn what_needs_an_approval_waits_and_is_done_once() {
     let (one, two) = (add(&a, "first"), add(&a, "second"));
     apply(&daemon);
     let error = a.refused(5, &[&ERASE[..], &[&one]].concat());
-    assert!(word(&error["hint"]).contains("approval grant apr_"), "{error}");
+    assert!(
+        word(&error["hint"]).contains("approval grant apr_"),
+        "{error}"
+    );
     let asked = waiting(&operator);
     assert_eq!(asked.len(), 1);
     // The same call again is the same request; another is another.
@@ -113,7 +120,14 @@ fn nobody_decides_about_their_own_request() {
             {"==":[{"var":"resource"},"identity"]},{"==":[{"var":"action"},"create"]}]}}"#,
     );
     operator.json(&["policy", "apply", &file]);
-    let create = ["identity", "create", "--external-id", "new", "--role", "agent"];
+    let create = [
+        "identity",
+        "create",
+        "--external-id",
+        "new",
+        "--role",
+        "agent",
+    ];
     boss.refused(5, &create);
     let asked = waiting(&operator);
     boss.refused(5, &["approval", "grant", &asked[0]]);
@@ -122,7 +136,12 @@ fn nobody_decides_about_their_own_request() {
     boss.refused(5, &create);
     // Every step is in the log.
     let log = operator.json(&["audit", "list", "--resource-id", &asked[0]]);
-    let told: Vec<String> = log["items"].as_array().unwrap().iter().map(|it| word(&it["decision"])).collect();
+    let told: Vec<String> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| word(&it["decision"]))
+        .collect();
     assert_eq!(told, ["deny", "allow"], "{log}");
 }
 
@@ -153,9 +172,8 @@ fn an_approval_never_widens() {
     let operator = daemon.operator();
     let (a, reader) = (agent(&daemon, "a"), identity(&operator, "r", "reader"));
     let (one, two) = (add(&a, "first"), add(&a, "second"));
-    let put = |text: &str| {
-        operator.json(&["policy", "apply", &daemon.home().write("p.json", text)])
-    };
+    let put =
+        |text: &str| operator.json(&["policy", "apply", &daemon.home().write("p.json", text)]);
     put(
         r#"[{"name":"ask","role":"*","effect":"require","priority":5,"rule":{"and":[
             {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"purge"]}]}},
@@ -170,32 +188,51 @@ fn an_approval_never_widens() {
     assert_eq!(erase(&a, &one), 5);
     let asked = waiting(&operator);
     operator.json(&["approval", "grant", &asked[0]]);
-    put(r#"{"name":"freeze","role":"agent","effect":"deny","priority":3,"rule":{"and":[
-        {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"purge"]}]}}"#);
+    put(
+        r#"{"name":"freeze","role":"agent","effect":"deny","priority":3,"rule":{"and":[
+        {"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"purge"]}]}}"#,
+    );
     let error = a.refused(5, &[&ERASE[..], &[&one]].concat());
     assert_eq!(error["reason"], "policy freeze says no", "{error}");
     operator.json(&["policy", "disable", "freeze"]);
     // Another revision of what asked for it asks again.
-    put(r#"{"name":"ask","role":"*","effect":"require","priority":5,"rule":{"and":[
-        {"==":[{"var":"action"},"purge"]},{"==":[{"var":"resource"},"memory"]}]}}"#);
+    put(
+        r#"{"name":"ask","role":"*","effect":"require","priority":5,"rule":{"and":[
+        {"==":[{"var":"action"},"purge"]},{"==":[{"var":"resource"},"memory"]}]}}"#,
+    );
     assert_eq!(erase(&a, &one), 5);
     assert_eq!(state(&operator, &asked[0]), "waiting");
     operator.json(&["approval", "grant", &asked[0]]);
     // Who acts for another has requests of its own, which that one does not decide.
     let child = identity(&operator, "c", "agent");
-    let issued = a.json(&["token", "issue", "--for", "c", "--scope", "memory:*", "--ttl", "10m"]);
+    let issued = a.json(&[
+        "token", "issue", "--for", "c", "--scope", "memory:*", "--ttl", "10m",
+    ]);
     let acting = child.token(issued["access_token"].as_str().unwrap());
     assert_eq!(erase(&acting, &one), 5);
     let listed = operator.json(&["approval", "list", "--state", "waiting"]);
-    assert_eq!((&listed["items"][0]["identity"], &listed["items"][0]["authority"]),
-        (&Value::from("c"), &Value::from("a")), "{listed}");
+    assert_eq!(
+        (
+            &listed["items"][0]["identity"],
+            &listed["items"][0]["authority"]
+        ),
+        (&Value::from("c"), &Value::from("a")),
+        "{listed}"
+    );
     operator.json(&["approval", "grant", &ids(&listed)[0]]);
     assert_eq!(erase(&acting, &two), 5, "another thing");
     assert_eq!(erase(&acting, &one), 0);
-    assert_eq!(state(&operator, &asked[0]), "granted", "the other one's is not used up");
+    assert_eq!(
+        state(&operator, &asked[0]),
+        "granted",
+        "the other one's is not used up"
+    );
     let log = operator.json(&["audit", "list", "--actor", "c", "--action", "purge"]);
     let items = log["items"].as_array().unwrap();
-    let told: Vec<_> = items.iter().map(|it| (&it["decision"], &it["approval"])).collect();
+    let told: Vec<_> = items
+        .iter()
+        .map(|it| (&it["decision"], &it["approval"]))
+        .collect();
     let first = Value::from(ids(&listed)[0].as_str());
     assert_eq!(told[0], (&Value::from("deny"), &first), "{log}");
     assert_eq!(told[2], (&Value::from("allow"), &first), "{log}");
@@ -204,6 +241,9 @@ fn an_approval_never_widens() {
     let can = can["items"].as_array().unwrap().iter();
     let mut can = can.filter(|it| it["action"] == "purge" && it["resource"] == "memory");
     let can = can.next().unwrap();
-    assert_eq!((&can["answer"], &can["with_approval"]),
-        (&Value::from("no"), &Value::from("conditional")), "{can}");
+    assert_eq!(
+        (&can["answer"], &can["with_approval"]),
+        (&Value::from("no"), &Value::from("conditional")),
+        "{can}"
+    );
 }

@@ -1,7 +1,9 @@
 //! Requests as data. Every id, moment, vector and random byte in them was made by the caller, so that
 //! deciding is pure.
 
-use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;

@@ -12,8 +12,8 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{ApprovalId, IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    Approval, ExternalId, Identity, Policy, PolicyDraft, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
-    Token, TokenKind,
+    Approval, ExternalId, Identity, Policy, PolicyDraft, PolicyName, PolicyRevision, PurgePlan,
+    Role, Tenant, TenantName, Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
@@ -89,7 +89,10 @@ impl Directory {
             let of = |drafted: &Policy| drafted.id == policy.id || drafted.name == policy.name;
             draft.policies.iter().any(of)
         };
-        let live = self.policies(tenant).filter(|policy| !same(policy)).cloned();
+        let live = self
+            .policies(tenant)
+            .filter(|policy| !same(policy))
+            .cloned();
         let drafted = draft.policies.iter().cloned().map(Arc::new);
         let set = Arc::new(PolicySet::build(live.chain(drafted)));
         self.shadow_sets.insert(tenant, set);

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    Approval, AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy, PolicyDraft,
-    PolicyRevision, PurgePlan, Tenant, Token,
+    Approval, AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
+    PolicyDraft, PolicyRevision, PurgePlan, Tenant, Token,
 };
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at

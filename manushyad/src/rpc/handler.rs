@@ -51,8 +51,8 @@ use manushya_protocol::v1::purge::{
 };
 use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::review::{
-    LintView, PolicyShadowSet, ShadowStatus, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::session::{

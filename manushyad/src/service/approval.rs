@@ -69,8 +69,8 @@ impl Service {
     ) -> Context {
         let tenant = context.actor.identity.tenant;
         let published = self.writer.published();
-        let asked = WAITING.contains(&method)
-            && published.directory.policy_set(tenant).requires_anything();
+        let asked =
+            WAITING.contains(&method) && published.directory.policy_set(tenant).requires_anything();
         if asked {
             let mut hashing = Hashing(Sha256::new());
             hashing.0.update(method.as_bytes());
@@ -96,7 +96,11 @@ impl Service {
         request: ApprovalList,
     ) -> Result<Listed<ApprovalView>, WireError> {
         page::limit(&request.page)?;
-        if let Some(state) = request.state.as_deref().filter(|state| !STATES.contains(state)) {
+        if let Some(state) = request
+            .state
+            .as_deref()
+            .filter(|state| !STATES.contains(state))
+        {
             let state: String = state.chars().take(40).collect();
             return Err(WireError::new(
                 ErrorCode::InvalidArgument,

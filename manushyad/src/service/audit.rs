@@ -12,7 +12,9 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{Action, AuditActor, AuditEntry, Outcome, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::limits;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::{

@@ -253,7 +253,8 @@ impl<'a> Asked<'a> {
         }
         if self.set.requires_anything() {
             let beyond = self.set.ask_beyond(&identity.role, &facts, &open);
-            let differs = (beyond.certainty, &beyond.condition) != (answer.certainty, &answer.condition);
+            let differs =
+                (beyond.certainty, &beyond.condition) != (answer.certainty, &answer.condition);
             view.with_approval = (differs && beyond.certainty != Certainty::No)
                 .then(|| beyond.certainty.as_str().to_owned());
         }

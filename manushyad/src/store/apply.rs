@@ -206,7 +206,9 @@ impl Applier<'_, '_> {
             Write::PutDraft(it) => prepared::draft(it)?,
             Write::DropDraft(id) => Prepared::Drop(Kind::PolicyDraft, *id, id.to_bytes()),
             Write::PutApproval(it) => prepared::approval(it)?,
-            Write::DropApproval(tenant, id) => Prepared::Drop(Kind::Approval, *tenant, id.to_bytes()),
+            Write::DropApproval(tenant, id) => {
+                Prepared::Drop(Kind::Approval, *tenant, id.to_bytes())
+            }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?
             }

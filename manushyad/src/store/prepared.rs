@@ -1,8 +1,6 @@
 //! Writes that were checked and encoded.
 
-use manushya_core::model::{
-    Approval, GateRecord, Identity, Policy, PolicyDraft, PolicyRevision,
-};
+use manushya_core::model::{Approval, GateRecord, Identity, Policy, PolicyDraft, PolicyRevision};
 use manushya_protocol::id::TenantId;
 use zeroize::Zeroizing;
 

@@ -36,8 +36,8 @@ use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, Memory
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
-    LintView, PolicyShadowSet, ShadowStatus, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 
+pub use super::asking::{About, Asking};
 use super::chain;
 use super::refusal::Refusal;
-pub use super::asking::{About, Asking};
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, Approval, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
-    Outcome, Resource, ShadowVerdict, TokenKind, Via,
+    Action, Actor, Approval, AuditActor, AuditDraft, Decision, DelegationStep, Extensions,
+    Identity, Memory, Outcome, Resource, ShadowVerdict, TokenKind, Via,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::{Mask, MemoryFacts, TargetFacts, Verdict};
@@ -182,8 +182,9 @@ impl<'a> Access<'a> {
         self.asking.decide(&set, action, self.audit.resource, about)
     }
 
-    /// Decides by the draft that runs beside the policies, for the entry alone.
-    fn overshadow(&mut self, about: &About<'_>) {
+    /// Decides by the draft that runs beside the policies, for the entry alone. `free` says whether what
+    /// no policy speaks of is allowed.
+    fn overshadow(&mut self, about: &About<'_>, free: bool) {
         let tenant = self.context.actor.identity.tenant;
         let Some(draft) = self.directory.draft(tenant) else {
             return;
@@ -202,12 +203,16 @@ impl<'a> Access<'a> {
         if said.iter().any(|said| said.decision == Decision::Deny) {
             return;
         }
-        let decision = match verdict.allowed || self.by_right() {
-            true => Decision::Allow,
-            false => Decision::Deny,
-        };
+        let decision =
+            match verdict.allowed || self.by_right() || (free && verdict.policy.is_none()) {
+                true => Decision::Allow,
+                false => Decision::Deny,
+            };
         // One verdict is always within the bounds.
-        let fits = self.audit.extensions.set_shadows(&[ShadowVerdict { policy, decision }]);
+        let fits = self
+            .audit
+            .extensions
+            .set_shadows(&[ShadowVerdict { policy, decision }]);
         debug_assert!(fits.is_ok(), "{fits:?}");
     }
 
@@ -220,8 +225,7 @@ impl<'a> Access<'a> {
     }
 
     /// Notes what was decided; returns whether it is allowed.
-    fn settle(&mut self, verdict: &Verdict, about: &About<'_>) -> bool {
-        self.overshadow(about);
+    fn settle(&mut self, verdict: &Verdict) -> bool {
         let by_right = !verdict.allowed && self.by_right();
         self.audit.policy = verdict.stamp().filter(|_| !by_right);
         let allowed = verdict.allowed || by_right;
@@ -261,31 +265,37 @@ impl<'a> Access<'a> {
         self.audit.resource_id = Some(target.id.to_bytes());
         let about = About::Target(TargetFacts::new(target));
         let verdict = self.verdict(self.audit.action, &about);
-        if verdict.policy.is_some() {
-            return self.ask_whether(&about, |beyond| beyond.allowed || beyond.policy.is_none());
+        self.overshadow(&about, true);
+        if verdict.policy.is_none() {
+            self.audit.decision = Decision::Allow;
+            return Ok(());
         }
-        self.overshadow(&about);
-        self.audit.decision = Decision::Allow;
-        Ok(())
+        if self.settle(&verdict) {
+            return Ok(());
+        }
+        let enough = |beyond: &Verdict| beyond.allowed || beyond.policy.is_none();
+        self.unless_approved(&verdict, &about, enough)
     }
 
     fn ask(&mut self, about: &About<'_>) -> Result<(), Refusal> {
-        self.ask_whether(about, |beyond| beyond.allowed)
+        let verdict = self.verdict(self.audit.action, about);
+        self.overshadow(about, false);
+        if self.settle(&verdict) {
+            return Ok(());
+        }
+        self.unless_approved(&verdict, about, |beyond| beyond.allowed)
     }
 
-    /// Asks the policies. `enough` says whether an approval is enough, of what they decide without those
-    /// that ask for one.
-    fn ask_whether(
+    /// Refuses what was decided against, unless an approval is missing and was granted. `enough` says
+    /// whether one is enough, of what the policies decide without those that ask for it.
+    fn unless_approved(
         &mut self,
+        verdict: &Verdict,
         about: &About<'_>,
         enough: impl FnOnce(&Verdict) -> bool,
     ) -> Result<(), Refusal> {
-        let verdict = self.verdict(self.audit.action, about);
-        if self.settle(&verdict, about) {
-            return Ok(());
-        }
         let Some(policy) = verdict.requires() else {
-            return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
+            return Err(Refusal::denied(&self.audit, self.denial(verdict)));
         };
         // An approval is no permission: without it, it has to be allowed all the same.
         let set = self
@@ -371,15 +381,15 @@ impl<'a> Access<'a> {
             return Err(self.not_found(memory.id));
         }
         let about = About::Memory(MemoryFacts::new(memory, self.context.now));
-        let Err(refusal) = self.ask(&about) else {
+        let verdict = self.verdict(self.audit.action, &about);
+        self.overshadow(&about, false);
+        if self.settle(&verdict) {
             return Ok(());
-        };
+        }
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
             && self.verdict(Action::Read, &about).allowed;
         if readable {
-            return Err(refusal);
-        }
-        Err(self.not_found(memory.id))
+            return self.unless_approved(&verdict, &about, |beyond| beyond.allowed);
         }
         Err(self.not_found(memory.id))
     }

@@ -38,9 +38,7 @@ fn request_id(context: &Context, audit: &AuditDraft, content: [u8; 16]) -> Appro
 
 /// The thing it is about. What is yet to be made has another id each time.
 fn thing(audit: &AuditDraft) -> Option<[u8; 16]> {
-    audit
-        .resource_id
-        .filter(|_| audit.action != Action::Create)
+    audit.resource_id.filter(|_| audit.action != Action::Create)
 }
 
 impl Access<'_> {
@@ -60,7 +58,8 @@ impl Access<'_> {
         };
         let name = &policy.name;
         let Some(content) = context.content else {
-            let reason = format!("policy {name} asks for one, and this kind of request cannot wait");
+            let reason =
+                format!("policy {name} asks for one, and this kind of request cannot wait");
             let hint = "only single changes wait: not reads, and not batches".to_owned();
             return Err(Refusal::denied(&self.audit, denied(reason, hint)));
         };
@@ -68,14 +67,18 @@ impl Access<'_> {
         let tenant = identity.tenant;
         self.audit.extensions.set_approval(id.to_bytes());
         // What was said under another revision, or because of another policy, holds no more.
-        let known = self.directory.approval(tenant, id).filter(|known| {
-            context.now < known.expires_at && known.policy == policy.stamp()
-        });
+        let known = self
+            .directory
+            .approval(tenant, id)
+            .filter(|known| context.now < known.expires_at && known.policy == policy.stamp());
         let waits = |reason: &str| {
             let hint = format!(
                 "somebody else decides: manushyactl approval grant {id}; then repeat the same call"
             );
-            denied(format!("policy {name} asks for one: {reason} as {id}"), hint)
+            denied(
+                format!("policy {name} asks for one: {reason} as {id}"),
+                hint,
+            )
         };
         match known.map(|known| (known, known.state)) {
             Some((known, ApprovalState::Granted(by))) => {
@@ -108,8 +111,7 @@ impl Access<'_> {
             let error = denied(reason, "manushyactl approval list --mine".to_owned());
             return Err(Refusal::denied(&self.audit, error).that_waits());
         }
-        let mut refusal =
-            Refusal::denied(&self.audit, waits("it waits from now on")).that_waits();
+        let mut refusal = Refusal::denied(&self.audit, waits("it waits from now on")).that_waits();
         if !context.dry_run {
             refusal.waiting = Some(Arc::new(Approval {
                 id,

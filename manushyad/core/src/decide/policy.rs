@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange, RollBackPolicy};
 use crate::directory::Directory;
 use crate::model::{
-    Action, Effect, Invalid, Policy, PolicyDraft, PolicyEvent, PolicyName, PolicyRevision, Redacted, Resource,
-    Role, check_description,
+    Action, Effect, Invalid, Policy, PolicyDraft, PolicyEvent, PolicyName, PolicyRevision,
+    Redacted, Resource, Role, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::Rule;
@@ -417,10 +417,14 @@ pub fn shadow(
         let count = u64::from(runs);
         return Ok(access.plan(writes.into_iter().collect(), count, None));
     }
-    let bytes: usize = specs.iter().map(|spec| spec.rule.to_string().len() + 4096).sum();
+    let bytes: usize = specs
+        .iter()
+        .map(|spec| spec.rule.to_string().len() + 4096)
+        .sum();
     if bytes > SHADOW_BYTES_MAX {
-        let error = WireError::new(ErrorCode::ResourceExhausted, "the draft is too large")
-            .reason(format!("a draft that runs has at most {SHADOW_BYTES_MAX} bytes of rules"));
+        let error = WireError::new(ErrorCode::ResourceExhausted, "the draft is too large").reason(
+            format!("a draft that runs has at most {SHADOW_BYTES_MAX} bytes of rules"),
+        );
         return Err(Refusal::allowed(&access.audit, error));
     }
     let drafted = drafted(directory, context, specs)

@@ -246,7 +246,10 @@ impl<'a> Replay<'a> {
             memory: memory.as_ref(),
             open: &open,
         };
-        match (asked.word(&self.live, &live), asked.word(&self.draft, &drafted)) {
+        match (
+            asked.word(&self.live, &live),
+            asked.word(&self.draft, &drafted),
+        ) {
             (Some(from), Some(to)) if from != to => {
                 let change = Change {
                     actor: identity.id,

@@ -31,7 +31,8 @@ pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{
-    Action, Effect, Policy, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Redacted, Resource,
+    Action, Effect, Policy, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Redacted,
+    Resource,
 };
 pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};

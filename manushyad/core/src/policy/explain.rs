@@ -32,7 +32,12 @@ impl PolicySet {
             let read = deciding.is_none_or(|deciding| entry.policy.priority >= deciding);
             let step = if read {
                 let decides = deciding == Some(entry.policy.priority);
-                read_step(entry, facts, verdict.effect().filter(|_| decides), &mut budget)
+                read_step(
+                    entry,
+                    facts,
+                    verdict.effect().filter(|_| decides),
+                    &mut budget,
+                )
             } else {
                 step(entry)
             };

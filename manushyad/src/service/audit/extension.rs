@@ -33,7 +33,9 @@ pub fn show(directory: &Directory, entry: &AuditEntry) -> AuditMore {
         alert: all.alert().map(|kind| kind.as_str().to_owned()),
         api_key: all.api_key().map(|id| TokenId::from_bytes(id).to_string()),
         session: all.session().map(|id| TokenId::from_bytes(id).to_string()),
-        approval: all.approval().map(|id| ApprovalId::from_bytes(id).to_string()),
+        approval: all
+            .approval()
+            .map(|id| ApprovalId::from_bytes(id).to_string()),
         key_epoch: all.key_epoch().map(|key| KeyEpochView {
             key: key.kind.as_str().to_owned(),
             epoch: key.epoch,

@@ -2,10 +2,11 @@
 //! approval, and a draft that runs beside them.
 
 use manushya_core::model::{
-    Action, Approval, ApprovalState, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Resource,
+    Action, Approval, ApprovalState, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp,
+    Resource,
 };
-use manushya_protocol::limits;
 use manushya_protocol::id::{ApprovalId, IdentityId, PolicyId, TenantId};
+use manushya_protocol::limits;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 

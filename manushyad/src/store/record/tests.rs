@@ -1,7 +1,10 @@
 use manushya_core::model::{
-    Action, Approval, ApprovalState, DataKeyId, Memory, PolicyDraft, PolicyEvent, PolicyRevision, Resource,
+    Action, Approval, ApprovalState, DataKeyId, Memory, PolicyDraft, PolicyEvent, PolicyRevision,
+    Resource,
 };
-use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 

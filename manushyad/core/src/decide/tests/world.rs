@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use manushya_protocol::id::{ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::Map;
 
@@ -13,9 +15,9 @@ use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, chain, tenant};
 use crate::directory::Directory;
 use crate::model::{
-    Actor, Approval, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
-    Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName, Token,
-    TokenKind, Trust, Via,
+    Actor, Approval, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent,
+    MemoryKey, Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName,
+    Token, TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
