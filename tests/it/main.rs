@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_key;
+mod approval;
 mod audit;
+mod audit_export;
 mod backup;
 mod canary;
 mod catalogue;
@@ -30,6 +32,8 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod redact;
+mod restore;
 mod scripts;
 mod search;
 mod session;

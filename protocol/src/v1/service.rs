@@ -2,9 +2,11 @@
 
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
+use crate::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use crate::v1::audit::{
-    AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
-    AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
+    AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
+    AuditView, CheckpointView,
 };
 use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
@@ -35,8 +37,8 @@ use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, Memory
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
@@ -246,4 +248,17 @@ pub trait Manushya {
         call: Call,
         request: AuditCheckpoints,
     ) -> Reply<Listed<CheckpointView>>;
+
+    /// Lists requests that wait for an approval.
+    async fn approval_list(call: Call, request: ApprovalList) -> Reply<Listed<ApprovalView>>;
+    /// Grants or refuses one.
+    async fn approval_decide(call: Call, request: ApprovalDecide) -> Reply<ApprovalView>;
+    /// Lets a draft run beside the live policies, or stops it.
+    async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
+    /// Says what runs beside the live policies.
+    async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
+    /// Reads audit entries for an export.
+    async fn audit_export(call: Call, request: AuditExport) -> Reply<AuditExported>;
+    /// Counts audit entries.
+    async fn audit_stats(call: Call, request: AuditList) -> Reply<AuditCounts>;
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use ed25519_dalek::SigningKey;
 use tokio::sync::mpsc;
 
-use super::{Batch, Decide, Indexes, Keepers, LedgerFile, Notary, Published, Store, Thread, Writer};
+use super::{
+    Batch, Decide, Indexes, Keepers, LedgerFile, Notary, Published, Store, Thread, Writer,
+};
 use crate::config::Anchor;
 
 /// A writer without threads: it works when it is told to, and says how the process would have ended.
@@ -38,8 +40,7 @@ impl Writer {
             ledger,
             ending,
         };
-        let (writer, state, commands, applies) =
-            Self::assemble(store, published, indexes, keepers);
+        let (writer, state, commands, applies) = Self::assemble(store, published, indexes, keepers);
         let hand = Hand {
             state,
             commands,

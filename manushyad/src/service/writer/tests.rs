@@ -224,17 +224,11 @@ async fn one(base: &Base, fault: Fault, nth: u64, config: &Config) -> bool {
             entries.contains(&entry),
             "{fault:?} at {nth}: {n} is not audited"
         );
-        assert!(
-            tenants.contains(&id(n)),
-            "{fault:?} at {nth}: {n} is lost"
-        );
+        assert!(tenants.contains(&id(n)), "{fault:?} at {nth}: {n} is lost");
     }
     for tenant in &tenants {
         let audited = entries.iter().any(|(_, id)| id == tenant);
-        assert!(
-            audited,
-            "{fault:?} at {nth}: a change without its entry"
-        );
+        assert!(audited, "{fault:?} at {nth}: a change without its entry");
     }
     met
 }
@@ -258,7 +252,10 @@ async fn failing_disk_never_lets_an_unaudited_operation_succeed() {
         met += u64::from(one(&base, fault, 1 + n % OPERATIONS, &config).await);
     }
     println!("{met} of {faults} faults were met");
-    assert!(met >= faults * 9 / 10, "only {met} of {faults} faults were met");
+    assert!(
+        met >= faults * 9 / 10,
+        "only {met} of {faults} faults were met"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
