@@ -194,7 +194,6 @@ impl World {
             dry_run: false,
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
-            content: None,
         }
     }
 

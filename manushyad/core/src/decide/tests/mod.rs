@@ -10,7 +10,6 @@ mod invariant;
 mod make;
 mod matrix;
 mod memories;
-mod pairs;
 mod policies;
 mod purges;
 mod reviews;
