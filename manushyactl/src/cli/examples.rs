@@ -446,10 +446,7 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "audit stats",
-        &[
-            "manushyactl audit stats --since 1d",
-            "manushyactl audit stats -o json | jq .by_actor",
-        ],
+        &["manushyactl audit stats --since 1d -o json | jq .by_actor"],
     ),
     (
         "audit prove",

@@ -223,11 +223,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let keepers = Keepers {
-        notary: notary(&config, &store, &vault, published.head.size())?,
-        ledger,
-        ending: Box::new(end_process),
-    };
+    let keepers = keepers(&config, &store, &vault, (published.head.size(), ledger))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     // The daemon's own files are its owner's: whoever that is operates this host.
@@ -271,14 +267,14 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     ))
 }
 
-/// What signs the log from here on. A log that is shorter than its anchor says is no reason not to
+/// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is no reason not to
 /// start, since a backup may have been restored; but it is told, and `doctor` fails.
-fn notary(
+fn keepers(
     config: &Config,
     store: &Store,
     vault: &Arc<Vault>,
-    size: u64,
-) -> Result<Notary, WireError> {
+    (size, ledger): (u64, ledger::LedgerFile),
+) -> Result<Keepers, WireError> {
     let unreadable = |error| failed("the checkpoints of the audit log cannot be read", &error);
     let snapshot = store.snapshot().map_err(unreadable)?;
     let (_, signed) = snapshot.last_checkpoint().map_err(unreadable)?;
@@ -294,8 +290,12 @@ fn notary(
         );
     }
     let signer = Box::new(move || keys.audit_signing_key());
-    Notary::start(signer, config.anchor.clone(), signed.min(size))
-        .map_err(|error| failed("the anchors cannot be started", &error))
+    let notary = Notary::start(signer, config.anchor.clone(), signed.min(size));
+    Ok(Keepers {
+        notary: notary.map_err(|error| failed("the anchors cannot be started", &error))?,
+        ledger,
+        ending: Box::new(end_process),
+    })
 }
 
 /// The state to start from: what was stored, or a first tenant in a new home.
