@@ -22,6 +22,7 @@ mod import;
 mod invitation;
 mod key;
 mod lifecycle;
+mod limit;
 mod memory;
 mod outputs;
 mod poisoning;

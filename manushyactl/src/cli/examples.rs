@@ -163,6 +163,28 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "limit list",
+        &[
+            "manushyactl limit list",
+            "manushyactl limit list --identity agent-a -o json | jq '.items[] | select(.used)'",
+        ],
+    ),
+    (
+        "limit set",
+        &[
+            "manushyactl limit set memory 600 --role agent",
+            "manushyactl limit set memories 50000",
+            "manushyactl limit set tenant-bytes unlimited --tenant acme",
+        ],
+    ),
+    (
+        "limit reset",
+        &[
+            "manushyactl limit reset memory --role agent",
+            "manushyactl limit reset --all",
+        ],
+    ),
+    (
         "enroll",
         &[
             "manushyactl enroll - --external-id agent-c < agent-c.code",

@@ -7,6 +7,7 @@ pub mod credential;
 pub mod examples;
 pub mod identity;
 pub mod key;
+pub mod limit;
 pub mod markdown;
 pub mod memory;
 pub mod policy;
@@ -132,6 +133,9 @@ pub enum Command {
     /// List and rotate the keys of this host
     #[command(subcommand)]
     Key(key::Key),
+    /// List, set and reset limits: how often calls may come, and how much may be kept
+    #[command(subcommand)]
+    Limit(limit::Limit),
     /// Add, search and manage memories
     #[command(subcommand, visible_alias = "mem")]
     Memory(memory::Memory),

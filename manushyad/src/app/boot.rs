@@ -251,6 +251,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         operator_uids,
         duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
+        rates: crate::service::rate::Rates::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),
     });

@@ -32,6 +32,7 @@ use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
+use manushya_protocol::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -139,7 +140,8 @@ impl Session {
         let started = Instant::now();
         let outcome = async {
             let caller = self.caller()?;
-            let context = self.service.authenticate(caller, &call, request_id).await?;
+            let authenticating = self.service.authenticate(caller, &call, request_id, method);
+            let context = authenticating.await?;
             serve(self.service.clone(), context).await
         }
         .instrument(span.clone())
@@ -213,6 +215,7 @@ fn crowded(uid: u32) -> WireError {
             "{ordinary} are open; further ones are kept for who administers the daemon"
         ))
         .hint("close some, or try again in 1000 ms")
+        .retry_after(Duration::from_secs(1))
 }
 
 fn named(error: WireError, request_id: RequestId) -> WireError {
@@ -254,7 +257,7 @@ impl Manushya for Session {
             Err(_) => {
                 let refused = self
                     .service
-                    .authenticate(&caller, &Call::default(), request_id)
+                    .authenticate(&caller, &Call::default(), request_id, "hello")
                     .await;
                 let error = refused.err().unwrap_or_else(|| {
                     WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
@@ -399,5 +402,8 @@ impl Manushya for Session {
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
+        limit_list(request: LimitList) -> Listed<LimitView>;
+        limit_set(request: LimitSet) -> LimitView;
+        limit_reset(request: LimitReset) -> Done;
     }
 }

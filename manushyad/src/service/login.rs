@@ -48,23 +48,27 @@ pub(super) fn not_good(reason: String) -> WireError {
 }
 
 impl Service {
-    /// Finds out who acts, and in which tenant. A failure is audited as a failed login.
+    /// Finds out who acts, and in which tenant, and takes a call of `method` into account. A failure
+    /// is audited as a failed login.
     ///
     /// # Errors
     ///
-    /// `UNAUTHENTICATED`, `NOT_FOUND` for a tenant that is not there, or `DENIED` for one that is not
+    /// `RESOURCE_EXHAUSTED` if calls come too often, `UNAUTHENTICATED`, `NOT_FOUND` for a tenant that is not there, or `DENIED` for one that is not
     /// the caller's.
     pub async fn authenticate(
         &self,
         caller: &Caller,
         call: &Call,
         request_id: RequestId,
+        method: &str,
     ) -> Result<Context, WireError> {
         let known = match self.resolve(caller, call, request_id) {
-            Ok(context) => match self.spend(&context).await {
-                Ok(()) => Ok(context),
-                Err(error) => Err(error),
-            },
+            Ok(context) => {
+                // What is refused here costs no use, and its entry is not one of a failed login.
+                let directory = &self.writer.published().directory;
+                self.take_call(directory, &context, method)?;
+                self.spend(&context).await.map(|()| context)
+            }
             Err(error) => Err(error),
         };
         match known {
@@ -169,6 +173,7 @@ impl Service {
             purpose,
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
+            limit_table: self.config.limits,
         };
         check_credential(&published.directory, &context)?;
         Ok(context)
@@ -273,6 +278,7 @@ impl Service {
             dry_run: false,
             whole_host: true,
             retention_seconds: self.config.retention_seconds,
+            limit_table: self.config.limits,
         }
     }
 }

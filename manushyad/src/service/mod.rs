@@ -19,6 +19,7 @@ pub mod indexes;
 mod invitation;
 mod key;
 pub mod ledger;
+mod limit;
 mod login;
 mod memory;
 mod page;
@@ -28,6 +29,7 @@ mod policy_review;
 mod policy_simulate;
 mod purge;
 mod ranking;
+pub mod rate;
 mod recall;
 mod receipt;
 mod review;
@@ -54,7 +56,7 @@ use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{
-    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+    IdentityId, InvitationId, LimitId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
@@ -105,6 +107,8 @@ pub struct Service {
     pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// How often calls come.
+    pub rates: rate::Rates,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
@@ -160,6 +164,8 @@ impl Service {
         new_plan_id -> PlanId;
         /// A fresh id.
         new_invitation_id -> InvitationId;
+        /// A fresh id.
+        new_limit_id -> LimitId;
     }
 
     /// A consistent state to read.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use manushya_core::directory::Taken;
 use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
@@ -22,7 +23,7 @@ use super::schema::{
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
-use crate::port::Cipher;
+use crate::port::{Cipher, SEAL_BYTES};
 
 /// The tables of one call, each opened when it is first needed: opening costs more than an insert.
 pub(super) struct Tables<'t> {
@@ -180,6 +181,8 @@ pub(super) struct Applier<'a, 't> {
     pub(super) cipher: &'a dyn Cipher,
     pub(super) tables: Tables<'t>,
     pub(super) segments: &'a mut Segments,
+    /// What came and went, in order.
+    pub(super) taken: Vec<Taken>,
 }
 
 impl Applier<'_, '_> {
@@ -417,6 +420,12 @@ impl Applier<'_, '_> {
         };
         let row = seal_memory(self.cipher, at, &header, plaintext)?;
         let replaced = self.tables.memories()?.insert(&key, row.as_slice())?;
+        let (is_new, mut more) = (replaced.is_none(), length(&row));
+        if let Some(row) = &replaced
+            && old.is_some_and(|old| old.version >= header.version)
+        {
+            more -= length(row.value());
+        }
         let history = match (old, replaced) {
             (Some(old), Some(row)) if old.version < header.version => {
                 Some((old.version, row.value().to_vec()))
@@ -427,7 +436,18 @@ impl Applier<'_, '_> {
             let key = history_key(at.tenant, at.id, version);
             self.tables.history()?.insert(&key, row.as_slice())?;
         }
+        self.count(at.tenant, header.owner, i64::from(is_new), more);
         self.index_memory(at, old, header)
+    }
+
+    /// Notes what came of an owner, or went.
+    fn count(&mut self, tenant: TenantId, owner: IdentityId, memories: i64, bytes: i64) {
+        self.taken.push(Taken::By {
+            tenant,
+            owner,
+            memories,
+            bytes,
+        });
     }
 
     /// Makes the indexes follow a change of a memory's header.
@@ -483,7 +503,8 @@ impl Applier<'_, '_> {
         let Some(header) = self.tables.header(at)? else {
             return Ok(());
         };
-        self.tables.memories()?.remove(&key)?;
+        let removed = self.tables.memories()?.remove(&key)?;
+        let mut less = removed.map_or(0, |row| length(row.value()));
         let mut gone = vec![header];
         let range = prefixed::<36>(&key);
         for row in self
@@ -491,8 +512,11 @@ impl Applier<'_, '_> {
             .history()?
             .range::<&[u8; 36]>(range.start()..=range.end())?
         {
-            gone.push(memory_header(at, row?.1.value())?);
+            let (_, row) = row?;
+            less += length(row.value());
+            gone.push(memory_header(at, row.value())?);
         }
+        self.count(at.tenant, header.owner, -1, -less);
         if gone.len() > 1 {
             let history = self.tables.history()?;
             history.retain_in::<&[u8; 36], _>(range.start()..=range.end(), |_, _| false)?;
@@ -523,6 +547,7 @@ impl Applier<'_, '_> {
     /// Removes every row of a tenant from every table, and dooms all its keys.
     fn erase_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
         let prefix = tenant.to_bytes();
+        self.taken.push(Taken::AllOf(tenant));
         self.segments.doom_tenant(self.tables.txn, tenant)?;
         clear(self.tables.directory()?, prefix)?;
         clear(self.tables.memories()?, prefix)?;
@@ -533,6 +558,26 @@ impl Applier<'_, '_> {
         clear(self.tables.deleted()?, prefix)?;
         clear(self.tables.held()?, prefix)
     }
+}
+
+/// How long a row is, to be counted up and down.
+fn length(row: &[u8]) -> i64 {
+    i64::try_from(row.len()).unwrap_or(i64::MAX)
+}
+
+/// How many bytes the row of a version of a memory takes.
+pub(super) fn row_bytes(memory: &Memory) -> Result<u64, StoreError> {
+    let header = MemoryHeader {
+        key: DataKeyId(0),
+        owner: memory.owner,
+        version: memory.version,
+        due: None,
+        tag: None,
+        deleted: memory.deleted_at.is_some(),
+        held: memory.quarantined,
+    };
+    let plaintext = encode_memory(memory, &header)?;
+    Ok((MemoryHeader::BYTES + plaintext.len() + SEAL_BYTES) as u64)
 }
 
 /// Removes every row whose key starts with `prefix`.

@@ -96,6 +96,15 @@ impl Inner {
     }
 }
 
+/// How many bytes a version of a memory takes in the database.
+///
+/// # Errors
+///
+/// [`StoreError`] for one that cannot be kept.
+pub fn bytes_of(memory: &manushya_core::model::Memory) -> Result<u64, StoreError> {
+    apply::row_bytes(memory)
+}
+
 /// Begins a transaction whose commit is on disk when it returns. Two phases, because with one a
 /// client that chooses the content of pages could make a torn commit look whole.
 fn begin_durable(db: &Database) -> Result<WriteTransaction, StoreError> {

@@ -290,6 +290,10 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
+    directory.count(&read::taken(
+        &txn.open_table(MEMORIES)?,
+        &txn.open_table(HISTORY)?,
+    )?);
     let meta = txn.open_table(META)?;
     let head = meta.get(META_AUDIT_HEAD)?;
     let opened = Opened {

@@ -10,7 +10,7 @@ use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use redb::WriteTransaction;
 
-use super::apply::{Applier, Tables, blind_key};
+use super::apply::{Applier, Tables, blind_key, row_bytes};
 use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
@@ -84,16 +84,20 @@ impl Txn {
         if writes.is_empty() {
             return Ok(());
         }
-        let applied = Applier {
-            cipher: &*self.inner.cipher,
-            tables: Tables::new(&self.txn),
-            segments: &mut self.segments,
-        }
-        .apply(writes);
+        let (applied, taken) = {
+            let mut applier = Applier {
+                cipher: &*self.inner.cipher,
+                tables: Tables::new(&self.txn),
+                segments: &mut self.segments,
+                taken: Vec::new(),
+            };
+            (applier.apply(writes), applier.taken)
+        };
         if let Err(error) = applied {
             self.broken = !error.is_refusal();
             return Err(error);
         }
+        self.directory.count(&taken);
         self.follow(writes);
         Ok(())
     }
@@ -310,6 +314,10 @@ impl View for Txn {
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError> {
         self.count_versions(MemoryAt { tenant, id })
             .map_err(unreadable)
+    }
+
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
+        row_bytes(memory).map_err(unreadable)
     }
 
     fn memories_of(

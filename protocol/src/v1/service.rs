@@ -21,6 +21,7 @@ use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -241,4 +242,11 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+
+    /// Lists the limits that hold.
+    async fn limit_list(call: Call, request: LimitList) -> Reply<Listed<LimitView>>;
+    /// Sets a limit.
+    async fn limit_set(call: Call, request: LimitSet) -> Reply<LimitView>;
+    /// Takes limits that were set away.
+    async fn limit_reset(call: Call, request: LimitReset) -> Reply<Done>;
 }

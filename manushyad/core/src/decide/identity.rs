@@ -303,7 +303,7 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let gates = view.directory().gates();
     let is_of_it = |record: &&Arc<GateRecord>| match &***record {
         GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
-        GateRecord::TokenKey(_) => false,
+        GateRecord::TokenKey(_) | GateRecord::Limit(_) => false,
     };
     writes.extend(
         gates

@@ -12,6 +12,7 @@ pub mod hold;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;

@@ -1,8 +1,10 @@
-//! What lets somebody in, or vouches for it, beside tokens: invitations and the keys that sign tokens.
+//! What lets somebody in, vouches for it, or bounds it, beside tokens: invitations, the keys that sign
+//! tokens, and limits.
 
-use manushya_protocol::id::{IdentityId, InvitationId, TenantId};
+use manushya_protocol::id::{IdentityId, InvitationId, LimitId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 
+use super::limit::LimitOverride;
 use super::text::{ExternalId, Role};
 
 /// An invitation: whoever shows its code becomes a new identity, once.
@@ -94,6 +96,8 @@ pub enum GateRecord {
     Invitation(Invitation),
     /// A key that signs tokens.
     TokenKey(TokenKey),
+    /// A limit that was set.
+    Limit(LimitOverride),
 }
 
 /// Names one of these records in its tenant.
@@ -103,6 +107,8 @@ pub enum GateKey {
     Invitation(InvitationId),
     /// A key that signs tokens.
     TokenKey(u64),
+    /// A limit that was set.
+    Limit(LimitId),
 }
 
 impl GateKey {
@@ -111,6 +117,7 @@ impl GateKey {
         match self {
             Self::Invitation(id) => id.to_bytes(),
             Self::TokenKey(key) => u128::from(key).to_be_bytes(),
+            Self::Limit(id) => id.to_bytes(),
         }
     }
 }
@@ -121,6 +128,7 @@ impl GateRecord {
         match self {
             Self::Invitation(it) => GateKey::Invitation(it.id),
             Self::TokenKey(it) => GateKey::TokenKey(it.key),
+            Self::Limit(it) => GateKey::Limit(it.id),
         }
     }
 
@@ -129,6 +137,7 @@ impl GateRecord {
         match self {
             Self::Invitation(it) => it.tenant,
             Self::TokenKey(it) => it.tenant,
+            Self::Limit(it) => it.tenant,
         }
     }
 }

@@ -6,6 +6,7 @@ mod erasure;
 mod extension;
 mod gate;
 mod identity;
+mod limit;
 mod memory;
 mod policy;
 mod provenance;
@@ -24,6 +25,7 @@ pub use extension::{
 };
 pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
+pub use limit::{LimitName, LimitOverride, LimitTable};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
 pub use provenance::Provenance;
