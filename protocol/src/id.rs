@@ -140,6 +140,10 @@ typed_id!(
     LimitId, "limit", "lim_"
 );
 typed_id!(
+    /// Names one binding of processes to an identity.
+    BindingId, "binding", "bnd_"
+);
+typed_id!(
     /// Names one purge plan.
     PlanId, "purge plan", "prg_"
 );

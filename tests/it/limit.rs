@@ -25,7 +25,7 @@ fn who_calls_too_often_is_told_when_to_come_back_and_the_operator_never_is() {
     assert_eq!((&set["value"], &set["origin"]), (&3.into(), &"set".into()));
     let ask = ["policy", "can-i", "read", "memory"];
     for _ in 0..3 {
-        a.run(&ask).ok();
+        let _ = a.run(&ask).ok();
     }
     let refused = a.refused(1, &ask);
     assert_eq!(refused["code"], "RESOURCE_EXHAUSTED");
@@ -33,10 +33,10 @@ fn who_calls_too_often_is_told_when_to_come_back_and_the_operator_never_is() {
     assert!((1..=20_000).contains(&after), "{refused}");
     assert!(word(&refused["hint"]).contains(&format!("{after} ms")));
     // Others, other kinds of call, and the operator go on.
-    b.run(&ask).ok();
+    let _ = b.run(&ask).ok();
     add(&a, "still served");
     for _ in 0..6 {
-        ctl.run(&ask).ok();
+        let _ = ctl.run(&ask).ok();
     }
     // One entry tells of it, however many were refused.
     for _ in 0..4 {
@@ -51,12 +51,15 @@ fn who_calls_too_often_is_told_when_to_come_back_and_the_operator_never_is() {
         .collect();
     assert_eq!(entries.len(), 1, "{entries:?}");
     assert_eq!(entries[0]["resource"], "policy");
-    assert_eq!((&entries[0]["actor"], &entries[0]["decision"]), (&"a".into(), &"deny".into()));
+    assert_eq!(
+        (&entries[0]["actor"], &entries[0]["decision"]),
+        (&"a".into(), &"deny".into())
+    );
     // Nothing at all is a limit, too; a reset lets everything go on.
     ctl.json(&["limit", "set", "policy", "0", "--role", "agent"]);
     b.refused(1, &ask);
     ctl.json(&["limit", "reset", "policy", "--role", "agent"]);
-    a.run(&ask).ok();
+    let _ = a.run(&ask).ok();
     ctl.refused(6, &["limit", "reset", "policy", "--role", "agent"]);
     ctl.refused(2, &["limit", "set", "moon", "3"]);
     ctl.refused(2, &["limit", "set", "policy", "many"]);
@@ -74,7 +77,7 @@ fn delegated_and_second_credentials_get_no_second_allowance() {
     let child = ctl.token(&word(&issued["access_token"]));
     ctl.json(&["limit", "set", "memory", "4"]);
     for caller in [&parent, &child, &parent, &child] {
-        caller.run(&["memory", "stats"]).ok();
+        let _ = caller.run(&["memory", "stats"]).ok();
     }
     for caller in [&parent, &child] {
         assert_eq!(
@@ -90,7 +93,14 @@ fn quota_is_exact_whoever_adds_at_the_same_time() {
     let daemon = daemon();
     let ctl = daemon.operator();
     let a = agent(&daemon, "a");
-    ctl.json(&["limit", "set", "memories", &MOST.to_string(), "--role", "agent"]);
+    ctl.json(&[
+        "limit",
+        "set",
+        "memories",
+        &MOST.to_string(),
+        "--role",
+        "agent",
+    ]);
     let token = a.bearer().unwrap();
     let added = block_on(async {
         let each = (0..4).map(|n| {
@@ -142,14 +152,26 @@ fn quota_is_exact_whoever_adds_at_the_same_time() {
     let daemon = Daemon::start_in(&programs(), daemon.stop());
     let ctl = daemon.operator();
     let a = ctl.token(token);
-    assert_eq!((used(&a, "memories"), used(&a, "bytes")), (MOST as u64, bytes));
+    assert_eq!(
+        (used(&a, "memories"), used(&a, "bytes")),
+        (MOST as u64, bytes)
+    );
     a.refused(1, &["memory", "add", "one more"]);
     // Bytes are held to as well, by changes too.
     ctl.json(&["limit", "set", "memories", "unlimited", "--role", "agent"]);
     ctl.json(&["limit", "set", "bytes", &(bytes + 50).to_string()]);
     a.refused(1, &["memory", "add", "one more"]);
     let id = word(&a.json(&["memory", "list", "--limit", "1"])["items"][0]["id"]);
-    a.refused(1, &["memory", "update", &id, "--text", "a longer text than before"]);
+    a.refused(
+        1,
+        &[
+            "memory",
+            "update",
+            &id,
+            "--text",
+            "a longer text than before",
+        ],
+    );
     assert_eq!(used(&a, "bytes"), bytes);
     check_sound(&ctl);
 }
@@ -160,7 +182,12 @@ fn shared_table_is_the_documented_one_and_tenants_have_their_own_limits() {
     let ctl = daemon.operator();
     let of = |list: &Value, name: &str| named(list, name)[0]["value"].clone();
     let all = ctl.json(&["limit", "list"]);
-    for (name, value) in [("identity", 100), ("memory", 200), ("policy", 50), ("exports", 60)] {
+    for (name, value) in [
+        ("identity", 100),
+        ("memory", 200),
+        ("policy", 50),
+        ("exports", 60),
+    ] {
         assert_eq!(of(&all, name), value, "{name}");
     }
     let admin = ctl.json(&["limit", "list", "--role", "admin"]);
@@ -168,7 +195,10 @@ fn shared_table_is_the_documented_one_and_tenants_have_their_own_limits() {
     assert_eq!(named(&admin, "memory")[0]["origin"], "shared");
     ctl.json(&["tenant", "create", "acme"]);
     ctl.json(&["limit", "set", "memory", "7", "--tenant", "acme"]);
-    assert_eq!(of(&ctl.json(&["limit", "list", "--tenant", "acme"]), "memory"), 7);
+    assert_eq!(
+        of(&ctl.json(&["limit", "list", "--tenant", "acme"]), "memory"),
+        7
+    );
     assert_eq!(of(&ctl.json(&["limit", "list"]), "memory"), 200);
     let dry = ctl.json(&["limit", "set", "memory", "9", "--dry-run"]);
     assert_eq!(dry["value"], 9);
@@ -211,6 +241,8 @@ fn only_the_operator_of_the_host_sets_limits() {
     a.refused(5, &["limit", "list"]);
     a.json(&["limit", "list", "--identity", "a"]);
     a.refused(5, &["limit", "list", "--identity", "boss"]);
-    let log = daemon.operator().json(&["audit", "list", "--action", "manage"]);
+    let log = daemon
+        .operator()
+        .json(&["audit", "list", "--action", "manage"]);
     assert!(log["total"].as_u64() >= Some(2), "{log}");
 }

@@ -5,6 +5,7 @@
 mod api_key;
 mod audit;
 mod backup;
+mod binding;
 mod canary;
 mod catalogue;
 mod crash;

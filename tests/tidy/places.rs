@@ -37,6 +37,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "tests/src/fuzz.rs",
         ],
     ),
+    ("nix", &["manushyad/src/auth/process.rs"]),
     ("governor", &["manushyad/src/service/rate.rs"]),
     ("tracing_subscriber", &["manushyad/src/app/"]),
     ("candle_core", &["manushyad/src/embed/model/"]),

@@ -45,7 +45,7 @@ rows! {
         columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "quarantine" "created_at" "updated_at"];
+            "quarantine" "created_at" "updated_at" "bindings"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,

@@ -8,8 +8,8 @@ use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Actor, Embedding, ExternalId, Kind, LimitTable, Limits, MemoryContent, MemoryKey, Namespace, PurgeScope,
-    Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
+    Actor, Embedding, ExternalId, Kind, LimitTable, Limits, MemoryContent, MemoryKey, Namespace,
+    PurgeScope, Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.

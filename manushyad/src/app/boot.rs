@@ -224,13 +224,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), ledger)
         .map_err(|error| failed("the writer cannot be started", &error))?;
-    // The daemon's own files are its owner's: whoever that is operates this host.
-    let owner = lock
-        .metadata()
-        .map_err(|error| failed("the home cannot be read", &error))?
-        .uid();
-    let mut operator_uids = config.operator_uids.clone();
-    operator_uids.push(owner);
+    let operator_uids = operators(&config, &lock)?;
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
     if let Some(jump) = jump {
         drop(writer.observe(jobs::clock::alert(&ports, jump))?);
@@ -251,6 +245,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         operator_uids,
         duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
+        programs: crate::auth::Programs::default(),
         rates: crate::service::rate::Rates::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),
@@ -264,6 +259,17 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         },
         listener,
     ))
+}
+
+/// The user ids that are the operator. The daemon's own files are its owner's: whoever that is operates
+/// this host.
+fn operators(config: &Config, lock: &File) -> Result<Vec<u32>, WireError> {
+    let metadata = lock
+        .metadata()
+        .map_err(|error| failed("the home cannot be read", &error))?;
+    let mut all = config.operator_uids.clone();
+    all.push(metadata.uid());
+    Ok(all)
 }
 
 /// The state to start from: what was stored, or a first tenant in a new home.

@@ -25,8 +25,8 @@ use manushya_protocol::v1::erasure::{
 };
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
-    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
-    IdentityView, TenantRef, TenantView,
+    IdentityBind, IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef,
+    IdentityUpdate, IdentityView, TenantRef, TenantView,
 };
 use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
@@ -67,7 +67,7 @@ use tarpc::context::Context;
 use tokio::sync::Notify;
 use tracing::Instrument;
 
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process};
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
@@ -84,6 +84,7 @@ const CAPABILITIES: &[&str] = &[
 pub struct Session {
     service: Arc<Service>,
     peer: PeerCred,
+    process: Option<Arc<Process>>,
     /// The connection is one of those kept for who administers the daemon.
     reserved: bool,
     /// Set once, by the hello.
@@ -93,10 +94,16 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
+    pub fn new(
+        service: Arc<Service>,
+        peer: PeerCred,
+        process: Option<Arc<Process>>,
+        reserved: bool,
+    ) -> Self {
         Self {
             service,
             peer,
+            process,
             reserved,
             caller: Arc::default(),
             greeted: Arc::default(),
@@ -198,6 +205,7 @@ impl Session {
         Ok((
             Caller {
                 peer: self.peer,
+                process: self.process.clone(),
                 credential,
                 transport: "unix",
             },
@@ -405,5 +413,7 @@ impl Manushya for Session {
         limit_list(request: LimitList) -> Listed<LimitView>;
         limit_set(request: LimitSet) -> LimitView;
         limit_reset(request: LimitReset) -> Done;
+        identity_bind(request: IdentityBind) -> IdentityView;
+        identity_unbind(request: IdentityBind) -> Done;
     }
 }

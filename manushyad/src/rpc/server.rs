@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::handler::Session;
 use super::transport::Transport;
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process, Watched, watch_senders};
 use crate::service::{Service, stopped};
 
 /// How long a drain waits for requests in flight.
@@ -52,6 +52,7 @@ pub async fn bind(socket: &Path, gid: Option<u32>) -> Result<UnixListener, WireE
         clear(socket).await?;
     }
     let listener = UnixListener::bind(socket).map_err(unusable)?;
+    watch_senders(&listener).map_err(unusable)?;
     let mode = if gid.is_some() { 0o660 } else { 0o600 };
     open_to_group(socket, gid, mode).map_err(unusable)?;
     Ok(listener)
@@ -180,12 +181,17 @@ impl Server {
             tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
             return;
         };
+        // Before a byte is read. Who may be anybody by token, or is the operator, is not watched.
+        let watched = !self.service.operator_uids.contains(&peer.uid);
+        let process = watched.then(|| Process::of(&stream, peer)).flatten();
+        let process = process.map(Arc::new);
+        let stream = Watched::new(stream, process.clone());
         let service = self.service.clone();
         let stop = stop.clone();
         connections.spawn(async move {
             service.connections.fetch_add(1, Ordering::Relaxed);
             // Its own task catches what a hostile frame may do to the protocol's machinery.
-            let session = Session::new(service.clone(), peer, seat.reserved);
+            let session = Session::new(service.clone(), peer, process, seat.reserved);
             let served = tokio::spawn(connection(session, stream, stop)).await;
             if served.is_err() {
                 tracing::warn!(peer_uid = peer.uid, "A connection ended in a panic.");
@@ -196,7 +202,7 @@ impl Server {
     }
 }
 
-async fn connection(session: Session, stream: UnixStream, mut stop: watch::Receiver<bool>) {
+async fn connection(session: Session, stream: Watched, mut stop: watch::Receiver<bool>) {
     let (patience, peer_uid) = (session.patience(), session.peer_uid());
     let greeted = session.greeted();
     let channel = BaseChannel::with_defaults(Transport::new(stream));

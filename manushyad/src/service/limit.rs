@@ -81,9 +81,7 @@ fn of_role(directory: &Directory, context: &Context, role: &Role) -> Vec<LimitVi
 
 /// What holds for all, and after each what was set for a role.
 fn of_everybody(directory: &Directory, context: &Context) -> Vec<LimitView> {
-    let set = directory
-        .gates()
-        .limits_set(context.actor.identity.tenant);
+    let set = directory.gates().limits_set(context.actor.identity.tenant);
     let mut listed = Vec::new();
     for name in LimitName::ALL {
         let of_name = || set.iter().filter(|it| it.name == name);
@@ -125,7 +123,13 @@ impl Service {
             .await?;
         let published = self.writer.published();
         let directory = &published.directory;
-        Ok(show(directory, &asked, made.name, made.role.as_ref(), Some(&made)))
+        Ok(show(
+            directory,
+            &asked,
+            made.name,
+            made.role.as_ref(),
+            Some(&made),
+        ))
     }
 
     /// Takes limits that were set away.

@@ -18,7 +18,7 @@ use manushya_protocol::v1::common::Call;
 
 use super::Service;
 use super::api_key::is_api_key;
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process};
 
 /// What a caller showed when it came.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub enum Credential {
 pub struct Caller {
     /// What the kernel says.
     pub peer: PeerCred,
+    /// The process that connected, where it may be somebody by that.
+    pub process: Option<Arc<Process>>,
     /// What the caller showed.
     pub credential: Credential,
     /// The fact `request.transport`.
@@ -234,6 +236,9 @@ impl Service {
         call: &Call,
     ) -> Result<Actor, WireError> {
         if !self.operator_uids.contains(&caller.peer.uid) {
+            if let Some(actor) = self.by_binding(directory, caller, call)? {
+                return Ok(actor);
+            }
             let message = format!("user {} is nobody here", caller.peer.uid);
             return Err(WireError::new(ErrorCode::Unauthenticated, message)
                 .reason("no access token was given, and only the daemon's own user needs none")

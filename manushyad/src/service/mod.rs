@@ -8,6 +8,7 @@ pub mod alerts;
 mod api_key;
 mod audit;
 pub mod backup;
+mod binding;
 mod convert;
 mod doctor;
 mod duplicate;
@@ -56,7 +57,8 @@ use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{
-    IdentityId, InvitationId, LimitId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+    BindingId, IdentityId, InvitationId, LimitId, MemoryId, PlanId, PolicyId, RequestId, TenantId,
+    TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
@@ -67,7 +69,7 @@ pub use login::{Caller, Credential};
 pub use usage::LastUses;
 use view::ReadView;
 
-use crate::auth::TokenKeys;
+use crate::auth::{Programs, TokenKeys};
 use crate::config::{AuditReads, Config};
 use crate::port::Ports;
 use crate::store::{Store, Txn};
@@ -107,6 +109,8 @@ pub struct Service {
     pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// Hashes of programs that showed themselves.
+    pub programs: Programs,
     /// How often calls come.
     pub rates: rate::Rates,
     /// What goes wrong with embedding.
@@ -164,6 +168,8 @@ impl Service {
         new_plan_id -> PlanId;
         /// A fresh id.
         new_invitation_id -> InvitationId;
+        /// A fresh id.
+        new_binding_id -> BindingId;
         /// A fresh id.
         new_limit_id -> LimitId;
     }

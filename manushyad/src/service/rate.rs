@@ -171,7 +171,9 @@ fn too_often(refused: Refused) -> WireError {
     let error = WireError::new(ErrorCode::ResourceExhausted, "too many calls of this kind")
         .reason(format!("the limit `{name}` is {most} {counts}"));
     if most == 0 {
-        return error.hint(format!("the operator of the host can allow it: manushyactl limit set {name} N"));
+        return error.hint(format!(
+            "the operator of the host can allow it: manushyactl limit set {name} N"
+        ));
     }
     let error = error.retry_after(after);
     let millis = error.retry_after_ms.unwrap_or_default();
@@ -211,12 +213,8 @@ impl Service {
     ) -> Result<(), WireError> {
         let identity = &context.actor.identity;
         let gates = directory.gates();
-        let Some(most) = gates.limit(
-            identity.tenant,
-            name,
-            &identity.role,
-            context.limit_table,
-        ) else {
+        let Some(most) = gates.limit(identity.tenant, name, &identity.role, context.limit_table)
+        else {
             return Ok(());
         };
         let (taken, untold) = self.rates.take(identity.id, name, most);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use manushya_core::directory::Taken;
 use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
 use manushya_core::plan::Write;
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use zeroize::Zeroizing;
@@ -23,7 +23,8 @@ use super::schema::{
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
-use crate::port::{Cipher, SEAL_BYTES};
+use super::taken::length;
+use crate::port::Cipher;
 
 /// The tables of one call, each opened when it is first needed: opening costs more than an insert.
 pub(super) struct Tables<'t> {
@@ -560,26 +561,6 @@ impl Applier<'_, '_> {
     }
 }
 
-/// How long a row is, to be counted up and down.
-fn length(row: &[u8]) -> i64 {
-    i64::try_from(row.len()).unwrap_or(i64::MAX)
-}
-
-/// How many bytes the row of a version of a memory takes.
-pub(super) fn row_bytes(memory: &Memory) -> Result<u64, StoreError> {
-    let header = MemoryHeader {
-        key: DataKeyId(0),
-        owner: memory.owner,
-        version: memory.version,
-        due: None,
-        tag: None,
-        deleted: memory.deleted_at.is_some(),
-        held: memory.quarantined,
-    };
-    let plaintext = encode_memory(memory, &header)?;
-    Ok((MemoryHeader::BYTES + plaintext.len() + SEAL_BYTES) as u64)
-}
-
 /// Removes every row whose key starts with `prefix`.
 fn clear<const N: usize, V: Value>(
     table: &mut Table<'_, Fixed<N>, V>,
@@ -588,45 +569,4 @@ fn clear<const N: usize, V: Value>(
     let range = prefixed::<N>(&prefix);
     table.retain_in::<&[u8; N], _>(range.start()..=range.end(), |_, _| false)?;
     Ok(())
-}
-
-/// The rows a doomed segment leaves behind: those that are still sealed under its key.
-pub(super) fn surviving_rows(
-    tables: &mut Tables<'_>,
-    segment: SegmentId,
-    rows: &[RowRef],
-) -> Result<Vec<(RowRef, bool, Vec<u8>)>, StoreError> {
-    let mut found = Vec::new();
-    for row in rows {
-        let at = MemoryAt {
-            tenant: segment.owner.tenant,
-            id: row.id,
-        };
-        let is_it = |bytes: &[u8]| -> Result<bool, StoreError> {
-            let header = memory_header(at, bytes)?;
-            Ok(header.version == row.version && header.key == segment.key)
-        };
-        let key = memory_key(at.tenant, row.id);
-        if let Some(current) = tables.memories()?.get(&key)?
-            && is_it(current.value())?
-        {
-            found.push((*row, true, current.value().to_vec()));
-            continue;
-        }
-        let key = history_key(at.tenant, row.id, row.version);
-        if let Some(earlier) = tables.history()?.get(&key)?
-            && is_it(earlier.value())?
-        {
-            found.push((*row, false, earlier.value().to_vec()));
-        }
-    }
-    Ok(found)
-}
-
-/// The memory a row of a segment belongs to.
-pub(super) fn row_at(segment: SegmentId, id: MemoryId) -> MemoryAt {
-    MemoryAt {
-        tenant: segment.owner.tenant,
-        id,
-    }
 }

@@ -20,6 +20,7 @@ mod seal;
 mod segment;
 mod snapshot;
 mod survivors;
+mod taken;
 mod transfer;
 mod txn;
 mod verify;
@@ -102,7 +103,7 @@ impl Inner {
 ///
 /// [`StoreError`] for one that cannot be kept.
 pub fn bytes_of(memory: &manushya_core::model::Memory) -> Result<u64, StoreError> {
-    apply::row_bytes(memory)
+    taken::row_bytes(memory)
 }
 
 /// Begins a transaction whose commit is on disk when it returns. Two phases, because with one a

@@ -23,7 +23,9 @@ use super::schema::{
     SHRED,
 };
 use super::seal::open_directory;
-use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
+use super::{
+    Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment, taken,
+};
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -290,7 +292,7 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
-    directory.count(&read::taken(
+    directory.count(&taken::taken(
         &txn.open_table(MEMORIES)?,
         &txn.open_table(HISTORY)?,
     )?);

@@ -1,9 +1,7 @@
 //! Reads that a transaction and a snapshot share.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use manushya_core::directory::Taken;
 use manushya_core::model::Memory;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -96,39 +94,6 @@ pub(super) fn due(
         found.push((id, memory_header(at, memory.value())?.version));
     }
     Ok(found)
-}
-
-/// How much is kept of each owner, by what readable headers say.
-pub(super) fn taken(
-    memories: &impl ReadableTable<Fixed<32>, Bytes>,
-    history: &impl ReadableTable<Fixed<36>, Bytes>,
-) -> Result<Vec<Taken>, StoreError> {
-    let mut sums: BTreeMap<(TenantId, IdentityId), (i64, i64)> = BTreeMap::new();
-    let mut add = |key: &[u8; 32], row: &[u8], memories: i64| -> Result<(), StoreError> {
-        let at = MemoryAt::of_key(key);
-        let owner = memory_header(at, row)?.owner;
-        let sum = sums.entry((at.tenant, owner)).or_default();
-        sum.0 += memories;
-        sum.1 += i64::try_from(row.len()).unwrap_or(i64::MAX);
-        Ok(())
-    };
-    for row in memories.iter()? {
-        let (key, row) = row?;
-        add(key.value(), row.value(), 1)?;
-    }
-    for row in history.iter()? {
-        let (key, row) = row?;
-        add(&part(key.value(), 0), row.value(), 0)?;
-    }
-    let taken = sums
-        .into_iter()
-        .map(|((tenant, owner), (memories, bytes))| Taken::By {
-            tenant,
-            owner,
-            memories,
-            bytes,
-        });
-    Ok(taken.collect())
 }
 
 /// The memories of a tenant in a table of memories.

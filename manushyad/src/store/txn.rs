@@ -10,7 +10,7 @@ use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use redb::WriteTransaction;
 
-use super::apply::{Applier, Tables, blind_key, row_bytes};
+use super::apply::{Applier, Tables, blind_key};
 use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
@@ -18,7 +18,7 @@ use super::schema::{
     AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
 };
 use super::segment::Segments;
-use super::{Inner, begin_durable, erase, open, read};
+use super::{Inner, begin_durable, erase, open, read, taken};
 use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
@@ -317,7 +317,7 @@ impl View for Txn {
     }
 
     fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
-        row_bytes(memory).map_err(unreadable)
+        taken::row_bytes(memory).map_err(unreadable)
     }
 
     fn memories_of(

@@ -14,8 +14,8 @@ use crate::v1::erasure::{
 };
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
-    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
-    IdentityView, TenantRef, TenantView,
+    IdentityBind, IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef,
+    IdentityUpdate, IdentityView, TenantRef, TenantView,
 };
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
@@ -249,4 +249,9 @@ pub trait Manushya {
     async fn limit_set(call: Call, request: LimitSet) -> Reply<LimitView>;
     /// Takes limits that were set away.
     async fn limit_reset(call: Call, request: LimitReset) -> Reply<Done>;
+
+    /// Binds an identity to processes of a user of the host.
+    async fn identity_bind(call: Call, request: IdentityBind) -> Reply<IdentityView>;
+    /// Takes such a binding away.
+    async fn identity_unbind(call: Call, request: IdentityBind) -> Reply<Done>;
 }

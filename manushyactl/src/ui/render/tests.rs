@@ -149,6 +149,7 @@ fn identities_policies_and_checks_read_back_in_every_format() {
         quarantine: false,
         created_at: time,
         updated_at: time,
+        bindings: Vec::new(),
     }]);
     check(&[PolicyView {
         id: PolicyId::from_bytes([2; 16]),

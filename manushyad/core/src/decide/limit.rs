@@ -109,7 +109,9 @@ pub fn reset(
         .collect();
     if let ResetLimit::One(name, role) = which {
         let Some(id) = chosen.first() else {
-            let of = role.as_ref().map(|role| format!("{name} of the role {role}"));
+            let of = role
+                .as_ref()
+                .map(|role| format!("{name} of the role {role}"));
             let name = of.unwrap_or_else(|| name.to_string());
             return Err(access.missing("limit set:", &name, "manushyactl limit list"));
         };
@@ -151,7 +153,10 @@ pub fn list(
         LimitsOf::Identity(reference) => Some(reference),
     };
     let found = identity.map(|reference| directory.identity_by_ref(own.tenant, reference));
-    if found.flatten().is_some_and(|identity| identity.id == own.id) {
+    if found
+        .flatten()
+        .is_some_and(|identity| identity.id == own.id)
+    {
         // What binds somebody is no secret before it.
         access.audit.resource_id = Some(own.id.to_bytes());
         access.audit.decision = crate::model::Decision::Allow;
@@ -184,7 +189,11 @@ pub(super) fn check_room(
     let Some(role) = directory.identity(tenant, owner).map(|it| it.role.clone()) else {
         return Ok(());
     };
-    let limit = |name| directory.gates().limit(tenant, name, &role, context.limit_table);
+    let limit = |name| {
+        directory
+            .gates()
+            .limit(tenant, name, &role, context.limit_table)
+    };
     let holdings = directory.holdings();
     let (own, all) = (holdings.of(tenant, owner), holdings.of_tenant(tenant));
     let counts = [
@@ -223,7 +232,9 @@ fn no_room(access: &Access<'_>, name: LimitName, held: u64, most: u64) -> Refusa
         ErrorCode::ResourceExhausted,
         format!("{whose} has no room for this memory"),
     )
-    .reason(format!("the limit `{name}` is {most}, and {held} are taken"))
+    .reason(format!(
+        "the limit `{name}` is {most}, and {held} are taken"
+    ))
     .hint(format!(
         "erase some: manushyactl memory delete ID --hard; the operator of the host can allow more: \
          manushyactl limit set {name} N"

@@ -4,6 +4,7 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod binding;
 pub mod chain;
 pub mod delegate;
 mod duplicate;

@@ -1,12 +1,12 @@
-//! Invitations, the keys that sign tokens and limits, in RAM.
+//! Invitations, the keys that sign tokens, limits and bindings, in RAM.
 
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
-use manushya_protocol::id::{InvitationId, TenantId};
+use manushya_protocol::id::{BindingId, InvitationId, TenantId};
 
 use crate::model::{
-    GateKey, GateRecord, Invitation, LimitName, LimitOverride, LimitTable, Role, TokenKey,
+    Binding, GateKey, GateRecord, Invitation, LimitName, LimitOverride, LimitTable, Role, TokenKey,
 };
 
 /// What lets somebody in. Cheap to clone.
@@ -14,6 +14,8 @@ use crate::model::{
 pub struct Gates {
     records: OrdMap<(TenantId, GateKey), Arc<GateRecord>>,
     codes: HashMap<[u8; 16], (TenantId, InvitationId)>,
+    /// Bindings by the user of their processes.
+    uids: OrdMap<(u32, TenantId, BindingId), ()>,
     /// Those of a tenant, as every call looks for them.
     limits: HashMap<TenantId, Arc<[LimitOverride]>>,
 }
@@ -30,6 +32,7 @@ impl Gates {
                 set.push(it.clone());
                 self.limits.insert(it.tenant, set.into());
             }
+            GateRecord::Binding(it) => drop(self.uids.insert((it.uid, it.tenant, it.id), ())),
             GateRecord::TokenKey(_) => {}
         }
     }
@@ -55,6 +58,9 @@ impl Gates {
                 set.retain(|it| it.id != old.id);
                 self.limits.insert(old.tenant, set.into());
             }
+            Some(GateRecord::Binding(old)) => {
+                self.uids.remove(&(old.uid, old.tenant, old.id));
+            }
             Some(GateRecord::TokenKey(_)) | None => {}
         }
     }
@@ -72,7 +78,7 @@ impl Gates {
     pub fn invitations(&self, tenant: TenantId) -> impl Iterator<Item = &Invitation> {
         self.of(tenant).filter_map(|record| match &**record {
             GateRecord::Invitation(it) => Some(it),
-            GateRecord::TokenKey(_) | GateRecord::Limit(_) => None,
+            _ => None,
         })
     }
 
@@ -80,7 +86,7 @@ impl Gates {
     pub fn invitation(&self, tenant: TenantId, id: InvitationId) -> Option<&Invitation> {
         match &**self.records.get(&(tenant, GateKey::Invitation(id)))? {
             GateRecord::Invitation(it) => Some(it),
-            GateRecord::TokenKey(_) | GateRecord::Limit(_) => None,
+            _ => None,
         }
     }
 
@@ -94,8 +100,33 @@ impl Gates {
     pub fn token_keys(&self, tenant: TenantId) -> impl Iterator<Item = &TokenKey> {
         self.of(tenant).filter_map(|record| match &**record {
             GateRecord::TokenKey(it) => Some(it),
-            GateRecord::Invitation(_) | GateRecord::Limit(_) => None,
+            _ => None,
         })
+    }
+
+    /// The bindings of a tenant, oldest first.
+    pub fn bindings(&self, tenant: TenantId) -> impl Iterator<Item = &Binding> {
+        self.of(tenant).filter_map(|record| match &**record {
+            GateRecord::Binding(it) => Some(it),
+            _ => None,
+        })
+    }
+
+    /// The bindings of processes of a user, of every tenant.
+    pub fn bindings_of_uid(&self, uid: u32) -> impl Iterator<Item = &Binding> {
+        let low = (
+            TenantId::from_bytes([0; 16]),
+            BindingId::from_bytes([0; 16]),
+        );
+        self.uids
+            .range((uid, low.0, low.1)..)
+            .take_while(move |((of, ..), ())| *of == uid)
+            .filter_map(|((_, tenant, id), ())| {
+                match &**self.records.get(&(*tenant, GateKey::Binding(*id)))? {
+                    GateRecord::Binding(it) => Some(it),
+                    _ => None,
+                }
+            })
     }
 
     /// The limits that were set in a tenant.

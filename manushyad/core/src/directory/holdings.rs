@@ -91,7 +91,10 @@ fn owners_of(
     owners: &OrdMap<(TenantId, IdentityId), Held>,
     tenant: TenantId,
 ) -> impl Iterator<Item = IdentityId> {
-    let (low, high) = (IdentityId::from_bytes([0; 16]), IdentityId::from_bytes([255; 16]));
+    let (low, high) = (
+        IdentityId::from_bytes([0; 16]),
+        IdentityId::from_bytes([255; 16]),
+    );
     owners
         .range((tenant, low)..=(tenant, high))
         .map(|((_, owner), _)| *owner)

@@ -13,9 +13,9 @@ use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, chain, tenant};
 use crate::directory::{Directory, Taken};
 use crate::model::{
-    Actor, EmbedderTag, Embedding, ExternalId, Identity, LimitTable, Limits, Memory, MemoryContent, MemoryKey,
-    Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName, Token,
-    TokenKind, Trust, Via,
+    Actor, EmbedderTag, Embedding, ExternalId, Identity, LimitTable, Limits, Memory, MemoryContent,
+    MemoryKey, Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName,
+    Token, TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
