@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use manushya_core::model::{Memory, MemoryContent, Provenance};
 use manushya_core::recall::fuse::Mode;
-use manushya_core::recall::tokens;
 use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushyad::embed::HashEmbedder;
 use manushyad::index::{
-    AttributeFilter, Facts, IndexOptions, Permit, Prepared, Ranking, Rule, SearchRequest,
-    SlotFacts, TenantIndex,
+    AttributeFilter, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest, SlotFacts,
+    TenantIndex,
 };
 use manushyad::port::Embedder;
 
@@ -141,7 +140,7 @@ fn questions(
         let own: Vec<&str> = from.split(' ').collect();
         words.extend((0..3).map(|_| own[random.next() as usize % own.len()].to_owned()));
         let query = words.join(" ");
-        let terms = tokens::terms(&query);
+        let terms = index.terms(&query);
         let vector = HashEmbedder.embed(&query);
         let one = owner(round % OWNERS);
         let filter = AttributeFilter {
@@ -199,7 +198,9 @@ fn main() {
         memory.vector = HashEmbedder.embed(&memory.content.text);
         times[0].push(start.elapsed());
         let start = Instant::now();
-        let prepared = Prepared::from_memory(&memory, 256).expect("the vector is the embedder's");
+        let prepared = index
+            .prepare(&memory)
+            .expect("the vector is the embedder's");
         times[1].push(start.elapsed());
         let start = Instant::now();
         index.upsert(&prepared);

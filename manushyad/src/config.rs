@@ -1,6 +1,7 @@
 //! The daemon's settings: flags over environment over file over default, every bound checked.
 
 mod embedder;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use manushya_protocol::unit::parse_duration_seconds;
 use serde::Deserialize;
 
 pub use self::embedder::{EmbedderChoice, HttpOptions};
+pub use self::search::SearchOptions;
 
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,9 @@ struct RawDaemon {
     sweep_interval: Option<String>,
     snapshot_interval: Option<String>,
     graph_threshold: Option<usize>,
+    language: Option<String>,
+    search_lexical_weight: Option<f64>,
+    search_feedback: Option<bool>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     limits: Option<String>,
@@ -114,6 +119,8 @@ pub struct Config {
     pub graph_threshold: usize,
     /// What turns text into vectors.
     pub embedder: EmbedderChoice,
+    /// What counts in a search.
+    pub search: SearchOptions,
     /// User ids that are the operator of the host, beside the daemon's own.
     pub operator_uids: Vec<u32>,
     /// A group whose members may connect; what they may do is for their tokens to say.
@@ -232,6 +239,7 @@ impl Config {
         check_socket_path(&socket)?;
         let mut daemon = file.daemon;
         let embedder = embedder::resolve(&mut daemon, &path)?;
+        let search = search::resolve(&mut daemon, &path)?;
         let at = |key, flag, file| layered(key, flag, file, &path);
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let reads = [
@@ -257,6 +265,7 @@ impl Config {
                 .map(Duration::from_secs)?,
             graph_threshold: daemon.graph_threshold.unwrap_or(10_000),
             embedder,
+            search,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
             limits: at("limits", None, daemon.limits)

@@ -100,8 +100,8 @@ fn embedder_of_the_default_sees_meaning_where_no_word_is_shared() {
     let daemon = daemon();
     let by = agent(&daemon, "a");
     let right = add(&by, "Clients ask for their money back");
-    add(&by, "Weather in spring is mild");
-    add(&by, "She plays violin on Sundays");
+    add(&by, "The weather in spring is mild");
+    add(&by, "She plays the violin on Sundays");
     let query = "The customer wants a refund";
     assert_eq!(found(&by, query, &["--mode", "semantic"])[0], right);
     assert_eq!(found(&by, query, &["--mode", "hybrid"])[0], right);

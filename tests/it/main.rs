@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_key;
+mod approval;
 mod audit;
 mod backup;
 mod binding;
@@ -32,6 +33,8 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod redact;
+mod restore;
 mod scripts;
 mod search;
 mod session;

@@ -207,6 +207,28 @@ fn bounds_of_a_search_are_usage_errors() {
 }
 
 #[test]
+fn words_are_stemmed_in_the_language_of_the_setting() {
+    let finds = |config: &str| {
+        let daemon = crate::daemon_with(config);
+        let agent = agent(&daemon, "a");
+        add(&agent, "Die Häuser am See sind verkauft");
+        let query = ["memory", "search", "Häusern", "--mode", "lexical"];
+        let found = agent.json(&query)["items"].as_array().unwrap().len();
+        // The weight is the daemon's too.
+        let explained = agent.json(&["memory", "search", "See", "--explain"]);
+        (
+            found,
+            explained["items"][0]["explain"]["lexical_weight"].clone(),
+        )
+    };
+    let (found, _) = finds("");
+    assert_eq!(found, 0);
+    let (found, weight) = finds("language = \"german\"\nsearch_lexical_weight = 0.25");
+    assert_eq!(found, 1);
+    assert_eq!(weight, json!(0.25));
+}
+
+#[test]
 fn graph_answers_as_the_exact_scan_does() {
     // A low threshold makes the graph take over with few vectors.
     let daemon = crate::daemon_with("graph_threshold = 300");

@@ -220,5 +220,7 @@ pub fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
+        Effect::Redact => "redact",
+        Effect::Require => "require",
     }
 }

@@ -174,13 +174,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         "identity unbind",
         &["manushyactl identity unbind agent-a --uid 1007"],
     ),
-    (
-        "limit list",
-        &[
-            "manushyactl limit list",
-            "manushyactl limit list --identity agent-a -o json | jq '.items[] | select(.used)'",
-        ],
-    ),
+    ("limit list", &["manushyactl limit list --identity agent-a"]),
     (
         "limit set",
         &[
@@ -191,10 +185,7 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "limit reset",
-        &[
-            "manushyactl limit reset memory --role agent",
-            "manushyactl limit reset --all",
-        ],
+        &["manushyactl limit reset memory --role agent"],
     ),
     (
         "enroll",
@@ -435,7 +426,30 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "policy simulate",
-        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+        &[
+            "manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'",
+            "manushyactl policy simulate draft.json --shadow",
+        ],
+    ),
+    ("policy shadow clear", &["manushyactl policy shadow clear"]),
+    (
+        "policy shadow status",
+        &["manushyactl policy shadow status -o json"],
+    ),
+    (
+        "approval list",
+        &[
+            "manushyactl approval list --state waiting",
+            "manushyactl approval list --mine",
+        ],
+    ),
+    (
+        "approval grant",
+        &["manushyactl approval grant apr_0r3k9c2v1g7hm0q8d4n5s6t7u0 --ttl 10m"],
+    ),
+    (
+        "approval refuse",
+        &["manushyactl approval refuse apr_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "audit list",
@@ -529,6 +543,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         "backup restore",
         &[
             "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "MANUSHYA_HOME=/srv/new manushyactl backup restore b.age --from-home /srv/old",
             "manushyactl backup restore b.age --into /srv/drill",
         ],
     ),

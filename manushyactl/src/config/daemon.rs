@@ -19,6 +19,17 @@ pub const KEYS: &[(&str, Option<&str>, Option<&str>)] = &[
         Some("600s"),
     ),
     ("graph_threshold", None, Some("10000")),
+    ("language", Some("MANUSHYA_LANGUAGE"), Some("english")),
+    (
+        "search_lexical_weight",
+        Some("MANUSHYA_SEARCH_LEXICAL_WEIGHT"),
+        Some("0.6"),
+    ),
+    (
+        "search_feedback",
+        Some("MANUSHYA_SEARCH_FEEDBACK"),
+        Some("true"),
+    ),
     ("operator_uids", None, Some("[]")),
     ("socket_gid", None, None),
     ("limits", Some("MANUSHYA_LIMITS"), Some("local")),

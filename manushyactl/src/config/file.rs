@@ -57,6 +57,12 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #snapshot_interval = "10m"
 # From how many vectors on a tenant gets a graph.
 #graph_threshold = 10000
+# The language that words are stemmed in, of all memories; "none" finds words as they are written.
+#language = "english"
+# How much words count in a hybrid search, 0 to 1; vectors count the rest.
+#search_lexical_weight = 0.6
+# Whether the best answers have a part in the question.
+#search_feedback = true
 # Users who are the operator of the host, beside the daemon's own.
 #operator_uids = []
 # A group whose members may connect, with access tokens; by default only the daemon's own user may.

@@ -2,6 +2,7 @@
 //! for Large Scale Multitask Learning", 2009). It needs no model and knows no synonyms, but stems,
 //! pairs of words and pieces of words let it see through inflection and misspelling.
 
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens::{self, TERM_CHARS_MAX};
 
 use super::unit;
@@ -67,7 +68,8 @@ fn features(text: &str) -> Vec<Feature> {
     let mut features = Vec::with_capacity(text.len().min(FEATURES_MAX / 4) * 4);
     let mut before: Option<u64> = None;
     let mut bounded = Vec::with_capacity(TERM_CHARS_MAX * 4 + 2);
-    tokens::for_each(text, |token| {
+    // One language for good: two daemons' vectors of a text are the same.
+    tokens::for_each(text, Language::English, |token| {
         if features.len() >= FEATURES_MAX {
             return;
         }

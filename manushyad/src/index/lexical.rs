@@ -39,6 +39,9 @@ pub(super) struct Question<'a> {
     places: Places,
     /// What they tell together, however rare they are.
     asked: f32,
+    /// The score of a text of common length that has all its own words once, those included that no
+    /// memory the caller may see has.
+    reach: f32,
     /// Whether some are not its own. Those come in the order of their hashes, which no two processes
     /// share, so that their sum must not depend on the order: it is taken in double precision.
     has_lent: bool,
@@ -115,7 +118,11 @@ impl<'a> Question<'a> {
         let (mut found, mut asked) = (Vec::new(), 0.0);
         for (place, term) in terms.counts.iter().enumerate() {
             if let Some(number) = state.postings.find(term_key(&term.term)) {
-                found.push((number, place, term.count as f32 * telling(&term.term)));
+                found.push((
+                    number,
+                    place,
+                    term.count as f32 * telling(&term.term, terms.language),
+                ));
             }
         }
         let numbers: Vec<u32> = found.iter().map(|&(term, ..)| term).collect();
@@ -136,20 +143,28 @@ impl<'a> Question<'a> {
             words: permitted.words,
         };
         let scorer = Scorer::new(Params::default(), collection);
-        Self::of(state, scorer, weighed, asked)
+        let own = Self {
+            state,
+            scorer,
+            terms: Vec::new(),
+            places: Places::new(std::iter::empty()),
+            asked,
+            reach: reach(terms, &weighed, permitted.documents),
+            has_lent: false,
+        };
+        own.of(weighed)
     }
 
-    fn of(state: &'a State, scorer: Scorer, mut terms: Vec<QueryTerm>, asked: f32) -> Self {
+    /// The same question of `terms`.
+    fn of(&self, mut terms: Vec<QueryTerm>) -> Self {
         terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.place.cmp(&b.place)));
         let places = Places::new(terms.iter().map(|term| term.term));
         let has_lent = terms.iter().any(|term| term.place >= LENT);
         Self {
-            state,
-            scorer,
             terms,
             places,
-            asked,
             has_lent,
+            ..*self
         }
     }
 
@@ -164,7 +179,7 @@ impl<'a> Question<'a> {
             weight: tells * weight(permitted.documents, holding),
         });
         let terms = self.terms.iter().copied().chain(more).collect();
-        Self::of(self.state, self.scorer, terms, self.asked)
+        self.of(terms)
     }
 
     /// Whether it has `term` itself.
@@ -175,6 +190,11 @@ impl<'a> Question<'a> {
     /// What its terms tell together, however rare they are.
     pub fn asked(&self) -> f32 {
         self.asked
+    }
+
+    /// The score of a text of common length that has all its own words once.
+    pub fn reach(&self) -> f32 {
+        self.reach
     }
 
     /// Whether no memory the caller may see has a word of it.
@@ -329,6 +349,21 @@ impl<'a> Question<'a> {
         let (count, words) = (f32::from(list.count_max), f32::from(list.words_min));
         term.weight * self.scorer.weight(count, words) * 1.0001
     }
+}
+
+/// The score of a text of common length that has each of `terms` once, of which those not `weighed`
+/// stand in none of the `documents`. Summed in the order of the question, whoever has its words.
+fn reach(terms: &Terms, weighed: &[QueryTerm], documents: u64) -> f32 {
+    let mut weighed = weighed.iter().peekable();
+    let unheld = weight(documents, 0);
+    let terms = terms.counts.iter().enumerate().map(|(place, term)| {
+        let held = weighed.next_if(|held| held.place == place);
+        held.map_or_else(
+            || term.count as f32 * telling(&term.term, terms.language) * unheld,
+            |held| held.weight,
+        )
+    });
+    terms.sum()
 }
 
 /// The `count`-th best score of `among`; 0 if fewer have one.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
 use manushya_core::model::Memory;
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
 use manushya_protocol::id::{IdentityId, MemoryId};
 use serde_json::{Map, Value};
@@ -59,22 +60,31 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// Takes the terms of the text and the tags, the attributes and the vector of `memory`.
+    /// Takes the terms of the text and the tags, stemmed in `language`, the attributes and the vector
+    /// of `memory`.
     ///
     /// # Errors
     ///
     /// [`VectorError`] if the vector is not of `dims` finite numbers, or all zero.
-    pub fn from_memory(memory: &Memory, dims: usize) -> Result<Self, VectorError> {
+    pub(super) fn from_memory(
+        memory: &Memory,
+        dims: usize,
+        language: Language,
+    ) -> Result<Self, VectorError> {
         let content = &memory.content;
         let vector = memory.vector.as_deref().map(Unit::new).transpose()?;
         if let Some(vector) = &vector {
             vector.check_dims(dims)?;
         }
         let mut keys = Vec::new();
-        tokens::for_each(&content.text, |token| keys.push(term_key(token.stem)));
+        tokens::for_each(&content.text, language, |token| {
+            keys.push(term_key(token.stem))
+        });
         let said = keys.len();
         for tag in &content.tags {
-            tokens::for_each(tag.as_str(), |token| keys.push(term_key(token.stem)));
+            tokens::for_each(tag.as_str(), language, |token| {
+                keys.push(term_key(token.stem))
+            });
         }
         let print = match &keys[..said] {
             [] => KEY.hash_one(content.text.trim()),

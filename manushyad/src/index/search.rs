@@ -279,7 +279,7 @@ impl Search<'_> {
     }
 
     pub(super) fn fusion(&self) -> Fusion {
-        Fusion::new(self.mode, self.options.weights)
+        Fusion::new(self.mode, self.options.weights, self.question.reach())
     }
 
     pub(super) fn mask(&self) -> Cow<'_, Mask> {

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use manushya_core::model::Memory;
 use manushya_core::recall::fuse::Weights;
+use manushya_core::recall::language::Language;
+use manushya_core::recall::tokens::{self, Terms};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::{Mutex, RwLock};
@@ -31,6 +34,8 @@ pub struct IndexOptions {
     pub weights: Weights,
     /// Whether the best answers have a part in the question.
     pub feedback: bool,
+    /// The language that words are stemmed in.
+    pub language: Language,
 }
 
 impl Default for IndexOptions {
@@ -43,6 +48,7 @@ impl Default for IndexOptions {
                 .map_or(1, |threads| (threads.get() / 2).clamp(1, 8)),
             weights: Weights::default(),
             feedback: true,
+            language: Language::default(),
         }
     }
 }
@@ -93,6 +99,20 @@ impl TenantIndex {
     /// How many numbers a vector has.
     pub fn dims(&self) -> usize {
         self.dims
+    }
+
+    /// Makes a memory ready to be put in, outside of any lock.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorError`] if its vector is not of [`Self::dims`] finite numbers, or all zero.
+    pub fn prepare(&self, memory: &Memory) -> Result<Prepared, VectorError> {
+        Prepared::from_memory(memory, self.dims, self.options.language)
+    }
+
+    /// The terms of a question, as those of memories are taken.
+    pub fn terms(&self, query: &str) -> Terms {
+        tokens::terms(query, self.options.language)
     }
 
     /// Puts a memory in, in the place of any other version of it; takes it out if it is deleted.

@@ -45,9 +45,8 @@ impl Part {
     /// Makes `memory` ready. A vector of another embedder is never taken in: the text is embedded
     /// anew, at once or in its turn.
     fn prepare(&self, memory: &Memory) -> Option<Prepared> {
-        let dims = self.index.dims();
         let prepared = if memory.embedder == self.tag {
-            Prepared::from_memory(memory, dims)
+            self.index.prepare(memory)
         } else {
             let vector = match &self.by {
                 AnyEmbedder::Instant(embedder) => embedder.embed(&memory.content.text),
@@ -58,7 +57,7 @@ impl Part {
                 embedder: self.tag,
                 ..memory.clone()
             };
-            let prepared = Prepared::from_memory(&own, dims);
+            let prepared = self.index.prepare(&own);
             prepared.map(|it| if self.is_target { it.pending() } else { it })
         };
         match prepared {
@@ -158,6 +157,9 @@ impl Indexes {
     pub fn new(config: &Config, embedder: AnyEmbedder, built_in: Vec<Arc<dyn Embedder>>) -> Self {
         let options = IndexOptions {
             graph_threshold: config.graph_threshold as u64,
+            weights: config.search.weights,
+            feedback: config.search.feedback,
+            language: config.search.language,
             ..IndexOptions::default()
         };
         Self {

@@ -13,6 +13,9 @@ use crate::v1::recall::{Ranking, SearchLeft};
 /// A memory, as shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemoryView {
+    /// What is masked in this answer: `text`, `metadata.KEY`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
     /// Its id.
     pub id: MemoryId,
     /// External id of its owner; its id where that is gone.
@@ -303,7 +306,8 @@ pub struct SearchHit {
 pub struct ScoreParts {
     /// Raw BM25 over the memories the caller may see.
     pub bm25: f32,
-    /// BM25 with its windows, divided by the best of this answer.
+    /// BM25 with its windows, divided by the best of this answer, or by more where the best has hardly
+    /// any of the query's words.
     pub lexical: f32,
     /// Raw cosine of the vectors.
     pub cosine: f32,

@@ -50,6 +50,12 @@ impl Verdict {
         self.policy.as_ref().map(|policy| policy.stamp())
     }
 
+    /// The policy that asks for an approval, if that is what was decided.
+    pub fn requires(&self) -> Option<&Arc<Policy>> {
+        let policy = self.policy.as_ref();
+        policy.filter(|policy| policy.effect == Effect::Require)
+    }
+
     /// The effect of the policy that decided.
     pub fn effect(&self) -> Option<Effect> {
         self.policy.as_ref().map(|policy| policy.effect)
@@ -62,11 +68,16 @@ impl Verdict {
         };
         let name = &policy.name;
         match (&self.reason, policy.effect) {
+            (Reason::NotKnown(why), Effect::Require) => format!(
+                "policy `{name}` asks for an approval, since its rule cannot be decided: {why}"
+            ),
             (Reason::NotKnown(why), _) => {
                 format!("policy `{name}` denies it, since its rule cannot be decided: {why}")
             }
             (_, Effect::Allow) => format!("policy `{name}` allows it"),
             (_, Effect::Deny) => format!("policy `{name}` denies it"),
+            (_, Effect::Redact) => format!("policy `{name}` redacts it"),
+            (_, Effect::Require) => format!("policy `{name}` asks for an approval"),
         }
     }
 
@@ -95,11 +106,15 @@ impl Entry {
         Self { policy, rule }
     }
 
-    /// Where it stands: falling priority, denies before allows, then by name.
-    fn rank(&self) -> (Reverse<i32>, bool, &str) {
+    /// Where it stands: falling priority, denies before approvals before allows, then by name.
+    fn rank(&self) -> (Reverse<i32>, u8, &str) {
         let policy = &self.policy;
-        let is_allow = policy.effect == Effect::Allow;
-        (Reverse(policy.priority), is_allow, policy.name.as_str())
+        let strictness = match policy.effect {
+            Effect::Deny => 0,
+            Effect::Require => 1,
+            Effect::Allow | Effect::Redact => 2,
+        };
+        (Reverse(policy.priority), strictness, policy.name.as_str())
     }
 
     /// Whether its rule may be other than false; cheap.
@@ -126,11 +141,17 @@ impl Entry {
         let reason = match (truth, self.policy.effect) {
             (Truth::True, _) => Reason::Matched,
             // A deny that cannot be decided denies; an allow that cannot be decided allows nothing.
-            (Truth::Unknown(missing), Effect::Deny) => Reason::NotKnown(missing.to_string()),
-            (Truth::Error(reason), Effect::Deny) => Reason::NotKnown(reason.into_owned()),
+            (Truth::Unknown(missing), Effect::Deny | Effect::Require) => {
+                Reason::NotKnown(missing.to_string())
+            }
+            (Truth::Error(reason), Effect::Deny | Effect::Require) => {
+                Reason::NotKnown(reason.into_owned())
+            }
             (Truth::Unknown(_) | Truth::Error(_), Effect::Allow) | (Truth::False, _) => {
                 return None;
             }
+            // Redactions stand beside the deciding and never reach it.
+            (Truth::Unknown(_) | Truth::Error(_), Effect::Redact) => return None,
         };
         Some(Verdict {
             allowed: self.policy.effect == Effect::Allow,
@@ -207,6 +228,8 @@ pub struct PolicySet {
     by_role: HashMap<Role, Ranked>,
     /// Those for every role.
     any: Ranked,
+    /// Those that mask, of all roles, by name.
+    redactions: Vec<Entry>,
 }
 
 impl PolicySet {
@@ -215,27 +238,37 @@ impl PolicySet {
     /// A stored rule that does not pass the fence never allows, and as a deny it always matches.
     pub fn build(policies: impl IntoIterator<Item = Arc<Policy>>) -> Self {
         let mut by_role: HashMap<Role, Vec<Entry>> = HashMap::new();
-        let mut any = Vec::new();
+        let (mut any, mut redactions) = (Vec::new(), Vec::new());
         for policy in policies.into_iter().filter(|policy| policy.is_active) {
             let entries = match &policy.role {
+                _ if policy.effect == Effect::Redact => &mut redactions,
                 Some(role) => by_role.entry(role.clone()).or_default(),
                 None => &mut any,
             };
             entries.push(Entry::new(policy));
         }
+        redactions.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
         Self {
             by_role: by_role
                 .into_iter()
                 .map(|(role, entries)| (role, Ranked::of(entries)))
                 .collect(),
             any: Ranked::of(any),
+            redactions,
         }
+    }
+
+    /// Whether any policy asks for approvals.
+    pub fn requires_anything(&self) -> bool {
+        let own = self.by_role.values().flat_map(|ranked| &ranked.entries);
+        own.chain(&self.any.entries)
+            .any(|entry| entry.policy.effect == Effect::Require)
     }
 
     /// How many active policies there are.
     pub fn len(&self) -> usize {
         let own = self.by_role.values().map(|ranked| ranked.entries.len());
-        self.any.entries.len() + own.sum::<usize>()
+        self.any.entries.len() + self.redactions.len() + own.sum::<usize>()
     }
 
     /// Whether there is none, so that everything is denied.
@@ -243,7 +276,23 @@ impl PolicySet {
         self.len() == 0
     }
 
-    /// All policies, in the order they are read.
+    /// Whether any policy masks.
+    pub fn redacts(&self) -> bool {
+        !self.redactions.is_empty()
+    }
+
+    /// The policies that mask, of all roles.
+    pub(super) fn all_redactions(&self) -> impl Iterator<Item = &Entry> {
+        self.redactions.iter()
+    }
+
+    /// The policies that mask for `role`.
+    pub(super) fn redactions(&self, role: &Role) -> impl Iterator<Item = &Entry> {
+        let of = move |entry: &&Entry| entry.policy.role.as_ref().is_none_or(|of| of == role);
+        self.redactions.iter().filter(of)
+    }
+
+    /// All policies that allow or deny, in the order they are read.
     pub(super) fn all_entries(&self) -> Vec<&Entry> {
         let own = self.by_role.values().flat_map(|ranked| &ranked.entries);
         let mut all: Vec<&Entry> = own.chain(&self.any.entries).collect();
@@ -272,7 +321,15 @@ impl PolicySet {
         merged(own, self.any.admitting(action, resource))
     }
 
-    /// Decides for `role` over `facts`.
+    /// Decides as if no policy asked for an approval.
+    pub fn decide_beyond(&self, role: &Role, facts: &Facts<'_>) -> Verdict {
+        self.admitting(role, facts.action(), facts.resource())
+            .filter(|entry| entry.policy.effect != Effect::Require)
+            .find_map(|entry| entry.decide(entry.evaluate(facts)))
+            .unwrap_or_else(Verdict::nothing_matched)
+    }
+
+    /// Decides for `role` over `facts`. What needs an approval is not allowed.
     ///
     /// The first priority at which any rule matches decides, and there a deny beats an allow. If
     /// nothing matches, it is denied. Rules about other roles, actions and resources cost nothing,

@@ -2,7 +2,8 @@
 //!
 //! Each part is divided by the best of its kind in the answer, so that both run from 0 to 1, and
 //! the weighted sum is the score. Scores, not ranks, are fused: by how much one text is better than
-//! the next is worth knowing.
+//! the next is worth knowing. Words of which the best text has hardly any tell little about it: it
+//! then counts as the best only in part.
 
 use std::cmp::Ordering;
 
@@ -74,13 +75,16 @@ pub struct Raw {
 /// The parts of one text's score and their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fused {
-    /// BM25 divided by the best, 0 to 1.
+    /// BM25 divided by the best, or by more where the best tells little, 0 to 1.
     pub lexical: f32,
     /// Cosine divided by the best, 0 to 1; 0 where the cosine is negative.
     pub semantic: f32,
     /// The weighted sum, 0 to 1.
     pub score: f32,
 }
+
+/// The share of what a question's words could reach that the best text has to reach to count in full.
+const TELLING_SHARE: f32 = 0.15;
 
 /// Fuses the raw scores of one answer.
 #[derive(Clone, Copy, Debug)]
@@ -90,11 +94,17 @@ pub struct Fusion {
 }
 
 impl Fusion {
-    /// Starts an answer; nothing was seen yet.
-    pub fn new(mode: Mode, weights: Weights) -> Self {
+    /// Starts an answer; nothing was seen yet. `reach` is the BM25 of a text of common length that
+    /// has every word of the question once, those included that no text has; it counts in
+    /// [`Mode::Hybrid`] only, since elsewhere nothing is weighed against words.
+    pub fn new(mode: Mode, weights: Weights, reach: f32) -> Self {
+        let mut best = Raw::default();
+        if mode == Mode::Hybrid {
+            best.bm25 = best.bm25.max(TELLING_SHARE * reach);
+        }
         Self {
             weights: weights.within(mode),
-            best: Raw::default(),
+            best,
         }
     }
 
@@ -154,10 +164,10 @@ mod tests {
     proptest! {
         #[test]
         fn scores_lie_between_0_and_1_and_keep_the_order(
-            all in proptest::collection::vec(raw(), 1..20),
+            all in proptest::collection::vec(raw(), 1..20), reach in 0.0_f32..500.0,
         ) {
             for mode in [Mode::Hybrid, Mode::Lexical, Mode::Semantic] {
-                let mut fusion = Fusion::new(mode, Weights::default());
+                let mut fusion = Fusion::new(mode, Weights::default(), reach);
                 all.iter().for_each(|&raw| fusion.see(raw));
                 for &a in &all {
                     let fused = fusion.fuse(a);
@@ -176,13 +186,38 @@ mod tests {
 
     #[test]
     fn nothing_found_scores_nothing() {
-        let mut fusion = Fusion::new(Mode::Hybrid, Weights::default());
+        let mut fusion = Fusion::new(Mode::Hybrid, Weights::default(), 0.0);
         let nothing = Raw {
             bm25: 0.0,
             cosine: -0.3,
         };
         fusion.see(nothing);
         assert_eq!(fusion.fuse(nothing), Fused::default());
+    }
+
+    #[test]
+    fn a_text_that_shares_one_common_word_gives_way_to_one_that_means_the_same() {
+        let (shares, means) = (
+            Raw {
+                bm25: 0.2,
+                cosine: 0.1,
+            },
+            Raw {
+                bm25: 0.0,
+                cosine: 0.5,
+            },
+        );
+        let score = |reach| {
+            let mut fusion = Fusion::new(Mode::Hybrid, Weights::default(), reach);
+            fusion.see(shares);
+            fusion.see(means);
+            [shares, means].map(|raw| fusion.fuse(raw).score)
+        };
+        let [shared, meant] = score(8.0);
+        assert!(meant > shared, "{meant} {shared}");
+        // Where that word is all there is to the question, it decides.
+        let [shared, meant] = score(0.2);
+        assert!(meant < shared, "{meant} {shared}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod bm25;
 pub mod episode;
 pub mod feedback;
 pub mod fuse;
+pub mod language;
 pub mod rank;
 pub mod telling;
 pub mod tokens;

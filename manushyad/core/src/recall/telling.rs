@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::language::Language;
 use super::tokens;
 
 /// What a word counts that only holds a sentence together.
@@ -27,13 +28,14 @@ were weren't what what's when when's where where's which while who who's whom wh
 won't would wouldn't you you'd you'll you're you've your yours yourself yourselves";
 
 static STEMS: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let found = tokens::terms(FUNCTION_WORDS).counts;
+    let found = tokens::terms(FUNCTION_WORDS, Language::English).counts;
     found.into_iter().map(|term| term.term).collect()
 });
 
-/// How much the stemmed word `stem` counts in a question, above 0 to 1.
-pub fn telling(stem: &str) -> f32 {
-    if STEMS.contains(stem) {
+/// How much the stemmed word `stem` counts in a question of `language`, above 0 to 1. Of languages
+/// other than English all words count alike, and only how rare each is tells.
+pub fn telling(stem: &str, language: Language) -> f32 {
+    if language == Language::English && STEMS.contains(stem) {
         FUNCTION_WORD
     } else {
         1.0
@@ -46,16 +48,19 @@ mod tests {
 
     #[test]
     fn function_words_count_less_but_count() {
-        for term in tokens::terms("When did YOU\u{2019}VE the isn't").counts {
-            let weight = telling(&term.term);
+        let found = tokens::terms("When did YOU\u{2019}VE the isn't", Language::English);
+        for term in found.counts {
+            let weight = telling(&term.term, Language::English);
             assert!(weight > 0.0 && weight < 1.0, "{}", term.term);
         }
     }
 
     #[test]
     fn other_words_count_whole() {
-        for term in tokens::terms("Caroline's lake, 42, 東京都 ärger user_id").counts {
-            assert_eq!(telling(&term.term), 1.0, "{}", term.term);
+        let text = "Caroline's lake, 42, 東京都 ärger user_id";
+        for term in tokens::terms(text, Language::English).counts {
+            assert_eq!(telling(&term.term, Language::English), 1.0, "{}", term.term);
         }
+        assert_eq!(telling("the", Language::Danish), 1.0);
     }
 }

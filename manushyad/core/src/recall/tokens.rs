@@ -1,10 +1,11 @@
-//! Text to terms: words by Unicode's rules (UAX #29), lower case, stemmed by Snowball's English
-//! algorithm; scripts that put no space between words as overlapping pairs of characters.
+//! Text to terms: words by Unicode's rules (UAX #29), lower case, stemmed by Snowball's algorithm for
+//! a language; scripts that put no space between words as overlapping pairs of characters.
 
 use std::collections::HashMap;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use unicode_segmentation::UnicodeSegmentation;
+
+use super::language::{Language, Stems};
 
 /// The longest term, in characters; the rest of a longer word is not looked at.
 pub const TERM_CHARS_MAX: usize = 64;
@@ -34,13 +35,18 @@ pub struct Terms {
     pub counts: Vec<TermCount>,
     /// How many words there are in all.
     pub length: u32,
+    /// The language they were stemmed in.
+    pub language: Language,
 }
 
-/// Collects the terms of `text`. Never fails; text without words has none.
-pub fn terms(text: &str) -> Terms {
-    let mut found = Terms::default();
+/// Collects the terms of `text`, stemmed in `language`. Never fails; text without words has none.
+pub fn terms(text: &str, language: Language) -> Terms {
+    let mut found = Terms {
+        language,
+        ..Terms::default()
+    };
     let mut places: HashMap<String, usize> = HashMap::new();
-    for_each(text, |token| {
+    for_each(text, language, |token| {
         found.length = found.length.saturating_add(1);
         if let Some(&place) = places.get(token.stem) {
             found.counts[place].count = found.counts[place].count.saturating_add(1);
@@ -56,8 +62,8 @@ pub fn terms(text: &str) -> Terms {
 }
 
 /// Calls `each` with every word of `text`, in order, without allocating one by one.
-pub fn for_each(text: &str, mut each: impl FnMut(Token<'_>)) {
-    let stemmer = Stemmer::create(Algorithm::English);
+pub fn for_each(text: &str, language: Language, mut each: impl FnMut(Token<'_>)) {
+    let stems = language.stems();
     let mut lower = String::new();
     // A run of characters of an unspaced script: where it starts and ends in `text`.
     let mut run = (0, 0);
@@ -74,7 +80,7 @@ pub fn for_each(text: &str, mut each: impl FnMut(Token<'_>)) {
         pairs(&text[run.0..run.1], &mut each);
         run = (end, end);
         for part in parts(segment) {
-            word(part, &stemmer, &mut lower, &mut each);
+            word(part, &stems, &mut lower, &mut each);
         }
     }
     pairs(&text[run.0..run.1], &mut each);
@@ -90,7 +96,7 @@ fn parts(segment: &str) -> impl Iterator<Item = &str> {
         .filter(|part| part.chars().any(char::is_alphanumeric))
 }
 
-fn word(part: &str, stemmer: &Stemmer, lower: &mut String, each: &mut impl FnMut(Token<'_>)) {
+fn word(part: &str, stems: &Stems, lower: &mut String, each: &mut impl FnMut(Token<'_>)) {
     lower.clear();
     if part.is_ascii() {
         lower.push_str(&part[..part.len().min(TERM_CHARS_MAX)]);
@@ -100,21 +106,7 @@ fn word(part: &str, stemmer: &Stemmer, lower: &mut String, each: &mut impl FnMut
         let chars = part.chars().map(plain).flat_map(char::to_lowercase);
         lower.extend(chars.take(TERM_CHARS_MAX));
     }
-    // The algorithm is defined on English letters; other words are terms as they are.
-    if lower.is_ascii() {
-        let stem = stemmer.stem(lower);
-        let stem = if stem.is_empty() {
-            lower.as_str()
-        } else {
-            &stem
-        };
-        each(Token { word: lower, stem });
-    } else {
-        each(Token {
-            word: lower,
-            stem: lower,
-        });
-    }
+    stems.stem(lower, |stem| each(Token { word: lower, stem }));
 }
 
 /// Hands on overlapping pairs of the characters of `run`, or its only character.
@@ -159,7 +151,9 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let mut stems = Vec::new();
-        for_each(text, |token| stems.push(token.stem.to_owned()));
+        for_each(text, Language::English, |token| {
+            stems.push(token.stem.to_owned())
+        });
         assert_eq!(stems, expected, "{text:?}");
     }
 
@@ -181,6 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn each_language_has_its_own_stems() {
+        let stem = |text, language| terms(text, language).counts.swap_remove(0).term;
+        for (language, forms) in [
+            (Language::German, ["Häuser", "Häusern"]),
+            (Language::French, ["préférée", "préférées"]),
+            (Language::Spanish, ["reunión", "reuniones"]),
+            (Language::Russian, ["книга", "книги"]),
+            (Language::Turkish, ["kitaplar", "kitaplara"]),
+        ] {
+            assert_eq!(stem(forms[0], language), stem(forms[1], language));
+            let plain = forms.map(|form| stem(form, Language::None));
+            assert_ne!(plain[0], plain[1]);
+            assert_eq!(plain[0], forms[0].to_lowercase());
+        }
+    }
+
+    #[test]
     fn unspaced_scripts_give_pairs() {
         check("東京都 に", &["東京", "京都", "に"]);
         check("go東京 go", &["go", "東京", "go"]);
@@ -190,23 +201,32 @@ mod tests {
     #[test]
     fn text_without_words_has_no_terms() {
         for text in ["", " ", "🎉🎊", "--- ...", "\u{202e}\u{200d}"] {
-            assert_eq!(terms(text), Terms::default(), "{text:?}");
+            assert_eq!(terms(text, Language::English), Terms::default(), "{text:?}");
         }
     }
 
     #[test]
     fn long_word_is_cut() {
         let word = "x".repeat(60_000);
-        let found = terms(&word);
+        let found = terms(&word, Language::English);
         assert_eq!(found.counts[0].term.len(), TERM_CHARS_MAX);
         let wide = "ß".repeat(30_000);
-        assert_eq!(terms(&wide).counts[0].term.chars().count(), TERM_CHARS_MAX);
+        assert_eq!(
+            terms(&wide, Language::English).counts[0]
+                .term
+                .chars()
+                .count(),
+            TERM_CHARS_MAX
+        );
     }
 
     proptest! {
         #[test]
-        fn any_text_gives_bounded_terms_that_add_up(text in "\\PC{0,200}") {
-            let found = terms(&text);
+        fn any_text_gives_bounded_terms_that_add_up(
+            text in "\\PC{0,200}", language in 0..Language::ALL.len(),
+        ) {
+            let (_, language) = Language::ALL[language];
+            let found = terms(&text, language);
             let sum: u32 = found.counts.iter().map(|term| term.count).sum();
             prop_assert_eq!(sum, found.length);
             for term in &found.counts {
@@ -218,12 +238,13 @@ mod tests {
             names.sort();
             names.dedup();
             prop_assert_eq!(names.len(), found.counts.len());
-            prop_assert_eq!(&terms(&text), &found);
+            prop_assert_eq!(&terms(&text, language), &found);
         }
 
         #[test]
         fn case_of_plain_words_does_not_matter(text in "[a-zA-Z' ]{0,80}") {
-            prop_assert_eq!(terms(&text), terms(&text.to_uppercase()));
+            let (upper, language) = (text.to_uppercase(), Language::English);
+            prop_assert_eq!(terms(&text, language), terms(&upper, language));
         }
     }
 }

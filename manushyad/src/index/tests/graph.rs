@@ -19,6 +19,7 @@ const OPTIONS: IndexOptions = IndexOptions {
     },
     // The nearest to the vector that is given, not to one that they drew.
     feedback: false,
+    language: Language::English,
 };
 
 fn filled(count: u64, seed: u64) -> (TenantIndex, Vec<Memory>) {

@@ -2,6 +2,7 @@
 
 use manushya_core::model::{Kind, Session};
 use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
@@ -39,7 +40,10 @@ fn found(
     mut may: impl FnMut(&super::super::SlotFacts<'_>) -> bool,
 ) -> Vec<(MemoryId, u32)> {
     let vector = Random(7).vector(DIMS);
-    let (terms, filter) = (tokens::terms(QUERY), AttributeFilter::default());
+    let (terms, filter) = (
+        tokens::terms(QUERY, Language::English),
+        AttributeFilter::default(),
+    );
     let request = SearchRequest {
         mode,
         limit,
@@ -134,7 +138,10 @@ fn told(index: &TenantIndex, owners: [u8; 3], sessions: [&str; 3]) -> Vec<Memory
         memory.content.session = Some(Session::new(sessions[usize::from(number)]).unwrap());
         put(index, &memory);
     }
-    let (terms, filter) = (tokens::terms("agent"), AttributeFilter::default());
+    let (terms, filter) = (
+        tokens::terms("agent", Language::English),
+        AttributeFilter::default(),
+    );
     let hits = index.search(request(&terms, None, &filter)).unwrap().hits;
     hits.iter().map(|hit| hit.id).collect()
 }
@@ -153,7 +160,10 @@ fn removed_turn_lends_nothing_and_leaves_no_gap() {
     let index = TenantIndex::new(DIMS, IndexOptions::default());
     told(&index, [1; 3], ["s"; 3]);
     assert!(index.remove(memory_id(1)));
-    let (terms, filter) = (tokens::terms("agent"), AttributeFilter::default());
+    let (terms, filter) = (
+        tokens::terms("agent", Language::English),
+        AttributeFilter::default(),
+    );
     assert_eq!(
         index.search(request(&terms, None, &filter)).unwrap().hits,
         []

@@ -1,5 +1,6 @@
 //! The index against a model that does everything the slow and obvious way.
 
+mod cases;
 mod graph;
 mod leak;
 mod model;
@@ -9,6 +10,7 @@ mod threads;
 
 use manushya_core::model::{Memory, MemoryContent, Provenance};
 use manushya_core::recall::fuse::Mode;
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens::{self, Terms};
 use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -62,7 +64,7 @@ fn memory(number: u64, text: &str) -> Memory {
 }
 
 fn put(index: &TenantIndex, memory: &Memory) {
-    index.upsert(&Prepared::from_memory(memory, index.dims()).unwrap());
+    index.upsert(&index.prepare(memory).unwrap());
 }
 
 /// A small generator (SplitMix64), so that a test needs no seed file.
@@ -127,9 +129,12 @@ fn vectors_that_are_none_are_refused() {
     put(&index, &memory(2, "text"));
     for (vector, expected) in cases {
         bad.vector = Some(vector.clone());
-        let refused = Prepared::from_memory(&bad, 4).unwrap_err();
+        let refused = Prepared::from_memory(&bad, 4, Language::English).unwrap_err();
         assert_eq!(refused, expected);
-        let (terms, filter) = (tokens::terms("text"), AttributeFilter::default());
+        let (terms, filter) = (
+            tokens::terms("text", Language::English),
+            AttributeFilter::default(),
+        );
         let asked = index.search(request(&terms, Some(&vector), &filter));
         assert_eq!(asked.unwrap_err(), expected);
     }
@@ -154,7 +159,7 @@ fn odd_questions_never_panic() {
         "\u{202e}abc\u{0}",
         &long,
     ] {
-        let terms = tokens::terms(query);
+        let terms = tokens::terms(query, Language::English);
         for vector in [None, Some(&[1.0, 0.0, 0.0, 0.0][..])] {
             for limit in [0, 1, 1000, usize::MAX] {
                 let mut request = request(&terms, vector, &filter);
@@ -252,7 +257,7 @@ fn passing_over_common_words_changes_no_result() {
             boost: Default::default(),
         };
         let expected = model.search(&ask);
-        let terms = tokens::terms(&query);
+        let terms = tokens::terms(&query, Language::English);
         let mode = Mode::Lexical;
         let hits = index.search(SearchRequest {
             mode,

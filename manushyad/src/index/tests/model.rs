@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use manushya_core::model::Memory;
 use manushya_core::recall::fuse::{Mode, Weights};
+use manushya_core::recall::language::Language;
 use manushya_core::recall::rank::Boost;
 use manushya_core::recall::telling::telling;
 use manushya_core::recall::tokens;
@@ -139,7 +140,7 @@ fn counts(memory: &Memory) -> (BTreeMap<String, f64>, f64) {
     let mut words = 0.0;
     let tags = memory.content.tags.iter().map(|tag| tag.as_str());
     for text in std::iter::once(memory.content.text.as_str()).chain(tags) {
-        for term in tokens::terms(text).counts {
+        for term in tokens::terms(text, Language::English).counts {
             *counts.entry(term.term).or_insert(0.0) += f64::from(term.count);
             words += f64::from(term.count);
         }
@@ -217,7 +218,10 @@ impl Model {
         let best = |part: fn(&(MemoryId, f64, f64)) -> f64| {
             raws.iter().map(part).fold(0.0, f64::max).max(1e-30)
         };
-        let (best_bm25, best_cosine) = (best(|raw| raw.1), best(|raw| raw.2));
+        let (mut best_bm25, best_cosine) = (best(|raw| raw.1), best(|raw| raw.2));
+        if ask.mode == Mode::Hybrid {
+            best_bm25 = best_bm25.max(0.15 * words.reach());
+        }
         let fused = |&(id, bm25, cosine): &(MemoryId, f64, f64)| {
             (
                 id,
@@ -265,21 +269,35 @@ impl Words {
             (term, idf.powf(1.3))
         };
         Self {
-            query: tokens::terms(query).counts.into_iter().map(idf).collect(),
+            query: tokens::terms(query, Language::English)
+                .counts
+                .into_iter()
+                .map(idf)
+                .collect(),
             average: average.max(1.0),
         }
+    }
+
+    /// What a word of the question weighs that tells as it does.
+    fn asked((term, idf): &(tokens::TermCount, f64)) -> f64 {
+        f64::from(term.count) * f64::from(telling(&term.term, Language::English)) * idf
+    }
+
+    fn reach(&self) -> f64 {
+        self.query.iter().map(Self::asked).sum()
     }
 
     /// BM25 of these memories as one of their mean length.
     fn bm25(&self, memories: &[&Memory]) -> f64 {
         let all: Vec<_> = memories.iter().copied().map(counts).collect();
         let words = all.iter().map(|(_, words)| words).sum::<f64>() / all.len() as f64;
-        let part = |(term, idf): &(tokens::TermCount, f64)| {
-            let counts = all.iter().filter_map(|(counts, _)| counts.get(&term.term));
+        let part = |word: &(tokens::TermCount, f64)| {
+            let counts = all
+                .iter()
+                .filter_map(|(counts, _)| counts.get(&word.0.term));
             let count: f64 = counts.sum();
             let norm = 0.9 * (0.6 + 0.4 * words / self.average);
-            let asked = f64::from(term.count) * f64::from(telling(&term.term));
-            asked * idf * count * 1.9 / (count + norm)
+            Self::asked(word) * count * 1.9 / (count + norm)
         };
         self.query.iter().map(part).sum()
     }

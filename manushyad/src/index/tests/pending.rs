@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
 use proptest::prelude::*;
 
@@ -25,7 +26,10 @@ fn text(random: &mut Random) -> String {
 /// What owner 1 finds, and how far that is behind.
 fn found(index: &TenantIndex) -> (Vec<(MemoryId, u32)>, u64) {
     let vector = Random(7).vector(DIMS);
-    let (terms, filter) = (tokens::terms(QUERY), AttributeFilter::default());
+    let (terms, filter) = (
+        tokens::terms(QUERY, Language::English),
+        AttributeFilter::default(),
+    );
     let mut may = |facts: &super::super::SlotFacts<'_>| facts.owner == Some(owner_id(1));
     let request = SearchRequest {
         limit: 1000,
@@ -63,7 +67,7 @@ proptest! {
                     let mut memory = memory(number, &text(&mut random));
                     memory.version = *version;
                     memory.owner = owner_id((number % 2) as u8);
-                    let bare = Prepared::from_memory(&memory, DIMS).unwrap();
+                    let bare = Prepared::from_memory(&memory, DIMS, Language::English).unwrap();
                     late.upsert(&bare.pending());
                     memory.vector = Some(random.vector(DIMS));
                     put(&at_once, &memory);
@@ -104,7 +108,7 @@ proptest! {
 fn what_waits_is_listed_but_for_what_is_to_be_skipped() {
     let index = TenantIndex::new(DIMS, IndexOptions::default());
     for number in 0..10 {
-        let bare = Prepared::from_memory(&memory(number, "text"), DIMS).unwrap();
+        let bare = Prepared::from_memory(&memory(number, "text"), DIMS, Language::English).unwrap();
         index.upsert(&bare.pending());
     }
     let odd = |id: MemoryId| id.to_bytes()[15] % 2 == 1;
@@ -118,7 +122,11 @@ fn what_waits_is_listed_but_for_what_is_to_be_skipped() {
     let mut whole = memory(3, "text");
     whole.version = 2;
     whole.vector = Some(Random(1).vector(DIMS));
-    index.upsert(&Prepared::from_memory(&whole, DIMS).unwrap().pending());
+    index.upsert(
+        &Prepared::from_memory(&whole, DIMS, Language::English)
+            .unwrap()
+            .pending(),
+    );
     assert!(index.is_pending(memory_id(3)));
     assert_eq!((index.status().vectors, index.pending_len()), (1, 10));
     put(&index, &whole);

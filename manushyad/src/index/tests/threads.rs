@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
 use parking_lot::Mutex;
 
@@ -50,7 +51,10 @@ fn removed_memory_is_never_found_beside_changes_and_upkeep() {
     };
     let search = |seed| {
         let mut random = Random(seed);
-        let (terms, filter) = (tokens::terms("agents deploy"), AttributeFilter::default());
+        let (terms, filter) = (
+            tokens::terms("agents deploy", Language::English),
+            AttributeFilter::default(),
+        );
         let mut searches = 0_u64;
         while !done.load(Ordering::SeqCst) || searches < 10 {
             let gone = removed.lock().clone();
