@@ -38,7 +38,13 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("nix", &["manushyad/src/auth/process.rs"]),
-    ("governor", &["manushyad/src/service/rate.rs"]),
+    (
+        "governor",
+        &[
+            "manushyad/src/service/rate.rs",
+            "manushyad/src/service/rate/",
+        ],
+    ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
     ("candle_core", &["manushyad/src/embed/model/"]),
     ("candle_nn", &["manushyad/src/embed/model/"]),
