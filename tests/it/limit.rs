@@ -21,16 +21,14 @@ fn who_calls_too_often_is_told_when_to_come_back_and_the_operator_never_is() {
     let ctl = daemon.operator();
     let a = agent(&daemon, "a");
     let b = agent(&daemon, "b");
-    let set = ctl.json(&["limit", "set", "policy", "3", "--role", "agent"]);
-    assert_eq!((&set["value"], &set["origin"]), (&3.into(), &"set".into()));
+    let set = ctl.json(&["limit", "set", "policy", "1", "--role", "agent"]);
+    assert_eq!((&set["value"], &set["origin"]), (&1.into(), &"set".into()));
     let ask = ["policy", "can-i", "read", "memory"];
-    for _ in 0..3 {
-        let _ = a.run(&ask).ok();
-    }
+    let _ = a.run(&ask).ok();
     let refused = a.refused(1, &ask);
     assert_eq!(refused["code"], "RESOURCE_EXHAUSTED");
     let after = refused["retry_after_ms"].as_u64().unwrap();
-    assert!((1..=20_000).contains(&after), "{refused}");
+    assert!((1..=60_000).contains(&after), "{refused}");
     assert!(word(&refused["hint"]).contains(&format!("{after} ms")));
     // Others, other kinds of call, and the operator go on.
     let _ = b.run(&ask).ok();
@@ -75,8 +73,8 @@ fn delegated_and_second_credentials_get_no_second_allowance() {
     agent(&daemon, "child");
     let issued = parent.json(&["token", "issue", "--for", "child", "--scope", "memory:*"]);
     let child = ctl.token(&word(&issued["access_token"]));
-    ctl.json(&["limit", "set", "memory", "4"]);
-    for caller in [&parent, &child, &parent, &child] {
+    ctl.json(&["limit", "set", "memory", "2"]);
+    for caller in [&parent, &child] {
         let _ = caller.run(&["memory", "stats"]).ok();
     }
     for caller in [&parent, &child] {
