@@ -37,7 +37,6 @@ const PLACES: &[(&str, &[&str])] = &[
             "tests/src/fuzz.rs",
         ],
     ),
-    ("nix", &["manushyad/src/auth/process.rs"]),
     (
         "governor",
         &[

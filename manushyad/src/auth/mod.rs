@@ -16,5 +16,5 @@ pub use claims::{AUDIENCE, ISSUER, VerifiedClaims};
 pub use error::TokenError;
 pub use jwk::jwk_set;
 pub use peer::PeerCred;
-pub use process::{Process, Programs, Watched, watch_senders};
+pub use process::{Process, Programs};
 pub use token::{TokenFacts, TokenKeys};

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::handler::Session;
 use super::transport::Transport;
-use crate::auth::{PeerCred, Process, Watched, watch_senders};
+use crate::auth::{PeerCred, Process};
 use crate::service::{Service, stopped};
 
 /// How long a drain waits for requests in flight.
@@ -52,7 +52,6 @@ pub async fn bind(socket: &Path, gid: Option<u32>) -> Result<UnixListener, WireE
         clear(socket).await?;
     }
     let listener = UnixListener::bind(socket).map_err(unusable)?;
-    watch_senders(&listener).map_err(unusable)?;
     let mode = if gid.is_some() { 0o660 } else { 0o600 };
     open_to_group(socket, gid, mode).map_err(unusable)?;
     Ok(listener)
@@ -181,11 +180,10 @@ impl Server {
             tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
             return;
         };
-        // Before a byte is read. Who may be anybody by token, or is the operator, is not watched.
-        let watched = !self.service.operator_uids.contains(&peer.uid);
-        let process = watched.then(|| Process::of(&stream, peer)).flatten();
-        let process = process.map(Arc::new);
-        let stream = Watched::new(stream, process.clone());
+        // Before a byte is read, so that the number of the process is still its own. The operator is
+        // known by its user alone.
+        let known = self.service.operator_uids.contains(&peer.uid);
+        let process = Process::of(peer).filter(|_| !known).map(Arc::new);
         let service = self.service.clone();
         let stop = stop.clone();
         connections.spawn(async move {
@@ -202,7 +200,7 @@ impl Server {
     }
 }
 
-async fn connection(session: Session, stream: Watched, mut stop: watch::Receiver<bool>) {
+async fn connection(session: Session, stream: UnixStream, mut stop: watch::Receiver<bool>) {
     let (patience, peer_uid) = (session.patience(), session.peer_uid());
     let greeted = session.greeted();
     let channel = BaseChannel::with_defaults(Transport::new(stream));

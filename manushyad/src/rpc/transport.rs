@@ -20,22 +20,21 @@ use manushya_protocol::{frame, limits};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tarpc::trace;
 use tarpc::{ClientMessage, Request, Response, context};
+use tokio::net::UnixStream;
 use tokio::time::Sleep;
 use tokio_util::bytes::Bytes;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-use crate::auth::Watched;
-
 /// A connection's frames as tarpc wants them.
 pub struct Transport<Req, Resp> {
-    frames: Framed<Watched, LengthDelimitedCodec>,
+    frames: Framed<UnixStream, LengthDelimitedCodec>,
     open: Open,
     kinds: PhantomData<fn() -> (Req, Resp)>,
 }
 
 impl<Req, Resp> Transport<Req, Resp> {
     /// Takes over a connection.
-    pub fn new(stream: Watched) -> Self {
+    pub fn new(stream: UnixStream) -> Self {
         Self {
             frames: Framed::new(stream, frame::codec()),
             open: Open::default(),
@@ -226,7 +225,6 @@ impl<Req, Resp: Serialize> Sink<Response<Resp>> for Transport<Req, Resp> {
 mod tests {
     use futures::{SinkExt as _, StreamExt as _};
     use tokio::io::AsyncWriteExt as _;
-    use tokio::net::UnixStream;
 
     use super::*;
 
@@ -279,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_is_read_than_may_be_in_flight() {
         let (mut client, server) = UnixStream::pair().unwrap();
-        let mut transport = Transport::<u32, u32>::new(Watched::new(server, None));
+        let mut transport = Transport::<u32, u32>::new(server);
         let most = limits::IN_FLIGHT_MAX as u64;
         let writing = tokio::spawn(async move {
             for id in 0..most + 4 {

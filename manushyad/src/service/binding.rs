@@ -108,9 +108,6 @@ impl Service {
         let process = process
             .filter(|process| process.is_alive())
             .ok_or("the process that connected is gone")?;
-        if !process.is_alone() {
-            return Err("another process wrote into its socket".to_owned());
-        }
         let program = wanted.then(|| process.program(&self.programs));
         program
             .transpose()
