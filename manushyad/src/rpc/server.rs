@@ -183,7 +183,8 @@ impl Server {
         // Before a byte is read, so that the number of the process is still its own. The operator is
         // known by its user alone.
         let known = self.service.operator_uids.contains(&peer.uid);
-        let process = Process::of(peer).filter(|_| !known).map(Arc::new);
+        let process = (!known).then(|| Process::of(peer)).flatten();
+        let process = process.map(Arc::new);
         let service = self.service.clone();
         let stop = stop.clone();
         connections.spawn(async move {
