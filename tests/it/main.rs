@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_key;
-mod approval;
 mod audit;
 mod backup;
 mod binding;

@@ -221,6 +221,5 @@ pub fn effect(effect: Effect) -> &'static str {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
         Effect::Redact => "redact",
-        Effect::Require => "require",
     }
 }

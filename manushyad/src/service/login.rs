@@ -176,7 +176,6 @@ impl Service {
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
             limit_table: self.config.limits,
-            content: None,
         };
         check_credential(&published.directory, &context)?;
         Ok(context)
@@ -285,7 +284,6 @@ impl Service {
             whole_host: true,
             retention_seconds: self.config.retention_seconds,
             limit_table: self.config.limits,
-            content: None,
         }
     }
 }

@@ -6,7 +6,6 @@
 
 pub mod alerts;
 mod api_key;
-mod approval;
 mod audit;
 pub mod backup;
 mod binding;
@@ -28,7 +27,6 @@ mod page;
 mod permit;
 mod policy;
 mod policy_review;
-mod policy_shadow;
 mod policy_simulate;
 mod purge;
 mod ranking;

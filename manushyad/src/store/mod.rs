@@ -13,7 +13,6 @@ mod error;
 mod ledger;
 mod migrate;
 mod open;
-mod prepared;
 mod read;
 mod record;
 mod schema;

@@ -1,7 +1,6 @@
 //! Version 1 of the messages, one file a noun. Append-only.
 
 pub mod api_key;
-pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod common;

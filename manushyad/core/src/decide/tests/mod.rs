@@ -11,7 +11,6 @@ mod limits;
 mod make;
 mod matrix;
 mod memories;
-mod pairs;
 mod policies;
 mod purges;
 mod reviews;
