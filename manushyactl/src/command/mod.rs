@@ -8,6 +8,7 @@ pub mod help;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;
@@ -59,6 +60,7 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Enroll(arguments) => invitation::enroll(arguments, context).await,
         Command::Invitation(verb) => invitation::run(verb, context).await,
         Command::Key(verb) => key::run(verb, context).await,
+        Command::Limit(verb) => limit::run(verb, context).await,
         Command::Memory(verb) => memory::run(verb, context).await,
         Command::Policy(verb) => policy::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,

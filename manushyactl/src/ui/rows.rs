@@ -10,6 +10,7 @@ use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::invitation::InvitationView;
 use manushya_protocol::v1::key::KeyView;
+use manushya_protocol::v1::limit::LimitView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
@@ -46,7 +47,7 @@ rows! {
         columns ["ID" "id" Text, "EXTERNAL ID" "external_id" Text, "ROLE" "role" Text,
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "quarantine" "created_at" "updated_at"];
+            "quarantine" "created_at" "updated_at" "bindings"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -175,6 +176,11 @@ rows! {
         columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
             "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
         fields ["kid" "kind" "state" "created_at" "retired_at"];
+    LimitView: name "name",
+        columns ["LIMIT" "name" Text, "ROLE" "role" Text, "VALUE" "value" Count,
+            "COUNTS" "counts" Text, "USED" "used" Count, "ORIGIN" "origin" State,
+            "DEFAULT" "default" Count, "SET BY" "set_by" Text, "SET" "set_at" Age],
+        fields ["name" "role" "value" "counts" "used" "origin" "default" "set_by" "set_at"];
     PermissionView: name "identity",
         columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,

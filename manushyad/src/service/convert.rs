@@ -54,6 +54,12 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
         quarantine: identity.quarantine,
         created_at: identity.created_at,
         updated_at: identity.updated_at,
+        bindings: directory
+            .gates()
+            .bindings(identity.tenant)
+            .filter(|it| it.identity == identity.id)
+            .map(super::binding::show)
+            .collect(),
     }
 }
 

@@ -150,6 +150,7 @@ fn identities_policies_and_checks_read_back_in_every_format() {
         quarantine: false,
         created_at: time,
         updated_at: time,
+        bindings: Vec::new(),
     }]);
     check(&[PolicyView {
         fields: Vec::new(),
