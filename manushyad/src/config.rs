@@ -6,6 +6,7 @@ mod search;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use manushya_core::model::LimitTable;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::{Home, check_socket_path};
 use manushya_protocol::limits;
@@ -60,6 +61,7 @@ struct RawDaemon {
     search_feedback: Option<bool>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
+    limits: Option<String>,
     passphrase_file: Option<PathBuf>,
     erasure_ledger: Option<PathBuf>,
     log: Option<String>,
@@ -132,6 +134,8 @@ pub struct Config {
     pub operator_uids: Vec<u32>,
     /// A group whose members may connect; what they may do is for their tokens to say.
     pub socket_gid: Option<u32>,
+    /// Which table of limits holds where none was set.
+    pub limits: LimitTable,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
     /// Where the copy of the erasure ledger lies.
@@ -251,6 +255,8 @@ impl Config {
             ("durable", AuditReads::Durable),
             ("deferred", AuditReads::Deferred),
         ];
+        let tables = [LimitTable::Off, LimitTable::Local, LimitTable::Shared]
+            .map(|table| (table.as_str(), table));
         let erasure_ledger = daemon
             .erasure_ledger
             .unwrap_or_else(|| home.state.join("erasures.ledger"));
@@ -272,6 +278,8 @@ impl Config {
             search,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
+            limits: at("limits", None, daemon.limits)
+                .parse(LimitTable::Local, |text| one_of(text, &tables))?,
             passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
             log: at("log", None, daemon.log)
                 .parse("info".to_owned(), |text| Ok(text.to_owned()))?,

@@ -130,6 +130,9 @@ pub struct WireError {
     /// How to fix it: a command or a change the caller can make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// When to come back, in milliseconds from now, if that is all it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// The request that failed, as the log and the audit log name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
@@ -143,6 +146,7 @@ impl WireError {
             message: message.into(),
             reason: None,
             hint: None,
+            retry_after_ms: None,
             request_id: None,
         }
     }
@@ -158,6 +162,14 @@ impl WireError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says when to come back.
+    #[must_use]
+    pub fn retry_after(mut self, after: std::time::Duration) -> Self {
+        let millis = after.as_nanos().div_ceil(1_000_000);
+        self.retry_after_ms = Some(u64::try_from(millis).unwrap_or(u64::MAX));
         self
     }
 

@@ -136,6 +136,14 @@ typed_id!(
     InvitationId, "invitation", "inv_"
 );
 typed_id!(
+    /// Names one limit that was set.
+    LimitId, "limit", "lim_"
+);
+typed_id!(
+    /// Names one binding of processes to an identity.
+    BindingId, "binding", "bnd_"
+);
+typed_id!(
     /// Names one purge plan.
     PlanId, "purge plan", "prg_"
 );

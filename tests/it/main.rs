@@ -4,7 +4,9 @@
 
 mod api_key;
 mod audit;
+mod audit_export;
 mod backup;
+mod binding;
 mod canary;
 mod catalogue;
 mod crash;
@@ -23,6 +25,7 @@ mod import;
 mod invitation;
 mod key;
 mod lifecycle;
+mod limit;
 mod memory;
 mod outputs;
 mod poisoning;

@@ -130,6 +130,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["invitation", "list"],
         &["session", "list"],
         &["key", "list"],
+        &["limit", "list"],
+        &["limit", "list", "--identity", "a"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -152,6 +154,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "invite", "--role", "agent", "--dry-run"],
         &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
+        &["limit", "set", "memory", "unlimited"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();
@@ -184,6 +187,7 @@ fn every_list_and_show_parses_in_every_format() {
     }
     for arguments in [
         ["status"].as_slice(),
+        &["audit", "stats"],
         &["memory", "stats"],
         &["config", "show"],
         &["identity", "export", "a"],

@@ -163,6 +163,31 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "identity bind",
+        &[
+            "manushyactl identity bind agent-a --uid 1007",
+            "manushyactl identity bind agent-a --uid 1007 --exe-sha256 \
+             e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ],
+    ),
+    (
+        "identity unbind",
+        &["manushyactl identity unbind agent-a --uid 1007"],
+    ),
+    ("limit list", &["manushyactl limit list --identity agent-a"]),
+    (
+        "limit set",
+        &[
+            "manushyactl limit set memory 600 --role agent",
+            "manushyactl limit set memories 50000",
+            "manushyactl limit set tenant-bytes unlimited --tenant acme",
+        ],
+    ),
+    (
+        "limit reset",
+        &["manushyactl limit reset memory --role agent"],
+    ),
+    (
         "enroll",
         &[
             "manushyactl enroll - --external-id agent-c < agent-c.code",
@@ -438,6 +463,17 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl audit checkpoint show 1000 > old.note"],
     ),
     (
+        "audit export",
+        &[
+            "manushyactl audit export --since 7d -o cef > week.cef",
+            "manushyactl audit export --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --out log.age",
+        ],
+    ),
+    (
+        "audit stats",
+        &["manushyactl audit stats --since 1d -o json | jq .by_actor"],
+    ),
+    (
         "audit prove",
         &["manushyactl audit prove 42 -o json > proof.json"],
     ),
@@ -553,35 +589,4 @@ pub fn block(lines: &[&str]) -> String {
         text.push_str(line);
     }
     text
-}
-
-/// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
-/// a shell for the examples: quotes, and the ends of a call.
-#[cfg(test)]
-pub fn words(line: &str) -> Vec<String> {
-    let start = line
-        .rfind("manushyactl ")
-        .expect("the examples call manushyactl");
-    let first = line
-        .find("manushyactl ")
-        .expect("the examples call manushyactl");
-    let start = if line[..start].trim_end().ends_with('|') {
-        start
-    } else {
-        first
-    };
-    let mut words = vec![String::new()];
-    let mut quote = None;
-    for c in line[start..].chars() {
-        match quote {
-            Some(q) if c == q => quote = None,
-            Some(_) => words.last_mut().expect("not empty").push(c),
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == '|' || c == '<' || c == '>' => break,
-            None if c == ' ' => words.push(String::new()),
-            None => words.last_mut().expect("not empty").push(c),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }

@@ -7,6 +7,7 @@ pub mod credential;
 pub mod examples;
 pub mod identity;
 pub mod key;
+pub mod limit;
 pub mod markdown;
 pub mod memory;
 pub mod policy;
@@ -45,7 +46,7 @@ pub struct Global {
     /// How to write what is found [default: table] [env: MANUSHYA_OUTPUT]
     #[arg(
         short, long, global = true, value_name = "FORMAT", ignore_case = true,
-        value_parser = ["table", "json", "jsonl", "yaml", "csv", "name"]
+        value_parser = ["table", "json", "jsonl", "yaml", "csv", "name", "cef"]
     )]
     pub output: Option<String>,
     /// Tenant to work in, by name [env: MANUSHYA_TENANT]
@@ -132,6 +133,9 @@ pub enum Command {
     /// List and rotate the keys of this host
     #[command(subcommand)]
     Key(key::Key),
+    /// List, set and reset limits: how often calls may come, and how much may be kept
+    #[command(subcommand)]
+    Limit(limit::Limit),
     /// Add, search and manage memories
     #[command(subcommand, visible_alias = "mem")]
     Memory(memory::Memory),
@@ -193,6 +197,36 @@ mod tests {
 
     use super::*;
 
+    /// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
+    /// a shell for the examples: quotes, and the ends of a call.
+    fn words(line: &str) -> Vec<String> {
+        let start = line
+            .rfind("manushyactl ")
+            .expect("the examples call manushyactl");
+        let first = line
+            .find("manushyactl ")
+            .expect("the examples call manushyactl");
+        let start = if line[..start].trim_end().ends_with('|') {
+            start
+        } else {
+            first
+        };
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for c in line[start..].chars() {
+            match quote {
+                Some(q) if c == q => quote = None,
+                Some(_) => words.last_mut().expect("not empty").push(c),
+                None if c == '"' || c == '\'' => quote = Some(c),
+                None if c == '|' || c == '<' || c == '>' => break,
+                None if c == ' ' => words.push(String::new()),
+                None => words.last_mut().expect("not empty").push(c),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
     #[test]
     fn tree_is_sound() {
         command().debug_assert();
@@ -215,7 +249,7 @@ mod tests {
         for path in paths {
             let lines = examples::of(&path).unwrap_or_else(|| panic!("`{path}` has no examples"));
             for line in lines {
-                let words = examples::words(line);
+                let words = words(line);
                 let parsed = command()
                     .try_get_matches_from(&words)
                     .and_then(|matches| Cli::from_arg_matches(&matches));

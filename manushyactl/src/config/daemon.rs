@@ -32,6 +32,7 @@ pub const KEYS: &[(&str, Option<&str>, Option<&str>)] = &[
     ),
     ("operator_uids", None, Some("[]")),
     ("socket_gid", None, None),
+    ("limits", Some("MANUSHYA_LIMITS"), Some("local")),
     ("passphrase_file", None, None),
     ("log", Some("MANUSHYA_LOG"), Some("info")),
     ("log_format", Some("MANUSHYA_LOG_FORMAT"), None),

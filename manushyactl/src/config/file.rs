@@ -67,6 +67,9 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #operator_uids = []
 # A group whose members may connect, with access tokens; by default only the daemon's own user may.
 #socket_gid = 1000
+# What holds where `limit set` said nothing: local (agents of this machine: only one that runs wild
+# is held up), shared (many who do not know each other: 200 calls about memories a minute) or off.
+#limits = "local"
 # A file whose first line is the passphrase of the keys.
 #passphrase_file = "/run/credentials/manushya-passphrase"
 # Where the copy of the erasure ledger lies; by default in the state folder. Best on another disk.

@@ -2,7 +2,7 @@
 
 use manushya_protocol::v1::api_key::ApiKeyView;
 use manushya_protocol::v1::audit::{
-    AuditConsistency, AuditHeadView, AuditProof, AuditView, CheckpointView,
+    AuditConsistency, AuditCounts, AuditHeadView, AuditProof, AuditView, CheckpointView,
 };
 use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
@@ -10,6 +10,7 @@ use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::invitation::InvitationView;
 use manushya_protocol::v1::key::KeyView;
+use manushya_protocol::v1::limit::LimitView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
@@ -47,7 +48,7 @@ rows! {
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "SEEN" "last_seen_at" Age,
             "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "quarantine" "created_at" "updated_at" "last_seen_at"];
+            "quarantine" "created_at" "updated_at" "last_seen_at" "bindings"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -106,7 +107,11 @@ rows! {
         fields ["seq" "time" "tenant" "actor" "actor_id" "peer_uid" "token" "action" "resource"
             "resource_id" "decision" "policy" "policy_revision" "request_id" "outcome" "count"
             "hash" "prev_hash" "delegation" "shadow" "alert" "api_key" "session" "key_epoch"
-            "next_audit_key" "extensions"];
+            "next_audit_key" "extensions" "decided_by"];
+    AuditCounts: name "entries",
+        columns ["ENTRIES" "entries" Count],
+        fields ["entries" "first" "last" "by_action" "by_decision" "by_outcome" "by_actor"
+            "by_day" "earlier"];
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
         fields ["size" "root" "last_hash" "public_key" "checkpoint"];
@@ -172,6 +177,11 @@ rows! {
         columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
             "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
         fields ["kid" "kind" "state" "created_at" "retired_at"];
+    LimitView: name "name",
+        columns ["LIMIT" "name" Text, "ROLE" "role" Text, "VALUE" "value" Count,
+            "COUNTS" "counts" Text, "USED" "used" Count, "ORIGIN" "origin" State,
+            "DEFAULT" "default" Count, "SET BY" "set_by" Text, "SET" "set_at" Age],
+        fields ["name" "role" "value" "counts" "used" "origin" "default" "set_by" "set_at"];
     PermissionView: name "identity",
         columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,

@@ -8,8 +8,8 @@ use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Actor, Embedding, ExternalId, Kind, Limits, MemoryContent, MemoryKey, Namespace, PurgeScope,
-    Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
+    Actor, Embedding, ExternalId, Kind, LimitTable, Limits, MemoryContent, MemoryKey, Namespace,
+    PurgeScope, Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.
@@ -30,6 +30,8 @@ pub struct Context {
     pub whole_host: bool,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
+    /// What holds where no limit was set.
+    pub limit_table: LimitTable,
 }
 
 /// Makes a tenant, the identity its operator acts as, and its first policies.

@@ -5,6 +5,7 @@
 
 mod erasures;
 mod gates;
+mod holdings;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::policy::PolicySet;
 pub use erasures::Erasures;
 
 pub use gates::Gates;
+pub use holdings::{Held, Holdings, Taken};
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -37,6 +39,7 @@ pub struct Directory {
     gates: Gates,
     revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
+    holdings: Holdings,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -303,6 +306,16 @@ impl Directory {
         named
             .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
             .map(|revision| revision.policy.id)
+    }
+
+    /// How much is kept of whom.
+    pub fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// Counts what writes put or took away. Only who carries them out knows how many bytes they are.
+    pub fn count(&mut self, taken: &[Taken]) {
+        taken.iter().for_each(|taken| self.holdings.count(taken));
     }
 
     /// Receipts, holds, retentions and backups.

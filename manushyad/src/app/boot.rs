@@ -223,20 +223,10 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let keepers = Keepers {
-        notary: notary(&config, &store, &vault, published.head.size())?,
-        ledger,
-        ending: Box::new(end_process),
-    };
+    let keepers = keepers(&config, &store, &vault, (published.head.size(), ledger))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
-    // The daemon's own files are its owner's: whoever that is operates this host.
-    let owner = lock
-        .metadata()
-        .map_err(|error| failed("the home cannot be read", &error))?
-        .uid();
-    let mut operator_uids = config.operator_uids.clone();
-    operator_uids.push(owner);
+    let operator_uids = operators(&config, &lock)?;
     let listener = rpc::bind(&config.socket, config.socket_gid).await?;
     if let Some(jump) = jump {
         drop(writer.observe(jobs::clock::alert(&ports, jump))?);
@@ -257,6 +247,8 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         operator_uids,
         duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
+        programs: crate::auth::Programs::default(),
+        rates: crate::service::rate::Rates::default(),
         trouble: Trouble::default(),
         proofs: Default::default(),
         work: Default::default(),
@@ -272,14 +264,14 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     ))
 }
 
-/// What signs the log from here on. A log that is shorter than its anchor says is no reason not to
-/// start, since a backup may have been restored; but it is told, and `doctor` fails.
-fn notary(
+/// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is
+/// no reason not to start, since a backup may have been restored; but it is told, and `doctor` fails.
+fn keepers(
     config: &Config,
     store: &Store,
     vault: &Arc<Vault>,
-    size: u64,
-) -> Result<Notary, WireError> {
+    (size, ledger): (u64, ledger::LedgerFile),
+) -> Result<Keepers, WireError> {
     let unreadable = |error| failed("the checkpoints of the audit log cannot be read", &error);
     let snapshot = store.snapshot().map_err(unreadable)?;
     let (_, signed) = snapshot.last_checkpoint().map_err(unreadable)?;
@@ -295,8 +287,23 @@ fn notary(
         );
     }
     let signer = Box::new(move || keys.audit_signing_key());
-    Notary::start(signer, config.anchor.clone(), signed.min(size))
-        .map_err(|error| failed("the anchors cannot be started", &error))
+    let notary = Notary::start(signer, config.anchor.clone(), signed.min(size));
+    Ok(Keepers {
+        notary: notary.map_err(|error| failed("the anchors cannot be started", &error))?,
+        ledger,
+        ending: Box::new(end_process),
+    })
+}
+
+/// The user ids that are the operator. The daemon's own files are its owner's: whoever that is operates
+/// this host.
+fn operators(config: &Config, lock: &File) -> Result<Vec<u32>, WireError> {
+    let metadata = lock
+        .metadata()
+        .map_err(|error| failed("the home cannot be read", &error))?;
+    let mut all = config.operator_uids.clone();
+    all.push(metadata.uid());
+    Ok(all)
 }
 
 /// The state to start from: what was stored, or a first tenant in a new home.

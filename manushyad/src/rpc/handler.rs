@@ -12,8 +12,9 @@ use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
 use manushya_protocol::v1::audit::{
-    AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
-    AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
+    AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
+    AuditView, CheckpointView,
 };
 use manushya_protocol::v1::backup::{
     BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView,
@@ -25,13 +26,14 @@ use manushya_protocol::v1::erasure::{
 };
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
-    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
-    IdentityView, TenantRef, TenantView,
+    IdentityBind, IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef,
+    IdentityUpdate, IdentityView, TenantRef, TenantView,
 };
 use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
+use manushya_protocol::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -66,7 +68,7 @@ use tarpc::context::Context;
 use tokio::sync::Notify;
 use tracing::Instrument;
 
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process};
 use crate::service::{Caller, Credential, Service};
 
 /// What this daemon can do beyond the base.
@@ -83,6 +85,7 @@ const CAPABILITIES: &[&str] = &[
 pub struct Session {
     service: Arc<Service>,
     peer: PeerCred,
+    process: Option<Arc<Process>>,
     /// The connection is one of those kept for who administers the daemon.
     reserved: bool,
     /// Set once, by the hello.
@@ -92,10 +95,16 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
+    pub fn new(
+        service: Arc<Service>,
+        peer: PeerCred,
+        process: Option<Arc<Process>>,
+        reserved: bool,
+    ) -> Self {
         Self {
             service,
             peer,
+            process,
             reserved,
             caller: Arc::default(),
             greeted: Arc::default(),
@@ -139,7 +148,8 @@ impl Session {
         let started = Instant::now();
         let outcome = async {
             let caller = self.caller()?;
-            let context = self.service.authenticate(caller, &call, request_id).await?;
+            let authenticating = self.service.authenticate(caller, &call, request_id, method);
+            let context = authenticating.await?;
             serve(self.service.clone(), context).await
         }
         .instrument(span.clone())
@@ -196,6 +206,7 @@ impl Session {
         Ok((
             Caller {
                 peer: self.peer,
+                process: self.process.clone(),
                 credential,
                 transport: "unix",
             },
@@ -213,6 +224,7 @@ fn crowded(uid: u32) -> WireError {
             "{ordinary} are open; further ones are kept for who administers the daemon"
         ))
         .hint("close some, or try again in 1000 ms")
+        .retry_after(Duration::from_secs(1))
 }
 
 fn named(error: WireError, request_id: RequestId) -> WireError {
@@ -254,7 +266,7 @@ impl Manushya for Session {
             Err(_) => {
                 let refused = self
                     .service
-                    .authenticate(&caller, &Call::default(), request_id)
+                    .authenticate(&caller, &Call::default(), request_id, "hello")
                     .await;
                 let error = refused.err().unwrap_or_else(|| {
                     WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
@@ -394,11 +406,18 @@ impl Manushya for Session {
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
+        audit_export(request: AuditExport) -> AuditExported;
+        audit_stats(request: AuditList) -> AuditCounts;
         memory_review_list(request: MemoryReviewList) -> Listed<MemoryView>;
         memory_review(request: MemoryReview) -> MemoryView;
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
-        audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
+        limit_list(request: LimitList) -> Listed<LimitView>;
+        limit_set(request: LimitSet) -> LimitView;
+        limit_reset(request: LimitReset) -> Done;
+        identity_bind(request: IdentityBind) -> IdentityView;
+        identity_unbind(request: IdentityBind) -> Done;
     }
 }

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::handler::Session;
 use super::transport::Transport;
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process};
 use crate::service::{Service, stopped};
 
 /// How long a drain waits for requests in flight.
@@ -180,12 +180,17 @@ impl Server {
             tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
             return;
         };
+        // Before a byte is read, so that the number of the process is still its own. The operator is
+        // known by its user alone.
+        let known = self.service.operator_uids.contains(&peer.uid);
+        let process = (!known).then(|| Process::of(peer)).flatten();
+        let process = process.map(Arc::new);
         let service = self.service.clone();
         let stop = stop.clone();
         connections.spawn(async move {
             service.connections.fetch_add(1, Ordering::Relaxed);
             // Its own task catches what a hostile frame may do to the protocol's machinery.
-            let session = Session::new(service.clone(), peer, seat.reserved);
+            let session = Session::new(service.clone(), peer, process, seat.reserved);
             let served = tokio::spawn(connection(session, stream, stop)).await;
             if served.is_err() {
                 tracing::warn!(peer_uid = peer.uid, "A connection ended in a panic.");

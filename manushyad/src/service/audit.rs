@@ -24,6 +24,7 @@ use super::view::ReadView;
 use super::{Service, page, unreadable};
 
 mod checkpoints;
+mod export;
 mod extension;
 mod prove;
 
@@ -86,7 +87,11 @@ impl Service {
             let shown = bytes
                 .and_then(|bytes| Some((canonical::decode(&bytes).ok()?, bytes)))
                 .filter(|(entry, _)| filter.admits(entry))
-                .map(|(entry, bytes)| show(view.directory(), &entry, &bytes));
+                .map(|(entry, bytes)| {
+                    let mut shown = show(view.directory(), &entry, &bytes);
+                    shown.more.decided_by = export::decided_by(view, context, &entry);
+                    shown
+                });
             let Some(shown) = shown else {
                 let seq = request.seq.to_string();
                 return Err(access.missing("audit entry", &seq, "manushyactl audit list"));

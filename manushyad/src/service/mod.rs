@@ -8,6 +8,7 @@ pub mod alerts;
 mod api_key;
 mod audit;
 pub mod backup;
+mod binding;
 mod convert;
 mod doctor;
 mod duplicate;
@@ -20,6 +21,7 @@ pub mod indexes;
 mod invitation;
 mod key;
 pub mod ledger;
+mod limit;
 mod login;
 mod memory;
 pub mod notary;
@@ -30,6 +32,7 @@ mod policy_review;
 mod policy_simulate;
 mod purge;
 mod ranking;
+pub mod rate;
 mod recall;
 mod receipt;
 mod review;
@@ -57,7 +60,8 @@ use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{
-    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+    BindingId, IdentityId, InvitationId, LimitId, MemoryId, PlanId, PolicyId, RequestId, TenantId,
+    TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
@@ -68,7 +72,7 @@ pub use login::{Caller, Credential};
 pub use usage::LastUses;
 use view::ReadView;
 
-use crate::auth::TokenKeys;
+use crate::auth::{Programs, TokenKeys};
 use crate::config::{AuditReads, Config};
 use crate::port::Ports;
 use crate::store::{Store, Txn};
@@ -108,6 +112,10 @@ pub struct Service {
     pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// Hashes of programs that showed themselves.
+    pub programs: Programs,
+    /// How often calls come.
+    pub rates: rate::Rates,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
     /// What proofs about the audit log need of it.
@@ -165,6 +173,10 @@ impl Service {
         new_plan_id -> PlanId;
         /// A fresh id.
         new_invitation_id -> InvitationId;
+        /// A fresh id.
+        new_binding_id -> BindingId;
+        /// A fresh id.
+        new_limit_id -> LimitId;
     }
 
     /// A consistent state to read.

@@ -261,7 +261,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn shown(directory: &Directory, revision: &PolicyRevision) -> RevisionView {
+pub(super) fn shown(directory: &Directory, revision: &PolicyRevision) -> RevisionView {
     let policy = &revision.policy;
     let by = directory.identity(policy.tenant, revision.by);
     RevisionView {

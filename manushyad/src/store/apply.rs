@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use manushya_core::directory::Taken;
 use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
 use manushya_core::plan::Write;
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use zeroize::Zeroizing;
@@ -22,6 +23,7 @@ use super::schema::{
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
 use super::segment::{RowRef, Segments, memory_owner};
+use super::taken::length;
 use crate::port::Cipher;
 
 /// The tables of one call, each opened when it is first needed: opening costs more than an insert.
@@ -180,6 +182,8 @@ pub(super) struct Applier<'a, 't> {
     pub(super) cipher: &'a dyn Cipher,
     pub(super) tables: Tables<'t>,
     pub(super) segments: &'a mut Segments,
+    /// What came and went, in order.
+    pub(super) taken: Vec<Taken>,
 }
 
 impl Applier<'_, '_> {
@@ -417,6 +421,12 @@ impl Applier<'_, '_> {
         };
         let row = seal_memory(self.cipher, at, &header, plaintext)?;
         let replaced = self.tables.memories()?.insert(&key, row.as_slice())?;
+        let (is_new, mut more) = (replaced.is_none(), length(&row));
+        if let Some(row) = &replaced
+            && old.is_some_and(|old| old.version >= header.version)
+        {
+            more -= length(row.value());
+        }
         let history = match (old, replaced) {
             (Some(old), Some(row)) if old.version < header.version => {
                 Some((old.version, row.value().to_vec()))
@@ -427,7 +437,18 @@ impl Applier<'_, '_> {
             let key = history_key(at.tenant, at.id, version);
             self.tables.history()?.insert(&key, row.as_slice())?;
         }
+        self.count(at.tenant, header.owner, i64::from(is_new), more);
         self.index_memory(at, old, header)
+    }
+
+    /// Notes what came of an owner, or went.
+    fn count(&mut self, tenant: TenantId, owner: IdentityId, memories: i64, bytes: i64) {
+        self.taken.push(Taken::By {
+            tenant,
+            owner,
+            memories,
+            bytes,
+        });
     }
 
     /// Makes the indexes follow a change of a memory's header.
@@ -483,7 +504,8 @@ impl Applier<'_, '_> {
         let Some(header) = self.tables.header(at)? else {
             return Ok(());
         };
-        self.tables.memories()?.remove(&key)?;
+        let removed = self.tables.memories()?.remove(&key)?;
+        let mut less = removed.map_or(0, |row| length(row.value()));
         let mut gone = vec![header];
         let range = prefixed::<36>(&key);
         for row in self
@@ -491,8 +513,11 @@ impl Applier<'_, '_> {
             .history()?
             .range::<&[u8; 36]>(range.start()..=range.end())?
         {
-            gone.push(memory_header(at, row?.1.value())?);
+            let (_, row) = row?;
+            less += length(row.value());
+            gone.push(memory_header(at, row.value())?);
         }
+        self.count(at.tenant, header.owner, -1, -less);
         if gone.len() > 1 {
             let history = self.tables.history()?;
             history.retain_in::<&[u8; 36], _>(range.start()..=range.end(), |_, _| false)?;
@@ -523,6 +548,7 @@ impl Applier<'_, '_> {
     /// Removes every row of a tenant from every table, and dooms all its keys.
     fn erase_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
         let prefix = tenant.to_bytes();
+        self.taken.push(Taken::AllOf(tenant));
         self.segments.doom_tenant(self.tables.txn, tenant)?;
         clear(self.tables.directory()?, prefix)?;
         clear(self.tables.memories()?, prefix)?;
@@ -543,45 +569,4 @@ fn clear<const N: usize, V: Value>(
     let range = prefixed::<N>(&prefix);
     table.retain_in::<&[u8; N], _>(range.start()..=range.end(), |_, _| false)?;
     Ok(())
-}
-
-/// The rows a doomed segment leaves behind: those that are still sealed under its key.
-pub(super) fn surviving_rows(
-    tables: &mut Tables<'_>,
-    segment: SegmentId,
-    rows: &[RowRef],
-) -> Result<Vec<(RowRef, bool, Vec<u8>)>, StoreError> {
-    let mut found = Vec::new();
-    for row in rows {
-        let at = MemoryAt {
-            tenant: segment.owner.tenant,
-            id: row.id,
-        };
-        let is_it = |bytes: &[u8]| -> Result<bool, StoreError> {
-            let header = memory_header(at, bytes)?;
-            Ok(header.version == row.version && header.key == segment.key)
-        };
-        let key = memory_key(at.tenant, row.id);
-        if let Some(current) = tables.memories()?.get(&key)?
-            && is_it(current.value())?
-        {
-            found.push((*row, true, current.value().to_vec()));
-            continue;
-        }
-        let key = history_key(at.tenant, row.id, row.version);
-        if let Some(earlier) = tables.history()?.get(&key)?
-            && is_it(earlier.value())?
-        {
-            found.push((*row, false, earlier.value().to_vec()));
-        }
-    }
-    Ok(found)
-}
-
-/// The memory a row of a segment belongs to.
-pub(super) fn row_at(segment: SegmentId, id: MemoryId) -> MemoryAt {
-    MemoryAt {
-        tenant: segment.owner.tenant,
-        id,
-    }
 }

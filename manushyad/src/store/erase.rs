@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 
 use manushya_core::model::DataKeyId;
+use manushya_protocol::id::MemoryId;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::apply::{Tables, row_at, surviving_rows};
+use super::apply::Tables;
 use super::begin_durable;
 use super::error::StoreError;
-use super::schema::{SHRED, history_key, memory_key};
-use super::seal::reseal_memory;
-use super::segment::Segments;
+use super::record::MemoryAt;
+use super::schema::{SHRED, SegmentId, history_key, memory_key};
+use super::seal::{memory_header, reseal_memory};
+use super::segment::{RowRef, Segments};
 use crate::port::Cipher;
 
 /// Seals anew whatever is alive under the doomed keys.
@@ -87,4 +89,45 @@ pub(super) fn finish(
     }
     let keys: Vec<DataKeyId> = keys.into_iter().collect();
     shred(db, cipher, &keys)
+}
+
+/// The rows a doomed segment leaves behind: those that are still sealed under its key.
+fn surviving_rows(
+    tables: &mut Tables<'_>,
+    segment: SegmentId,
+    rows: &[RowRef],
+) -> Result<Vec<(RowRef, bool, Vec<u8>)>, StoreError> {
+    let mut found = Vec::new();
+    for row in rows {
+        let at = MemoryAt {
+            tenant: segment.owner.tenant,
+            id: row.id,
+        };
+        let is_it = |bytes: &[u8]| -> Result<bool, StoreError> {
+            let header = memory_header(at, bytes)?;
+            Ok(header.version == row.version && header.key == segment.key)
+        };
+        let key = memory_key(at.tenant, row.id);
+        if let Some(current) = tables.memories()?.get(&key)?
+            && is_it(current.value())?
+        {
+            found.push((*row, true, current.value().to_vec()));
+            continue;
+        }
+        let key = history_key(at.tenant, row.id, row.version);
+        if let Some(earlier) = tables.history()?.get(&key)?
+            && is_it(earlier.value())?
+        {
+            found.push((*row, false, earlier.value().to_vec()));
+        }
+    }
+    Ok(found)
+}
+
+/// The memory a row of a segment belongs to.
+fn row_at(segment: SegmentId, id: MemoryId) -> MemoryAt {
+    MemoryAt {
+        tenant: segment.owner.tenant,
+        id,
+    }
 }

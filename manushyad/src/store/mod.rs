@@ -21,6 +21,7 @@ mod seal;
 mod segment;
 mod snapshot;
 mod survivors;
+mod taken;
 mod transfer;
 mod txn;
 mod verify;
@@ -97,6 +98,15 @@ impl Inner {
         }
         Ok(&self.db)
     }
+}
+
+/// How many bytes a version of a memory takes in the database.
+///
+/// # Errors
+///
+/// [`StoreError`] for one that cannot be kept.
+pub fn bytes_of(memory: &manushya_core::model::Memory) -> Result<u64, StoreError> {
+    taken::row_bytes(memory)
 }
 
 /// Begins a transaction whose commit is on disk when it returns. Two phases, because with one a

@@ -24,7 +24,9 @@ use super::schema::{
     SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
-use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
+use super::{
+    Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment, taken,
+};
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -301,6 +303,10 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
+    directory.count(&taken::taken(
+        &txn.open_table(MEMORIES)?,
+        &txn.open_table(HISTORY)?,
+    )?);
     let meta = txn.open_table(META)?;
     let head = meta.get(META_AUDIT_HEAD)?;
     let opened = Opened {

@@ -18,7 +18,7 @@ use super::schema::{
     AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
 };
 use super::segment::Segments;
-use super::{Inner, begin_durable, erase, open, read};
+use super::{Inner, begin_durable, erase, open, read, taken};
 use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
@@ -84,16 +84,20 @@ impl Txn {
         if writes.is_empty() {
             return Ok(());
         }
-        let applied = Applier {
-            cipher: &*self.inner.cipher,
-            tables: Tables::new(&self.txn),
-            segments: &mut self.segments,
-        }
-        .apply(writes);
+        let (applied, taken) = {
+            let mut applier = Applier {
+                cipher: &*self.inner.cipher,
+                tables: Tables::new(&self.txn),
+                segments: &mut self.segments,
+                taken: Vec::new(),
+            };
+            (applier.apply(writes), applier.taken)
+        };
         if let Err(error) = applied {
             self.broken = !error.is_refusal();
             return Err(error);
         }
+        self.directory.count(&taken);
         self.follow(writes);
         Ok(())
     }
@@ -333,6 +337,10 @@ impl View for Txn {
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError> {
         self.count_versions(MemoryAt { tenant, id })
             .map_err(unreadable)
+    }
+
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
+        taken::row_bytes(memory).map_err(unreadable)
     }
 
     fn memories_of(

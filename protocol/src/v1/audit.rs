@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{IdentityId, RequestId, TenantId, TokenId};
 use crate::unit::{AuditSeq, UnixMillis};
 use crate::v1::common::Page;
+use crate::v1::review::RevisionView;
 
 /// An audit entry, as shown. It holds no content, only who did what to which id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,10 @@ pub struct AuditMore {
     /// What this daemon does not know how to read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionView>,
+    /// The policy that decided, as it was then: only where one entry is shown, to who may read
+    /// policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<RevisionView>,
 }
 
 /// One step of a chain of delegation.
@@ -274,4 +279,62 @@ pub struct CheckpointView {
     pub root: Option<String>,
     /// The signed note.
     pub checkpoint: String,
+}
+
+/// Reads entries for an export, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditExport {
+    /// Which entries. Its page, and whether the newest are wanted, do not count.
+    #[serde(default)]
+    pub filter: AuditList,
+    /// Those after this sequence.
+    pub after: AuditSeq,
+    /// Up to this sequence; up to the end as it is, if none is given.
+    #[serde(default)]
+    pub to: Option<AuditSeq>,
+}
+
+/// Answers [`AuditExport`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditExported {
+    /// The entries that are wanted and the caller may see.
+    pub items: Vec<AuditView>,
+    /// Ask again after this sequence.
+    pub after: AuditSeq,
+    /// Where the export ends: for the requests after the first, so that it does.
+    pub to: AuditSeq,
+    /// Whether these were the last.
+    pub end: bool,
+}
+
+/// How many entries there are, by what they say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCounts {
+    /// How many in all.
+    pub entries: u64,
+    /// Sequence of the first.
+    pub first: Option<AuditSeq>,
+    /// Sequence of the last.
+    pub last: Option<AuditSeq>,
+    /// By action and resource, the most first; at most 1,000 names, the rest as one.
+    pub by_action: Vec<Counted>,
+    /// By decision.
+    pub by_decision: Vec<Counted>,
+    /// By outcome.
+    pub by_outcome: Vec<Counted>,
+    /// By who acted: external id, its id where that is gone, or `anonymous`, `daemon`.
+    pub by_actor: Vec<Counted>,
+    /// By day (UTC), the earliest first; at most the newest 1,000.
+    pub by_day: Vec<Counted>,
+    /// How many are of days before those.
+    pub earlier: u64,
+}
+
+/// How many entries say the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// What they say.
+    pub name: String,
+    /// How many.
+    pub count: u64,
 }

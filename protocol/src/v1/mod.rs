@@ -10,6 +10,7 @@ pub mod hello;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod live;
 pub mod memory;
 pub mod policy;

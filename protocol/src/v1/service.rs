@@ -3,8 +3,9 @@
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
 use crate::v1::audit::{
-    AuditBytes, AuditCheckpoints, AuditConsistency, AuditGrowth, AuditHeadView, AuditList,
-    AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed, AuditView, CheckpointView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
+    AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
+    AuditView, CheckpointView,
 };
 use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
@@ -14,13 +15,14 @@ use crate::v1::erasure::{
 };
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
-    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
-    IdentityView, TenantRef, TenantView,
+    IdentityBind, IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef,
+    IdentityUpdate, IdentityView, TenantRef, TenantView,
 };
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -220,6 +222,15 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+    /// Lists the stored checkpoints of the audit log.
+    async fn audit_checkpoints(
+        call: Call,
+        request: AuditCheckpoints,
+    ) -> Reply<Listed<CheckpointView>>;
+    /// Reads audit entries for an export.
+    async fn audit_export(call: Call, request: AuditExport) -> Reply<AuditExported>;
+    /// Counts audit entries.
+    async fn audit_stats(call: Call, request: AuditList) -> Reply<AuditCounts>;
 
     /// Starts a backup.
     async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
@@ -241,9 +252,16 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
-    /// Lists the stored checkpoints of the audit log.
-    async fn audit_checkpoints(
-        call: Call,
-        request: AuditCheckpoints,
-    ) -> Reply<Listed<CheckpointView>>;
+
+    /// Lists the limits that hold.
+    async fn limit_list(call: Call, request: LimitList) -> Reply<Listed<LimitView>>;
+    /// Sets a limit.
+    async fn limit_set(call: Call, request: LimitSet) -> Reply<LimitView>;
+    /// Takes limits that were set away.
+    async fn limit_reset(call: Call, request: LimitReset) -> Reply<Done>;
+
+    /// Binds an identity to processes of a user of the host.
+    async fn identity_bind(call: Call, request: IdentityBind) -> Reply<IdentityView>;
+    /// Takes such a binding away.
+    async fn identity_unbind(call: Call, request: IdentityBind) -> Reply<Done>;
 }

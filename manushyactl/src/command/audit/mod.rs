@@ -1,5 +1,7 @@
 //! `audit`: who did what, and proof of it.
 
+mod cef;
+mod export;
 mod offline;
 mod pages;
 mod prove;
@@ -44,6 +46,8 @@ pub async fn run(verb: Audit, context: &Context) -> Outcome {
         },
         Audit::Key => prove::key(context).await,
         Audit::Prove(arguments) => prove::prove(&arguments, context).await,
+        Audit::Export(arguments) => export::export(&arguments, context).await,
+        Audit::Stats(arguments) => export::stats(&arguments, context).await,
         Audit::Checkpoint(verb) => checkpoint(&verb, context).await,
         Audit::Consistency(arguments) => prove::consistency(&arguments, context).await,
         Audit::Head => {

@@ -286,8 +286,8 @@ fn host_operator(
     })
 }
 
-/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it and
-/// the invitation it came by.
+/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it,
+/// the invitation it came by, and its bindings.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
@@ -303,7 +303,8 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let gates = view.directory().gates();
     let is_of_it = |record: &&Arc<GateRecord>| match &***record {
         GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
-        GateRecord::TokenKey(_) => false,
+        GateRecord::Binding(it) => it.identity == identity.id,
+        GateRecord::TokenKey(_) | GateRecord::Limit(_) => false,
     };
     writes.extend(
         gates

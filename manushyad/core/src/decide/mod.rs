@@ -4,6 +4,7 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod binding;
 pub mod chain;
 pub mod delegate;
 mod duplicate;
@@ -12,6 +13,7 @@ pub mod hold;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;

@@ -6,6 +6,7 @@ mod erasure;
 mod extension;
 mod gate;
 mod identity;
+mod limit;
 mod memory;
 mod policy;
 mod provenance;
@@ -22,8 +23,9 @@ pub use extension::{
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
-pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
+pub use gate::{Binding, GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
+pub use limit::{LimitName, LimitOverride, LimitTable};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{
     Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Redacted, Resource,

@@ -45,6 +45,7 @@ pub fn show(directory: &Directory, entry: &AuditEntry) -> AuditMore {
                 bytes: HEXLOWER.encode(&one.bytes),
             })
             .collect(),
+        decided_by: None,
     }
 }
 

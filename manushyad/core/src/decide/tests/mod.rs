@@ -7,6 +7,7 @@ mod directory;
 mod duplicates;
 mod embeddings;
 mod invariant;
+mod limits;
 mod make;
 mod matrix;
 mod memories;
