@@ -41,6 +41,7 @@ pub fn restore_job(context: &Context, opening: &Opening) -> RestoreJob {
         },
         file: opening.file.clone(),
         identity: opening.identity.clone(),
+        from_home: opening.from_home.clone(),
         key: opening.key.clone(),
         ..manushyad::RestoreOptions::default()
     })
@@ -69,6 +70,15 @@ impl RestoreJob {
     /// What does not hold.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Outcome<Restored> {
         Ok(manushyad::verify_backup(&self.0, progress).map(Restored)?)
+    }
+
+    /// Says what restoring it would come to.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way.
+    pub fn rehearse(&self, progress: &mut dyn FnMut(u64)) -> Outcome<Restored> {
+        Ok(manushyad::rehearse_restore(&self.0, progress).map(Restored)?)
     }
 
     /// Restores it.

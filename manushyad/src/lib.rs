@@ -16,7 +16,8 @@ pub mod vault;
 use std::process::ExitCode;
 
 pub use app::restore::{
-    RestoreOptions, RestoreReport, restore as restore_backup, verify as verify_backup,
+    RestoreOptions, RestoreReport, rehearse as rehearse_restore, restore as restore_backup,
+    verify as verify_backup,
 };
 pub use config::RunOptions;
 

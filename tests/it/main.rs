@@ -31,6 +31,8 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod redact;
+mod restore;
 mod scripts;
 mod search;
 mod session;

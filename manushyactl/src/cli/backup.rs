@@ -41,6 +41,10 @@ pub struct Opening {
     /// File of the age identity that opens it, such as the recovery key [default: the home's own]
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// The home it was taken of, if that is still there: its identity opens the backup, its audit
+    /// key must have signed it, its erasure ledger is applied
+    #[arg(long, value_name = "DIR")]
+    pub from_home: Option<PathBuf>,
     /// Public audit key that must have signed it, or a file that holds it [default: the home's own]
     #[arg(long, value_name = "KEY|FILE")]
     pub key: Option<String>,

@@ -495,6 +495,7 @@ pub const ALL: &[(&str, &[&str])] = &[
         "backup restore",
         &[
             "manushyactl backup restore b.age --identity /media/usb/recovery.age-key",
+            "MANUSHYA_HOME=/srv/new manushyactl backup restore b.age --from-home /srv/old",
             "manushyactl backup restore b.age --into /srv/drill",
         ],
     ),

@@ -206,6 +206,7 @@ mod offline {
             "memories",
             "audit",
             "erased",
+            "ledgers",
             "erased_again",
             "signed_by",
             "key_was_known",
@@ -226,8 +227,7 @@ mod offline {
         job.ledgers(arguments.ledger.clone());
         job.keep_tokens(arguments.keep_tokens);
         if context.dry_run {
-            // What restoring would do is what verifying does, short of the last step.
-            let restored = work(context, "verify", move |told| job.verify(told)).await?;
+            let restored = work(context, "verify", move |told| job.rehearse(told)).await?;
             context.note_dry_run();
             return context.ui.told(&restored, || words(&restored));
         }
@@ -279,6 +279,13 @@ mod offline {
                 "restored to {folder}; {} made since were done again\n",
                 time::things(what.erased_again, "erasure", "erasures")
             ));
+            if what.ledgers == 0 {
+                text.push_str(
+                    "no erasure ledger of that home was at hand: what was erased after the backup \
+                     is back. To do those erasures again, restore with --ledger FILE or \
+                     --from-home DIR\n",
+                );
+            }
         }
         text
     }

@@ -2,6 +2,7 @@
 //! file and an age identity alone.
 
 mod load;
+mod means;
 
 use std::fs::{self, File};
 use std::io;
@@ -9,7 +10,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use manushya_core::audit::VerifierKey;
 use manushya_core::model::{
     Action, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
 };
@@ -27,8 +27,9 @@ use crate::port::{AnyEmbedder, Ports};
 use crate::service::ledger;
 use crate::service::writer::{Published, chain};
 use crate::store::{Store, StoreError};
-use crate::vault::{StreamIdentity, Unlock, Vault};
+use crate::vault::{Unlock, Vault};
 use load::{Loaded, Source, digest, load};
+use means::{Means, means};
 
 /// What is to be verified or restored.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,9 @@ pub struct RestoreOptions {
     pub file: PathBuf,
     /// The age identity that opens it; by default the home's own.
     pub identity: Option<PathBuf>,
+    /// The home the backup was taken of, if that is at hand: its identity opens the backup, its
+    /// audit key must have signed it, and its erasure ledger is applied.
+    pub from_home: Option<PathBuf>,
     /// Another home to restore into.
     pub into: Option<PathBuf>,
     /// The public audit key that must have signed it; by default the home's own, if it has one.
@@ -68,6 +72,9 @@ pub struct RestoreReport {
     pub audit: u64,
     /// Rows of the erasure ledger in it.
     pub erased: u64,
+    /// Erasure ledgers of the home that were at hand. Without one, what was erased since the backup
+    /// is back.
+    pub ledgers: u64,
     /// Erasures made since, that were done again.
     pub erased_again: u64,
     /// The key that signed it.
@@ -85,6 +92,11 @@ fn refused(message: &str, reason: impl Into<String>) -> WireError {
 }
 
 fn unsound(error: &io::Error) -> WireError {
+    if crate::vault::is_for_others(error) {
+        return WireError::new(ErrorCode::Integrity, "this key does not open the backup")
+            .reason("the backup is encrypted to others")
+            .hint("give the key it is for: --identity FILE, such as the recovery key of its home");
+    }
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => refused(
             "the backup is altered, cut, or not for this key",
@@ -98,53 +110,6 @@ fn broken(error: StoreError) -> WireError {
     WireError::new(error.code(), "the backup does not restore").reason(chain(&error))
 }
 
-/// What opens the backup, and who must have signed it.
-fn trust(
-    options: &RestoreOptions,
-    config: &Config,
-) -> Result<(StreamIdentity, Option<VerifierKey>), WireError> {
-    let keys = config.home.data.join("keys");
-    let own = keys.join("identity.age-key");
-    let path = options.identity.clone().unwrap_or(own);
-    if !path.exists() {
-        return Err(WireError::new(
-            ErrorCode::VaultLocked,
-            "there is no key to open the backup with",
-        )
-        .reason(format!("there is no {}", path.display()))
-        .hint("give the recovery key: --identity recovery.age-key"));
-    }
-    let opening = match &options.identity {
-        // A key from elsewhere is in the clear, unless a passphrase was given with it.
-        Some(_) if config.passphrase_file.is_none() => Unlock::Host,
-        _ => unlock(config)?,
-    };
-    let identity = StreamIdentity::read(&path, &opening).map_err(|error| {
-        WireError::new(error.code(), "the key cannot be read").reason(chain(&error))
-    })?;
-    if let Some(given) = &options.key {
-        let text = match given.parse::<VerifierKey>() {
-            Ok(key) => return Ok((identity, Some(key))),
-            Err(_) => fs::read_to_string(given).unwrap_or_default(),
-        };
-        let key = text.trim().parse().map_err(|_| {
-            WireError::new(ErrorCode::InvalidArgument, "--key is no public key")
-                .hint("manushyactl audit head -o json | jq -r .public_key")
-        })?;
-        return Ok((identity, Some(key)));
-    }
-    if keys.join("keystore").exists() {
-        let key = Vault::peek_audit_key(&keys, &unlock(config)?).map_err(|error| {
-            WireError::new(error.code(), "the home's own keys cannot be read").reason(chain(&error))
-        })?;
-        let origin = crate::service::audit_origin()?;
-        return Ok((identity, Some(VerifierKey::new(origin, key))));
-    }
-    let known = fs::read_to_string(config.home.audit_key()).ok();
-    let known = known.and_then(|text| text.trim().parse().ok());
-    Ok((identity, known))
-}
-
 fn report(loaded: &Loaded, known: bool) -> RestoreReport {
     RestoreReport {
         backup: loaded.manifest.id.to_string(),
@@ -155,6 +120,7 @@ fn report(loaded: &Loaded, known: bool) -> RestoreReport {
         memories: loaded.counts.memories,
         audit: loaded.counts.audit,
         erased: loaded.counts.erased,
+        ledgers: 0,
         erased_again: 0,
         signed_by: loaded.signed_by.clone(),
         key_was_known: known,
@@ -196,7 +162,9 @@ pub fn verify(
     progress: &mut dyn FnMut(u64),
 ) -> Result<RestoreReport, WireError> {
     let config = Config::resolve(&options.run)?;
-    let (identity, known) = trust(options, &config)?;
+    let Means {
+        identity, known, ..
+    } = means(options, &config)?;
     private_folder(&config.home.state)?;
     let name = format!("backup-verify.{}", std::process::id());
     let draft = Draft::new(config.home.state.join(name))?;
@@ -245,16 +213,18 @@ pub fn restore(
     progress: &mut dyn FnMut(u64),
 ) -> Result<RestoreReport, WireError> {
     let config = Config::resolve(&options.run)?;
-    let (identity, known) = trust(options, &config)?;
-    let target = options
-        .into
-        .as_deref()
-        .map_or_else(|| config.home.clone(), Home::under);
+    let target = target(options, &config);
+    check_empty(&target, options)?;
+    let Means {
+        identity,
+        known,
+        ledger: old,
+    } = means(options, &config)?;
     for folder in [&target.data, &target.state] {
         private_folder(folder)?;
     }
     let _lock = lock_home(&target)?;
-    check_empty(&target)?;
+    check_empty(&target, options)?;
     let draft = Draft::new(target.data.join("restoring"))?;
     let keys = target.data.join("keys");
     let kept = keys.join("identity.age-key");
@@ -275,7 +245,12 @@ pub fn restore(
         None => config.erasure_ledger.clone(),
         Some(_) => target.state.join("erasures.ledger"),
     };
-    report.erased_again = settle(loaded, options, &draft.0, &ledger, &config)?;
+    let mut copies: Vec<PathBuf> = old.into_iter().collect();
+    if options.into.is_some() {
+        // The home that the command runs in may know of erasures too.
+        copies.push(config.erasure_ledger.clone());
+    }
+    (report.ledgers, report.erased_again) = settle(loaded, options, &draft.0, &ledger, &copies)?;
     put_in_place(&draft.0, &target.data)
         .map_err(|error| failed("the restored files cannot be put in place", &error))?;
     report.restored_to = Some(target.data.display().to_string());
@@ -291,27 +266,61 @@ fn make_private(folder: &Path) -> Result<(), WireError> {
         .map_err(|error| failed("a folder cannot be made", &error))
 }
 
-fn check_empty(target: &Home) -> Result<(), WireError> {
+/// The home that is restored into.
+fn target(options: &RestoreOptions, config: &Config) -> Home {
+    options
+        .into
+        .as_deref()
+        .map_or_else(|| config.home.clone(), Home::under)
+}
+
+/// Does what a restore would do short of changing anything: looks whether the target is empty, and
+/// proves that the backup restores.
+///
+/// # Errors
+///
+/// As [`restore`].
+pub fn rehearse(
+    options: &RestoreOptions,
+    progress: &mut dyn FnMut(u64),
+) -> Result<RestoreReport, WireError> {
+    let config = Config::resolve(&options.run)?;
+    check_empty(&target(options, &config), options)?;
+    verify(options, progress)
+}
+
+/// Refuses a home that holds anything a restore would put something else in place of.
+fn check_empty(target: &Home, options: &RestoreOptions) -> Result<(), WireError> {
     for name in ["store.redb", "keys/keystore", "keys/root.age"] {
         let path = target.data.join(name);
         if path.exists() {
             let message = format!("the home {} is not empty", target.data.display());
+            let hint = format!(
+                "restore beside it: manushyactl backup restore {} --into DIR (then \
+                 MANUSHYA_HOME=DIR manushyactl up); or stop its daemon and move {} away",
+                options.file.display(),
+                path.display()
+            );
             return Err(WireError::new(ErrorCode::Conflict, message)
-                .reason(format!("there is {}", path.display()))
-                .hint("move it away first, or restore elsewhere: --into DIR"));
+                .reason(format!(
+                    "there is {}, and a restore never replaces what is there",
+                    path.display()
+                ))
+                .hint(hint));
         }
     }
     Ok(())
 }
 
-/// Does what a restored store needs before it serves; returns how many erasures were done again.
+/// Does what a restored store needs before it serves; returns how many ledgers there were, and how
+/// many erasures were done again.
 fn settle(
     loaded: Loaded,
     options: &RestoreOptions,
     draft: &Path,
     path: &Path,
-    config: &Config,
-) -> Result<u64, WireError> {
+    copies: &[PathBuf],
+) -> Result<(u64, u64), WireError> {
     let Loaded {
         manifest,
         counts,
@@ -342,15 +351,15 @@ fn settle(
         options.keep_tokens,
         counts.total(),
     )?;
+    let mut ledgers = u64::from(ledger::is_of(path, opened.home));
+    for given in &options.ledgers {
+        means::check_ledger(given, opened.home)?;
+    }
     let (file, mut published) = ledger::reconcile(&store, &ports, opened.home, path, published)?;
     drop(file);
-    let mut copies = options.ledgers.clone();
-    if options.into.is_some() {
-        // The home that the command runs in may know of erasures too.
-        copies.push(config.erasure_ledger.clone());
-    }
-    for copy in copies {
-        published = ledger::reapply_copy(&store, &ports, opened.home, &copy, published)?;
+    for copy in options.ledgers.iter().chain(copies) {
+        published = ledger::reapply_copy(&store, &ports, opened.home, copy, published)?;
+        ledgers += u64::from(ledger::is_of(copy, opened.home));
     }
     let (file, _) = ledger::reconcile(&store, &ports, opened.home, path, published)?;
     drop(file);
@@ -363,7 +372,7 @@ fn settle(
         .drop_spares()
         .map_err(|error| failed("the keys cannot be written", &error))?;
     tracing::info!(backup = %manifest.id, "Restored.");
-    Ok(now.seq.saturating_sub(counts.erased))
+    Ok((ledgers, now.seq.saturating_sub(counts.erased)))
 }
 
 /// Writes the entry of the restoring, and ends the tokens: which of them were revoked since the

@@ -46,7 +46,7 @@ impl Service {
             let Some(memory) = found.filter(|memory| {
                 memory.is_expired(context.now)
                     && permissions.iter().all(|it| it.admits(memory, context.now))
-                    && choice.matches(memory, context.now)
+                    && permissions[0].means(&choice, memory, context.now)
             }) else {
                 continue;
             };
@@ -54,7 +54,8 @@ impl Service {
             if after.is_some_and(|after| id <= after) {
                 continue;
             }
-            if page.items.len() == limit || !page.take(directory, id, Some(memory)) {
+            let show = |memory| permissions[0].show(directory, memory, context.now);
+            if page.items.len() == limit || !page.take(id, Some(memory), show) {
                 complete = false;
             }
         }

@@ -139,6 +139,11 @@ pub fn read(path: &Path) -> io::Result<Option<Read>> {
     Ok(Some(Read { home, rows }))
 }
 
+/// Whether there is a ledger of the home `home` at `path`.
+pub fn is_of(path: &Path, home: [u8; 16]) -> bool {
+    read(path).is_ok_and(|found| found.is_some_and(|found| found.home == home))
+}
+
 /// Checks the MACs of rows that start behind `end`.
 pub fn is_authentic(cipher: &dyn Cipher, mut end: LedgerEnd, rows: &[ErasedRow]) -> bool {
     rows.iter().all(|row| {

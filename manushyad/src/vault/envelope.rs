@@ -93,6 +93,11 @@ pub(super) fn write_identity(
     Ok(Zeroizing::new(sealed))
 }
 
+/// Whether the bytes of an identity's file are encrypted.
+pub(super) fn is_locked(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE")
+}
+
 /// Reads the identity out of the bytes of its file, as [`write_identity`] and `age-keygen` write
 /// it: one identity on a line of its own, comments behind `#`.
 pub(super) fn read_identity(
@@ -100,8 +105,7 @@ pub(super) fn read_identity(
     bytes: &[u8],
     passphrase: Option<&SecretString>,
 ) -> Result<x25519::Identity, VaultError> {
-    let locked = bytes.starts_with(b"age-encryption.org/") || bytes.starts_with(b"-----BEGIN AGE");
-    match (locked, passphrase) {
+    match (is_locked(bytes), passphrase) {
         (false, None) => parse_identity(path, bytes),
         (false, Some(_)) => Err(VaultError::PassphraseUnused(path.to_owned())),
         (true, None) => Err(VaultError::PassphraseNeeded(path.to_owned())),

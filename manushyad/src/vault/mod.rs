@@ -41,7 +41,7 @@ use zeroize::Zeroizing;
 pub use error::VaultError;
 pub use file::replace as replace_file;
 pub use old::OldKeys;
-pub use stream::{AgeWriter, StreamIdentity, check_recipients};
+pub use stream::{AgeWriter, StreamIdentity, check_recipients, is_for_others};
 pub use transfer::SystemKeys;
 
 use crate::port::{Cipher, CipherError};

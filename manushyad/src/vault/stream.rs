@@ -83,6 +83,12 @@ pub fn check_recipients(recipients: &[String]) -> Result<(), VaultError> {
     parse(recipients).map(drop)
 }
 
+/// Whether a stream did not open because none of its recipients is the identity that was tried.
+pub fn is_for_others(error: &io::Error) -> bool {
+    let age = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(age, Some(age::DecryptError::NoMatchingKeys))
+}
+
 /// An age identity that was read from a file, to open streams with.
 pub struct StreamIdentity(x25519::Identity);
 
@@ -96,6 +102,16 @@ impl StreamIdentity {
     pub fn read(path: &Path, unlock: &Unlock) -> Result<Self, VaultError> {
         let bytes = file::read_secret(path, super::SMALL_FILE_BYTES_MAX)?;
         envelope::read_identity(path, &bytes, unlock.passphrase()).map(Self)
+    }
+
+    /// Whether the file of an identity is locked by a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// What reading it meets.
+    pub fn is_locked(path: &Path) -> Result<bool, VaultError> {
+        let bytes = file::read_secret(path, super::SMALL_FILE_BYTES_MAX)?;
+        Ok(envelope::is_locked(&bytes))
     }
 
     /// Opens a stream.
