@@ -1,10 +1,14 @@
 //! Text for a grid of cells: cleaned, measured, cut, and numbers as people read them.
 
+mod fold;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use manushya_protocol::unit::UnixMillis;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+pub use fold::{height, wrapped};
 
 /// What a piece of text is, which the theme gives a look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,21 +137,23 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
-        let mut current = String::new();
+        let (mut current, mut used) = (String::new(), 0);
         for word in clean(paragraph).split(' ') {
             let mut word = word.to_owned();
             loop {
-                let used = width(&current);
                 let gap = usize::from(used > 0);
-                if used + gap + width(&word) <= cells {
+                let wanted = width(&word);
+                if used + gap + wanted <= cells {
                     if gap == 1 {
                         current.push(' ');
                     }
                     current.push_str(&word);
+                    used += gap + wanted;
                     break;
                 }
                 if used > 0 {
                     lines.push(std::mem::take(&mut current));
+                    used = 0;
                     continue;
                 }
                 let (head, rest) = split_at_width(&word, cells);
@@ -217,6 +223,13 @@ pub fn span(seconds: u64) -> String {
         3_600..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
     }
+}
+
+/// The first characters of a text, at most so many, to be drawn where there is no room for more.
+pub fn head(text: &str, chars: usize) -> &str {
+    text.char_indices()
+        .nth(chars)
+        .map_or(text, |(at, _)| &text[..at])
 }
 
 /// How long ago a moment is, short.

@@ -16,7 +16,10 @@ use super::Model;
 pub use super::figures::{permissions, score, stats};
 use super::items::{effect, verdict};
 pub use super::rule::{decided, explanation, json};
-use crate::text::{Role, Spans, age, clean, count, date, line, until};
+use crate::text::{Role, Spans, age, clean, count, date, head, line, until, wrap};
+
+/// A preview shows no more of a text: it is broken into lines anew for every frame.
+const PREVIEW_CHARS: usize = 4_000;
 
 /// A heading.
 pub fn title(text: impl Into<String>) -> Spans {
@@ -247,6 +250,21 @@ pub fn memory(memory: &MemoryView, model: &Model) -> Vec<Spans> {
         .split('\n')
         .map(|text| line(Role::Plain, clean(text)))
         .collect();
+    lines.push(blank());
+    lines.extend(memory_facts(memory, model));
+    lines
+}
+
+/// A memory's text, broken into lines of so many cells, and its facts.
+pub fn preview(memory: &MemoryView, cells: usize, model: &Model) -> Vec<Spans> {
+    let text = head(&memory.text, PREVIEW_CHARS);
+    let mut lines: Vec<Spans> = wrap(text, cells)
+        .into_iter()
+        .map(|text| line(Role::Plain, text))
+        .collect();
+    if text.len() < memory.text.len() {
+        lines.push(line(Role::Dim, "… enter shows all of it"));
+    }
     lines.push(blank());
     lines.extend(memory_facts(memory, model));
     lines

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod document;
+pub mod extent;
 mod figures;
 pub mod items;
 pub mod list;
@@ -33,6 +34,8 @@ use traffic::Traffic;
 
 /// How long write mode lasts, in seconds.
 pub const WRITE_SECONDS: u64 = 600;
+/// The title of the box that shows the daemon's log.
+pub const LOG_TITLE: &str = "log";
 /// How many entries of the log are held.
 pub const FEED_ROWS: usize = 2_000;
 /// The smallest terminal that is drawn on, in columns and rows.
@@ -323,6 +326,11 @@ impl Model {
             _ => false,
         };
         boxed || self.filtering.is_some() || self.querying
+    }
+
+    /// Whether the daemon's log is open.
+    pub fn is_reading_log(&self) -> bool {
+        matches!(&self.overlay, Some(Overlay::Pane(pane)) if pane.title == LOG_TITLE)
     }
 
     /// Tells the user something for a while.

@@ -139,6 +139,8 @@ pub struct System {
     pub jobs: List<JobStatus>,
     /// The keys that sign tokens.
     pub keys: List<KeyView>,
+    /// The question for what was logged since.
+    pub awaited_log: Option<Tag>,
     /// The signed head of the log.
     pub head: Option<AuditHeadView>,
     /// What is awaited for it.

@@ -1,11 +1,12 @@
 //! What goes beyond one page or one row: filters over the whole list, order, several at once, and what
 //! takes long.
 
+use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::common::Listed;
 use manushya_protocol::v1::identity::IdentityView;
 
 use super::things::identities;
-use super::world::{Daemon, World};
+use super::world::{Daemon, NOW, World};
 use crate::effect::{Ask, Effect, Tag};
 use crate::keymap::Screen;
 use crate::model::Which;
@@ -208,4 +209,55 @@ fn what_one_may_do_is_told_with_its_conditions() {
     for text in ["ALLOW", "IF", "memory.owner", "DENY", "nothing matched"] {
         assert!(world.shows(text), "{text}: {:#?}", world.drawn());
     }
+}
+
+#[test]
+fn a_text_that_was_scrolled_to_its_end_comes_back_at_once() {
+    for (screen, keys) in [
+        (Screen::Policies, "?"),
+        (Screen::Identities, "l"),
+        (Screen::Policies, "l"),
+        (Screen::Memories, "l"),
+    ] {
+        for size in [(80, 12), (60, 12), (130, 14)] {
+            let mut world = World::new(Daemon::Long, size);
+            world.settle();
+            world.go(screen);
+            world.keys(keys);
+            let first = world.drawn();
+            world.keys("G");
+            let last = world.drawn();
+            if first == last {
+                continue;
+            }
+            world.keys("k");
+            assert_ne!(last, world.drawn(), "{screen:?} {keys} {size:?}");
+            world.keys("j");
+            assert_eq!(last, world.drawn(), "{screen:?} {keys} {size:?}");
+            world.keys("jjj");
+            assert_eq!(last, world.drawn(), "{screen:?} {keys} {size:?}");
+        }
+    }
+}
+
+#[test]
+fn log_goes_on_while_it_is_looked_at() {
+    let mut world = on(Screen::System);
+    world.keys("L");
+    world.settle();
+    assert!(world.shows("A client was slow."));
+    let mut second = 0;
+    while world.model.system.awaited_log.is_none() {
+        second += 1;
+        assert!(second < 4);
+        world.send(Msg::Tick(UnixMillis(NOW.0 + second * 1_000)));
+    }
+    let tag = world.model.system.awaited_log.unwrap();
+    let lines: Vec<String> = (0..100).map(|n| format!("INFO line {n}")).collect();
+    world.send(Msg::Answer(tag, Box::new(Ok(Answer::Log(lines)))));
+    assert!(world.shows("line 99") && !world.shows("line 12"));
+    world.key(Key::Esc);
+    world.calls.clear();
+    world.send(Msg::Tick(UnixMillis(NOW.0 + 60_000)));
+    assert!(!world.calls.iter().any(|(_, ask)| matches!(ask, Ask::Log)));
 }

@@ -8,7 +8,7 @@ use crate::effect::{Ask, Effect};
 use crate::keymap::{self, Action, Screen};
 use crate::model::list::{Item as _, Load};
 use crate::model::overlay::{Input, Overlay, Pane};
-use crate::model::{Link, Model, WRITE_SECONDS, Which, document};
+use crate::model::{LOG_TITLE, Link, Model, WRITE_SECONDS, Which, document};
 use crate::text::Role;
 
 /// Does what a key says, or tells why not.
@@ -175,7 +175,7 @@ fn of_log(model: &mut Model, action: Action, out: &mut Out) {
             ask::load(model, Screen::Tokens, out);
         }
         Action::SystemDoctor => ask::doctor(model, out),
-        Action::SystemLog => ask::read(model, "log", Ask::Log, out),
+        Action::SystemLog => ask::read(model, LOG_TITLE, Ask::Log, out),
         _ => writing(model, action, out),
     }
 }

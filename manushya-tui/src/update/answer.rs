@@ -14,7 +14,7 @@ use crate::keymap::Screen;
 use crate::model::items::{Event, Hit};
 use crate::model::list::{Item, List, Load};
 use crate::model::overlay::{Overlay, Pane};
-use crate::model::{FEED_ROWS, Model, document, is_lost};
+use crate::model::{FEED_ROWS, LOG_TITLE, Model, document, extent, is_lost};
 use crate::msg::Answer;
 use crate::text::{Role, Spans, count, line};
 
@@ -123,6 +123,10 @@ fn filled(model: &mut Model, tag: Tag, answer: Answer) {
                 now,
             );
         }
+        Answer::Log(lines) if model.system.awaited_log == Some(tag) => {
+            model.system.awaited_log = None;
+            took_log(model, &lines);
+        }
         Answer::Keys(listed) if model.system.keys.awaits(tag) => {
             model.system.keys.take(listed, now);
         }
@@ -142,6 +146,22 @@ fn filled(model: &mut Model, tag: Tag, answer: Answer) {
         // Out of date.
         _ => {}
     }
+}
+
+/// Puts the newest of the log into its box; who looks at its end goes on looking there.
+fn took_log(model: &mut Model, lines: &[String]) {
+    if !model.is_reading_log() {
+        return;
+    }
+    let Some(Overlay::Pane(mut pane)) = model.overlay.take() else {
+        return;
+    };
+    let follows = pane.scroll >= extent::pane(model, &pane);
+    pane.lines = lines.iter().map(|text| log_line(text)).collect();
+    if follows {
+        pane.scroll = extent::pane(model, &pane);
+    }
+    model.overlay = Some(Overlay::Pane(pane));
 }
 
 fn fail<T: Item>(list: &mut List<T>, tag: Tag, error: &WireError) -> bool {
@@ -192,6 +212,7 @@ fn refused(model: &mut Model, tag: Tag, error: WireError) {
         &mut model.memories.awaited_stats,
         &mut model.system.awaited,
         &mut model.identities.awaited,
+        &mut model.system.awaited_log,
     ];
     let mut told = false;
     for (place, slot) in slots.into_iter().enumerate() {
@@ -322,7 +343,7 @@ fn read(model: &mut Model, title: String, result: Result<Answer, WireError>) {
             all
         }
     };
-    let scroll = if title == "log" { lines.len() } else { 0 };
+    let scroll = if title == LOG_TITLE { lines.len() } else { 0 };
     model.overlay = Some(Overlay::Pane(Pane {
         title,
         lines,

@@ -3,7 +3,7 @@
 use super::{Out, act, ask, close, forms, moving, palette, with_list};
 use crate::effect::Effect;
 use crate::keymap;
-use crate::model::Model;
+use crate::model::{Model, extent};
 use crate::model::overlay::{Dialog, Input, Overlay, Pane};
 use crate::msg::Key;
 use crate::text::Role;
@@ -214,7 +214,7 @@ fn pane_key(
     back: fn(Pane) -> Overlay,
     out: &mut Out,
 ) {
-    let last = pane.lines.len().saturating_sub(1);
+    let last = extent::pane(model, &pane);
     let by = match key {
         Key::Char('j') | Key::Down => 1,
         Key::Char('k') | Key::Up => -1,
@@ -233,7 +233,7 @@ fn pane_key(
         _ if is_closing => return,
         _ => 0,
     };
-    pane.scroll = pane.scroll.saturating_add_signed(by).min(last);
+    pane.scroll = pane.scroll.min(last).saturating_add_signed(by).min(last);
     model.overlay = Some(back(pane));
 }
 

@@ -17,6 +17,8 @@ const STATUS_MILLIS: i64 = 2_000;
 const STALE_MILLIS: i64 = 6_000;
 /// What changed is asked for again at most this often, in milliseconds.
 const REFRESH_MILLIS: i64 = 5_000;
+/// How often the daemon's log is read again while it is shown, in milliseconds.
+const LOG_MILLIS: i64 = 2_000;
 /// From so many failures in a row on we are offline.
 const OFFLINE_ATTEMPTS: u32 = 5;
 /// The first and the longest wait before connecting again, in milliseconds.
@@ -105,6 +107,9 @@ pub fn tick(model: &mut Model, now: UnixMillis, out: &mut Out) {
     }
     if model.awaited_status.is_none() && now.0 - model.asked_status.0 >= STATUS_MILLIS {
         status(model, out);
+    }
+    if model.is_reading_log() && model.system.awaited_log.is_none() && now.0 % LOG_MILLIS < 1_000 {
+        model.system.awaited_log = Some(ask::call(model, Ask::Log, out));
     }
     let is_free = model.overlay.is_none() && model.memories.query.is_none();
     if is_free && ask::is_outdated(model, REFRESH_MILLIS) {

@@ -4,7 +4,7 @@ use super::{Out, act, ask, with_list};
 use crate::effect::Effect;
 use crate::keymap::Screen;
 use crate::model::list::Sort;
-use crate::model::{Model, Which, attention};
+use crate::model::{Model, Which, attention, extent};
 use crate::text::Role;
 
 /// Goes to another pane.
@@ -26,7 +26,8 @@ fn is_side(model: &Model) -> bool {
 /// Moves by so many rows or lines.
 pub fn step(model: &mut Model, by: isize, out: &mut Out) {
     if is_side(model) {
-        model.scroll = model.scroll.saturating_add_signed(by).min(2_000);
+        let last = extent::side(model);
+        model.scroll = model.scroll.min(last).saturating_add_signed(by).min(last);
         return;
     }
     if model.screen == Screen::Overview {
@@ -47,7 +48,7 @@ pub fn step(model: &mut Model, by: isize, out: &mut Out) {
 /// Goes to the first row, or to the last.
 pub fn end(model: &mut Model, is_top: bool, out: &mut Out) {
     if is_side(model) {
-        model.scroll = if is_top { 0 } else { 2_000 };
+        model.scroll = if is_top { 0 } else { extent::side(model) };
         return;
     }
     match model.screen {

@@ -2,12 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use super::pen::{Pen, height};
+use super::pen::Pen;
 use super::secret;
-use crate::model::Model;
-use crate::model::document;
+use crate::model::{Model, document, extent};
 use crate::model::overlay::{Command, Dialog, Form, Input, Overlay, Pane};
-use crate::text::{Role, Spans, clean, fit, line, pad};
+use crate::text::{Role, Spans, clean, fit, height, line, pad};
 
 /// Draws the box that is open.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, body: Rect) {
@@ -44,7 +43,7 @@ pub fn middle(pen: &mut Pen<'_>, body: Rect, cells: u16, rows: u16) -> Rect {
 }
 
 fn pane(pen: &mut Pen<'_>, model: &Model, shown: &Pane, body: Rect) {
-    let cells = body.width.min(112);
+    let cells = body.width.min(extent::BOX_CELLS);
     let total = height(&shown.lines, usize::from(cells.saturating_sub(4)));
     let rows = u16::try_from(total)
         .unwrap_or(u16::MAX)

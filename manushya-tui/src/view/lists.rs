@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 use super::panes;
 use super::pen::{Glyphs, Pen};
 use super::table::{self, Table};
-use crate::model::{Model, document};
-use crate::text::{Role, Spans, age, bar, clean, count, line, until};
+use crate::model::{Model, document, extent};
+use crate::text::{Role, Spans, age, bar, clean, count, height, line, until};
 
 /// A text beside a list.
 pub fn side(
@@ -25,14 +25,14 @@ pub fn side(
         &Vec::new(),
         has_focus,
     );
-    let total = super::pen::height(lines, usize::from(inner.width));
+    let total = height(lines, usize::from(inner.width));
     let last = total.saturating_sub(usize::from(inner.height));
     pen.document(inner, lines, if has_focus { scroll.min(last) } else { 0 });
 }
 
 /// Draws the identities.
 pub fn identities(pen: &mut Pen<'_>, model: &Model, body: Rect) {
-    let areas = panes(model, body, &[0, (body.width / 5 * 2).max(36)]);
+    let areas = panes(model, body, &[0, extent::detail_cells(body.width)]);
     let list = &model.identities.list;
     let table = Table {
         title: vec![
@@ -77,7 +77,7 @@ pub fn identities(pen: &mut Pen<'_>, model: &Model, body: Rect) {
 
 /// Draws the policies.
 pub fn policies(pen: &mut Pen<'_>, model: &Model, body: Rect) {
-    let areas = panes(model, body, &[0, (body.width / 5 * 2).max(36)]);
+    let areas = panes(model, body, &[0, extent::detail_cells(body.width)]);
     let list = &model.policies.list;
     let is_narrow = areas[0].width < 60;
     let table = Table {

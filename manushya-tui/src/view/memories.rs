@@ -8,33 +8,29 @@ use super::pen::{Glyphs, Pen};
 use super::table::{self, Column, Table};
 use crate::model::items::Hit;
 use crate::model::list::Load;
-use crate::model::{Model, Which, document};
-use crate::text::{Role, Spans, age, bar, clean, count, line, pad, pad_left, until, width, wrap};
+use crate::model::{Model, Which, document, extent};
+use crate::text::{Role, Spans, age, bar, clean, count, head, line, pad, pad_left, until, width};
+
+/// No row shows more of a text.
+const ROW_CHARS: usize = 512;
 
 /// Draws it.
 pub fn draw(pen: &mut Pen<'_>, model: &Model, body: Rect) {
-    let preview = if body.width >= 110 {
-        body.width / 3
-    } else {
-        26
-    };
     let areas = panes(
         model,
         body,
-        &[if body.width >= 110 { 26 } else { 17 }, 0, preview],
+        &[
+            extent::tree_cells(body.width),
+            0,
+            extent::preview_cells(body.width),
+        ],
     );
     tree(pen, model, areas[0]);
     list(pen, model, areas[1]);
     let current = model.memories.list.current();
     let lines = current.map(|hit| {
         let cells = usize::from(areas[2].width).saturating_sub(2);
-        let mut lines: Vec<Spans> = wrap(&hit.memory.text, cells)
-            .into_iter()
-            .map(|text| line(Role::Plain, text))
-            .collect();
-        lines.push(Vec::new());
-        lines.extend(document::memory_facts(&hit.memory, model));
-        lines
+        document::preview(&hit.memory, cells, model)
     });
     let title = current.map_or_else(|| "memory".to_owned(), |hit| hit.memory.id.to_string());
     side(
@@ -142,7 +138,10 @@ fn list(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 /// The cells of a row.
 fn cells(model: &Model, glyphs: Glyphs, wide: bool, hit: &Hit) -> Vec<(Role, String)> {
     let memory = &hit.memory;
-    let text = clean(memory.text.lines().next().unwrap_or_default());
+    let text = clean(head(
+        memory.text.lines().next().unwrap_or_default(),
+        ROW_CHARS,
+    ));
     let first = match hit.score {
         Some(score) => {
             let cells = if wide { 7 } else { 4 };

@@ -203,6 +203,10 @@ fn crumb(model: &Model) -> String {
         Screen::Overview | Screen::Identities | Screen::Policies => {}
     }
     parts.retain(|part| !part.is_empty());
+    if parts.len() == 1 {
+        // The name stands there already.
+        parts.clear();
+    }
     parts.join(" > ")
 }
 

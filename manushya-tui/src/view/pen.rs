@@ -7,7 +7,7 @@ use ratatui::symbols::border;
 use ratatui::widgets::{Block, Widget as _};
 
 use crate::model::{Model, Theme};
-use crate::text::{Role, Spans, fit, width};
+use crate::text::{Role, Spans, fit, width, wrapped};
 
 /// The signs that are drawn.
 #[derive(Clone, Copy, Debug)]
@@ -316,75 +316,5 @@ impl<'a> Pen<'a> {
             }
         }
         rows
-    }
-}
-
-/// How many rows lines take when they are wrapped.
-pub fn height(lines: &[Spans], cells: usize) -> usize {
-    lines.iter().map(|spans| wrapped(spans, cells).len()).sum()
-}
-
-/// A line of pieces broken into lines of at most so many cells.
-fn wrapped(spans: &Spans, cells: usize) -> Vec<Spans> {
-    let total: usize = spans.iter().map(|(_, text)| width(text)).sum();
-    if total <= cells || cells == 0 {
-        return vec![spans.clone()];
-    }
-    let mut rows: Vec<Spans> = vec![Vec::new()];
-    let mut used = 0;
-    for (role, text) in spans {
-        // The first piece goes on where the one before ended.
-        let first = cells.saturating_sub(used).max(1);
-        let mut rest = text.as_str();
-        let mut room = first;
-        loop {
-            let cut = cut_at(rest, room);
-            let (head, tail) = rest.split_at(cut);
-            if !head.is_empty() {
-                used += width(head);
-                if let Some(row) = rows.last_mut() {
-                    row.push((*role, head.to_owned()));
-                }
-            }
-            if tail.is_empty() {
-                break;
-            }
-            rows.push(Vec::new());
-            used = 0;
-            room = cells;
-            rest = tail.trim_start_matches(' ');
-        }
-        if used >= cells {
-            rows.push(Vec::new());
-            used = 0;
-        }
-    }
-    if rows.last().is_some_and(Vec::is_empty) {
-        rows.pop();
-    }
-    rows
-}
-
-/// Where to cut a text so that the first part takes at most so many cells: at a space if there is one.
-fn cut_at(text: &str, cells: usize) -> usize {
-    if width(text) <= cells {
-        return text.len();
-    }
-    let mut used = 0;
-    let mut end = 0;
-    for (at, c) in text.char_indices() {
-        used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if used > cells {
-            break;
-        }
-        end = at + c.len_utf8();
-    }
-    let space = text[..end].rfind(' ').filter(|at| *at * 2 > end);
-    let cut = space.unwrap_or(end);
-    // Something has to go, or it would never end.
-    if cut == 0 {
-        text.chars().next().map_or(text.len(), char::len_utf8)
-    } else {
-        cut
     }
 }

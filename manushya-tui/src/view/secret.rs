@@ -4,8 +4,8 @@ use manushya_protocol::secret::BearerToken;
 use ratatui::layout::Rect;
 
 use super::boxes::middle;
-use super::pen::{Pen, height};
-use crate::text::{Role, Spans, clean, line};
+use super::pen::Pen;
+use crate::text::{Role, Spans, clean, height, line};
 
 /// Draws a new token. Its lines have no border beside them, so that it can be selected.
 pub fn draw(pen: &mut Pen<'_>, body: Rect, title: &str, lines: &[Spans], token: &BearerToken) {

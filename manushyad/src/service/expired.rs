@@ -29,7 +29,7 @@ impl Service {
     ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
         let directory = view.directory();
         let tenant = context.actor.identity.tenant;
-        let [shown, purged] =
+        let permissions =
             [action, Action::Purge].map(|action| Permission::new(directory, context, action));
         let choice = Choice::of(directory, context, filter)?;
         let mut due = view
@@ -45,10 +45,8 @@ impl Service {
                 .map_err(|error| unreadable(&error))?;
             let Some(memory) = found.filter(|memory| {
                 memory.is_expired(context.now)
-                    && [&shown, &purged]
-                        .iter()
-                        .all(|it| it.admits(memory, context.now))
-                    && shown.means(&choice, memory, context.now)
+                    && permissions.iter().all(|it| it.admits(memory, context.now))
+                    && permissions[0].means(&choice, memory, context.now)
             }) else {
                 continue;
             };
@@ -56,7 +54,7 @@ impl Service {
             if after.is_some_and(|after| id <= after) {
                 continue;
             }
-            let show = |memory| shown.show(directory, memory, context.now);
+            let show = |memory| permissions[0].show(directory, memory, context.now);
             if page.items.len() == limit || !page.take(id, Some(memory), show) {
                 complete = false;
             }

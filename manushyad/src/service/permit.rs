@@ -469,6 +469,17 @@ impl Permission {
     }
 }
 
+/// Counts by age with their names; ages that nothing is of are left out.
+fn ages(counts: [u64; AGES.len()]) -> Vec<WireCount> {
+    let named = AGES.iter().zip(counts).filter(|(_, count)| *count > 0);
+    named
+        .map(|((name, _), count)| WireCount {
+            name: (*name).to_owned(),
+            count,
+        })
+        .collect()
+}
+
 /// The plan with its memory as shown to the caller who did `action` to it, and whether it is a canary.
 pub fn shown_as(
     directory: &Directory,
@@ -483,15 +494,4 @@ pub fn shown_as(
         writes: plan.writes,
         audit: plan.audit,
     }
-}
-
-/// Counts by age with their names; ages that nothing is of are left out.
-fn ages(counts: [u64; AGES.len()]) -> Vec<WireCount> {
-    let named = AGES.iter().zip(counts).filter(|(_, count)| *count > 0);
-    named
-        .map(|((name, _), count)| WireCount {
-            name: (*name).to_owned(),
-            count,
-        })
-        .collect()
 }
