@@ -32,6 +32,7 @@ mod recall;
 mod receipt;
 mod restore;
 mod scripts;
+mod seal;
 mod search;
 mod session;
 mod supersede;

@@ -504,6 +504,14 @@ pub const ALL: &[(&str, &[&str])] = &[
         "backup forget",
         &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
+    ("seal", &["manushyactl seal"]),
+    (
+        "unseal",
+        &[
+            "manushyactl unseal",
+            "manushyactl unseal --passphrase-file /run/secrets/manushya",
+        ],
+    ),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (

@@ -38,6 +38,7 @@ use crate::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
+use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
@@ -241,4 +242,9 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+
+    /// Drops every key from memory and refuses everything but `unseal` from then on.
+    async fn seal(call: Call) -> Reply<Done>;
+    /// Opens a sealed daemon again.
+    async fn unseal(call: Call, request: Unseal) -> Reply<Done>;
 }
