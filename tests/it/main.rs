@@ -31,6 +31,7 @@ mod purge;
 mod recall;
 mod receipt;
 mod restore;
+mod rotation;
 mod scripts;
 mod seal;
 mod search;

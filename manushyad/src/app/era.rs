@@ -176,6 +176,9 @@ fn take_down(booted: Booted, patience: Duration) -> Result<bool, WireError> {
         tracing::warn!("The writer did not end well; the store is left unclean.");
         return Ok(false);
     }
+    if let Err(error) = store.retire_keys() {
+        tracing::warn!(error = %chain(&error), "Replaced keys stay until the next start.");
+    }
     let closed = store
         .note_time(clock.left().latest, clock.left().trusted)
         .and_then(|()| store.close());

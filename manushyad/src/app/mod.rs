@@ -22,6 +22,9 @@ pub fn run(options: &RunOptions) -> ExitCode {
     let outcome = Config::resolve(options).and_then(|config| {
         os::harden()
             .map_err(|error| boot::failed("the process cannot be closed to others", &error))?;
+        if config.lock_memory {
+            os::lock_memory();
+        }
         telemetry::start(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

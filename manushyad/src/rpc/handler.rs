@@ -31,7 +31,9 @@ use manushya_protocol::v1::identity::{
 use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
+use manushya_protocol::v1::key::{
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView,
+};
 use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -443,5 +445,8 @@ impl Manushya for Session {
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
         seal() -> Done;
+        key_rotate_root() -> KeyRotated;
+        key_rotate_data(request: KeyRotateData) -> KeyDataRotated;
+        key_passphrase(request: KeyPassphrase) -> Done;
     }
 }

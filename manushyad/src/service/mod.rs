@@ -32,6 +32,7 @@ mod recall;
 mod receipt;
 mod review;
 pub mod room;
+mod rotate;
 pub mod seal;
 mod search;
 mod session;

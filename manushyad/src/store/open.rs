@@ -183,6 +183,7 @@ pub(super) fn take_over(
         cipher,
         state: Mutex::new(state),
         closed: AtomicBool::new(false),
+        readers: Mutex::default(),
     });
     Ok((Store { inner }, opened))
 }
