@@ -30,6 +30,7 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod redact;
 mod restore;
 mod rotation;
 mod scripts;

@@ -220,5 +220,6 @@ pub fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
+        Effect::Redact => "redact",
     }
 }

@@ -260,6 +260,10 @@ pub fn edit_memory(model: &mut Model, out: &mut Out) {
     let Some(hit) = model.memories.list.current() else {
         return;
     };
+    if hit.memory.redacted.iter().any(|field| field == "text") {
+        // What stands in its place must not be written over it.
+        return model.tell(Role::Warn, "the text is redacted to you");
+    }
     let subject = Subject::Memory(MemoryRef { id: hit.memory.id }, hit.memory.version);
     let text = hit.memory.text.clone();
     model.editing = Some(subject.clone());
@@ -279,6 +283,7 @@ pub fn edit_policy(model: &mut Model, out: &mut Out) {
         priority: policy.priority,
         is_active: policy.is_active,
         description: policy.description.clone(),
+        fields: policy.fields.clone(),
     };
     let text = serde_json::to_string_pretty(&spec).unwrap_or_default();
     let subject = Subject::Policy(Box::new(spec));

@@ -52,6 +52,7 @@ fn policy(n: usize) -> Arc<Policy> {
         },
         priority: i32::try_from(n % 50).unwrap(),
         is_active: true,
+        fields: Vec::new(),
         description: None,
         revision: 1,
         created_at: UnixMillis(0),

@@ -7,6 +7,7 @@ use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
     Policy, PurgePlan, Session, Source, Tag, Tenant, Token, TokenState, Trust,
 };
+use manushya_core::policy::Mask;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -118,8 +119,8 @@ pub fn token(
     }
 }
 
-/// A memory, as shown.
-pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
+/// A memory, as shown to one from whom `mask` is hidden. There is no other way to show one.
+pub fn memory(directory: &Directory, memory: Memory, mask: &Mask) -> MemoryView {
     let name = |id| name_of(directory, memory.tenant, id);
     let owner = name(memory.owner);
     let from = memory.provenance;
@@ -133,8 +134,10 @@ pub fn memory(directory: &Directory, memory: Memory) -> MemoryView {
         request_id: from.request_id,
         written_at: from.written_at,
     };
-    let content = memory.content;
+    let mut content = memory.content;
+    let redacted = mask.apply(&mut content.text, &mut content.metadata);
     MemoryView {
+        redacted,
         id: memory.id,
         owner,
         owner_id: memory.owner,
@@ -176,6 +179,7 @@ pub fn policy(policy: &Policy) -> PolicyView {
         effect: policy.effect,
         priority: policy.priority,
         is_active: policy.is_active,
+        fields: policy.fields.iter().map(ToString::to_string).collect(),
         description: policy.description.clone(),
         revision: policy.revision,
         created_at: policy.created_at,

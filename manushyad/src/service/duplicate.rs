@@ -51,7 +51,7 @@ impl Service {
             return Ok(Vec::new());
         };
         let view = self.view()?;
-        let permission = Permission::new(view.directory(), context, Action::Read);
+        let permission = Permission::new(view.directory(), context, Action::Read).by_text();
         let filter = MemoryFilter {
             owner: Some(identity.id.to_string()),
             namespace: Some(command.content.namespace.as_str().to_owned()),

@@ -17,7 +17,7 @@ use manushya_protocol::v1::memory::{
     OnDuplicate,
 };
 
-use super::permit::{Choice, Permission};
+use super::permit::{Choice, Permission, shown_as};
 use super::view::ReadView;
 use super::{Service, convert, duplicate, page, unreadable};
 
@@ -143,7 +143,8 @@ impl Service {
                 return Err(access.not_found(request.id));
             }
             let canary = memory.canary;
-            let shown = convert::memory(directory, memory);
+            let mask = access.mask(&memory);
+            let shown = convert::memory(directory, memory, &mask);
             Ok(access.plan(Vec::new(), 1, (shown, canary)))
         };
         let (shown, canary) = self.read(&context, read).await?;
@@ -232,7 +233,8 @@ impl Service {
             let seen = memory.filter(|memory| {
                 memory.is_live(context.now) && permission.admits(memory, context.now)
             });
-            if !page.take(directory, *id, seen) {
+            let show = |memory| permission.show(directory, memory, context.now);
+            if !page.take(*id, seen, show) {
                 break;
             }
         }
@@ -267,7 +269,7 @@ impl Service {
                 memory.deleted_at.is_some()
                     && !memory.is_expired(context.now)
                     && permission.admits(memory, context.now)
-                    && choice.matches(memory, context.now)
+                    && permission.means(&choice, memory, context.now)
             }) else {
                 continue;
             };
@@ -275,7 +277,8 @@ impl Service {
             if after.is_some_and(|after| id <= after) {
                 continue;
             }
-            if page.items.len() == limit || !page.take(directory, id, Some(memory)) {
+            let show = |memory| permission.show(directory, memory, context.now);
+            if page.items.len() == limit || !page.take(id, Some(memory), show) {
                 complete = false;
             }
         }
@@ -299,14 +302,15 @@ impl Service {
         }
         let fallback = draft(&context, Action::Update, Resource::Memory);
         let asked = context.clone();
-        let memory = self
+        let (memory, canary) = self
             .change(fallback, move |txn| {
-                decide::memory::update(txn, &context, command)
+                let plan = decide::memory::update(txn, &context, command)?;
+                Ok(shown_as(txn.directory(), &context, Action::Update, plan))
             })
             .await?;
-        self.alarm(&asked, Action::Update, memory.canary.then_some(memory.id))
+        self.alarm(&asked, Action::Update, canary.then_some(memory.id))
             .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        Ok(memory)
     }
 
     /// Shows the versions of a memory, newest first.
@@ -327,6 +331,7 @@ impl Service {
             if !memory.is_live(context.now) {
                 return Err(access.not_found(request.id));
             }
+            let current = access.mask(&memory);
             let canary = memory.canary;
             let versions = match history(view, memory) {
                 Ok(versions) => versions,
@@ -338,7 +343,10 @@ impl Service {
                 .filter(|version| context.actor.reaches(version));
             let falling = |memory: &Memory| format!("{:010}", u32::MAX - memory.version);
             let listed = page::cut(versions, &request.page, falling, |memory| {
-                convert::memory(directory, memory.clone())
+                // What is masked now is masked in what it was, and the other way round.
+                let mut mask = access.mask(memory);
+                mask.join(current.clone());
+                convert::memory(directory, memory.clone(), &mask)
             });
             let count = listed
                 .as_ref()
@@ -363,14 +371,15 @@ impl Service {
     ) -> Result<MemoryView, WireError> {
         let fallback = draft(&context, Action::Restore, Resource::Memory);
         let asked = context.clone();
-        let memory = self
+        let (memory, canary) = self
             .change(fallback, move |txn| {
-                decide::memory::restore(txn, &context, request.id)
+                let plan = decide::memory::restore(txn, &context, request.id)?;
+                Ok(shown_as(txn.directory(), &context, Action::Restore, plan))
             })
             .await?;
-        self.alarm(&asked, Action::Restore, memory.canary.then_some(memory.id))
+        self.alarm(&asked, Action::Restore, canary.then_some(memory.id))
             .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        Ok(memory)
     }
 
     /// Deletes a memory, or erases it for good.
@@ -472,16 +481,16 @@ impl Filling {
     /// Takes one memory, or notes that one was passed over. Returns whether there is room for more.
     fn take(
         &mut self,
-        directory: &manushya_core::directory::Directory,
         id: MemoryId,
         memory: Option<Memory>,
+        show: impl FnOnce(Memory) -> MemoryView,
     ) -> bool {
         if self.is_full {
             return false;
         }
         if let Some(memory) = memory {
             let canary = memory.canary;
-            let shown = convert::memory(directory, memory);
+            let shown = show(memory);
             let bytes = page::json_bytes(&shown);
             if !self.items.is_empty() && self.bytes + bytes > limits::PAGE_BYTES_MAX {
                 self.is_full = true;

@@ -10,13 +10,15 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{
     Action, Kind, Limits, Link, Memory, Namespace, PolicyStamp, Resource, Session, Tag, Trust,
 };
+use manushya_core::plan::Plan;
 use manushya_core::policy::{
-    Candidates, Filter, Forbidden, MemoryFact, MemoryFacts, PolicySet, RuleError, SearchScope,
+    Candidates, Filter, Forbidden, Mask, Masking, MemoryFact, MemoryFacts, PolicySet, RuleError,
+    SearchScope,
 };
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::unit::UnixMillis;
-use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStats};
+use manushya_protocol::v1::memory::{Count as WireCount, MemoryFilter, MemoryStats, MemoryView};
 
 use super::convert;
 use super::indexes::Indexes;
@@ -28,6 +30,8 @@ pub struct Permission {
     asking: Option<Asking>,
     links: Arc<[Link]>,
     action: Action,
+    /// Whether what it says decides what is found, so that masked texts must not have a part in it.
+    by_text: bool,
 }
 
 /// The caller's own choice among the memories it may see.
@@ -145,8 +149,8 @@ impl Choice {
         self.nothing |= wanted.kinds.is_empty();
     }
 
-    /// Whether it selects a memory that is at hand.
-    pub fn matches(&self, memory: &Memory, now: UnixMillis) -> bool {
+    /// Whether it selects a memory that is at hand. What is masked is not there for its rule.
+    fn matches(&self, memory: &Memory, now: UnixMillis, mask: &Mask) -> bool {
         let wanted = &self.attributes;
         let content = &memory.content;
         let below = |namespace: &Namespace| content.namespace.path().contains(&namespace.as_str());
@@ -176,8 +180,30 @@ impl Choice {
             && self
                 .rule
                 .as_ref()
-                .is_none_or(|rule| rule.matches(&MemoryFacts::new(memory, now)))
+                .is_none_or(|rule| matches_masked(rule, MemoryFacts::new(memory, now), mask))
     }
+}
+
+/// Whether a caller's rule is true of a memory without what is masked of it: otherwise one could ask
+/// for a value until the answer is yes.
+fn matches_masked(rule: &Filter, facts: MemoryFacts<'_>, mask: &Mask) -> bool {
+    if !mask.hides_metadata() {
+        return rule.matches(&facts);
+    }
+    let seen = facts.metadata.map(|metadata| mask.without(metadata));
+    rule.matches(&MemoryFacts {
+        metadata: seen.as_ref(),
+        ..facts
+    })
+}
+
+/// What all of `maskings` mask of a memory.
+fn masked(maskings: &[Masking<'_>], facts: &MemoryFacts<'_>) -> Mask {
+    let mut mask = Mask::default();
+    for masking in maskings {
+        mask.join(masking.of(facts));
+    }
+    mask
 }
 
 /// What the index has to know of the facts that rules read.
@@ -227,7 +253,21 @@ impl Permission {
             asking: Asking::of(directory, context),
             links: context.actor.links.clone(),
             action,
+            by_text: action == Action::Search,
         }
+    }
+
+    /// The same where memories are found by what they say, without being searched for.
+    pub fn by_text(self) -> Self {
+        Self {
+            by_text: true,
+            ..self
+        }
+    }
+
+    /// Whether the caller means a memory that is at hand, going by what it may see of it.
+    pub fn means(&self, choice: &Choice, memory: &Memory, now: UnixMillis) -> bool {
+        choice.matches(memory, now, &self.mask(memory, now))
     }
 
     /// Whether the caller may do it to a memory that is at hand. One that is held back is there for
@@ -244,6 +284,26 @@ impl Permission {
             && asking
                 .decide(&self.set, self.action, Resource::Memory, &about)
                 .allowed
+            && !(self.by_text && self.mask(memory, now).text)
+    }
+
+    /// What is masked of a memory in answers to the caller.
+    pub fn mask(&self, memory: &Memory, now: UnixMillis) -> Mask {
+        if !self.set.redacts() {
+            return Mask::default();
+        }
+        masked(&self.maskings(), &MemoryFacts::new(memory, now))
+    }
+
+    /// A memory, as shown to the caller.
+    pub fn show(&self, directory: &Directory, memory: Memory, now: UnixMillis) -> MemoryView {
+        let mask = self.mask(&memory, now);
+        convert::memory(directory, memory, &mask)
+    }
+
+    fn maskings(&self) -> Vec<Masking<'_>> {
+        let asking = self.asking.as_ref();
+        asking.map_or_else(Vec::new, |asking| asking.maskings(&self.set, self.action))
     }
 
     /// The policy that decides for all memories alike, if one does.
@@ -267,9 +327,16 @@ impl Permission {
     ) -> Option<R> {
         let asking = self.asking.as_ref().filter(|_| !choice.nothing)?;
         let facts = asking.to(self.action, Resource::Memory);
+        let maskings = self.maskings();
+        let masking_reads = maskings
+            .iter()
+            .fold(Facts::NONE, |all, masking| all | reads(masking.reads()));
         let mut chosen = choice.rule.as_ref().map(|filter| {
-            (reads(filter.reads()), |slot: &SlotFacts<'_>| {
-                filter.matches(&lent(slot))
+            let reads = reads(filter.reads()) | masking_reads;
+            (reads, |slot: &SlotFacts<'_>| {
+                let facts = lent(slot);
+                let mask = masked(&maskings, &facts);
+                matches_masked(filter, facts, &mask)
             })
         });
         let rule = chosen.as_mut().map(|(reads, decide)| Rule {
@@ -277,16 +344,20 @@ impl Permission {
             decide,
         });
         let forbidden = self.forbidden(asking)?;
+        let hides = self.by_text && !maskings.is_empty();
         let is_forbidden = |slot: &SlotFacts<'_>| {
             let memory = lent(slot);
             forbidden.iter().any(|those| those.forbids(&memory))
+                // By words of it nobody finds what is masked from them, nor by its meaning.
+                || (hides && masked(&maskings, &memory).text)
         };
+        let unmasked = if hides { masking_reads } else { Facts::NONE };
         let also = forbidden
             .iter()
-            .fold(Facts::NONE, |all, those| all | reads(those.reads()));
+            .fold(unmasked, |all, those| all | reads(those.reads()));
         match self.set.scope(asking.role(), &facts) {
             SearchScope::Nothing(_) => None,
-            SearchScope::All(_) if forbidden.is_empty() => Some(ask(Permit::All, rule)),
+            SearchScope::All(_) if forbidden.is_empty() && !hides => Some(ask(Permit::All, rule)),
             SearchScope::All(_) => {
                 let mut decide = |slot: &SlotFacts<'_>| !is_forbidden(slot);
                 let permit = Permit::PerFacts(Rule {
@@ -394,5 +465,21 @@ impl Permission {
             oldest: stats.oldest,
             newest: stats.newest,
         })
+    }
+}
+
+/// The plan with its memory as shown to the caller who did `action` to it, and whether it is a canary.
+pub fn shown_as(
+    directory: &Directory,
+    context: &Context,
+    action: Action,
+    plan: Plan<Memory>,
+) -> Plan<(MemoryView, bool)> {
+    let permission = Permission::new(directory, context, action);
+    let canary = plan.reply.canary;
+    Plan {
+        reply: (permission.show(directory, plan.reply, context.now), canary),
+        writes: plan.writes,
+        audit: plan.audit,
     }
 }

@@ -281,6 +281,15 @@ impl Service {
                 return Err(access.missing("identity", &id, "manushyactl identity list"));
             };
             let memory = memory_of(view, &access, &subject, &request)?;
+            // An explanation shows the facts of the memory, and so must not go behind a redaction.
+            if let Some(memory) = &memory
+                && access.mask(memory).hides_metadata()
+            {
+                let error = WireError::new(ErrorCode::Denied, "the memory is redacted to you")
+                    .reason("an explanation shows its metadata, which a policy masks")
+                    .hint("ask without --memory, giving facts of it with --fact");
+                return Err(Refusal::denied(&access.audit, error));
+            }
             let facts = asking.to(action, resource);
             let question = Question {
                 view,

@@ -145,7 +145,7 @@ impl Service {
                 found
                     .filter(|memory| {
                         permission.admits(memory, context.now)
-                            && choice.matches(memory, context.now)
+                            && permission.means(&choice, memory, context.now)
                     })
                     .map(|memory| (memory.id, memory.version)),
             );

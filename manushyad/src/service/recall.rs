@@ -11,13 +11,13 @@ use manushya_protocol::id::{IdentityId, MemoryId};
 use manushya_protocol::limits;
 use manushya_protocol::v1::recall::{MemoryRecall, Recalled, RecalledMemory};
 
-use super::search::{Asked, Searching, check, find};
-use super::{Service, convert, page, ranking};
+use super::search::{Asked, Searching, Seen, check, find};
+use super::{Service, page, ranking};
 use crate::index::{Neighbour, Visibility};
 
 /// A memory that may have a part in the block.
 struct Candidate {
-    memory: Memory,
+    seen: Seen,
     score: Option<f32>,
     duplicates: u64,
 }
@@ -77,10 +77,10 @@ impl Service {
             let semantic = question.completeness(mode, found.behind);
             let mut all: Vec<Candidate> = Vec::new();
             let mut beside = Vec::new();
-            for (hit, memory) in found.items {
+            for (hit, seen) in found.items {
                 beside.push(hit.around);
                 all.push(Candidate {
-                    memory,
+                    seen,
                     score: Some(hit.score),
                     duplicates: u64::from(hit.duplicates),
                 });
@@ -104,7 +104,7 @@ impl Service {
         let directory = searching.view.directory();
         let places = places(&all);
         let views = all.into_iter().map(|one| RecalledMemory {
-            memory: convert::memory(directory, one.memory),
+            memory: one.seen.shown(directory),
             score: one.score,
             duplicates: one.duplicates,
             cut: false,
@@ -160,16 +160,16 @@ fn with_neighbours(
     found: Vec<Candidate>,
     beside: &[Vec<Neighbour>],
 ) -> Result<Vec<Candidate>, WireError> {
-    let mut seen: HashSet<MemoryId> = found.iter().map(|one| one.memory.id).collect();
+    let mut seen: HashSet<MemoryId> = found.iter().map(|one| one.seen.memory.id).collect();
     let mut all = Vec::with_capacity(found.len());
     let mut take = |all: &mut Vec<Candidate>, neighbours: &[Neighbour], distance: u8| {
         for near in neighbours {
             if near.offset.unsigned_abs() != distance || !seen.insert(near.id) {
                 continue;
             }
-            let memory = searching.read(near.id, near.version, visibility)?;
-            all.extend(memory.map(|memory| Candidate {
-                memory,
+            let seen = searching.read(near.id, near.version, visibility)?;
+            all.extend(seen.map(|seen| Candidate {
+                seen,
                 score: None,
                 duplicates: 0,
             }));
@@ -192,13 +192,18 @@ fn places(all: &[Candidate]) -> Vec<(usize, usize)> {
     let mut passages: HashMap<Passage, usize> = HashMap::new();
     for one in all {
         let next = passages.len();
-        passages.entry(passage(&one.memory)).or_insert(next);
+        passages.entry(passage(&one.seen.memory)).or_insert(next);
     }
     let mut order: Vec<usize> = (0..all.len()).collect();
-    order.sort_by_key(|&number| (all[number].memory.created_at, all[number].memory.id));
+    order.sort_by_key(|&number| {
+        (
+            all[number].seen.memory.created_at,
+            all[number].seen.memory.id,
+        )
+    });
     let mut places = vec![(0, 0); all.len()];
     for (age, number) in order.into_iter().enumerate() {
-        places[number] = (passages[&passage(&all[number].memory)], age);
+        places[number] = (passages[&passage(&all[number].seen.memory)], age);
     }
     places
 }

@@ -14,9 +14,9 @@ use manushya_protocol::v1::provenance::{
     MemoryCanary, MemoryCanaryList, MemoryReview, MemoryReviewList,
 };
 
-use super::permit::Permission;
+use super::permit::{Permission, shown_as};
 use super::view::ReadView;
-use super::{Service, convert, page, unreadable};
+use super::{Service, page, unreadable};
 
 /// Memories, if they could be read, and which of them are meant.
 type Found<F> = (Result<Vec<MemoryId>, WireError>, F);
@@ -95,7 +95,7 @@ impl Service {
                     shown.into_iter(),
                     page,
                     |memory| memory.id.to_string(),
-                    |memory| convert::memory(directory, memory.clone()),
+                    |memory| permission.show(directory, memory.clone(), context.now),
                 )
             });
             let count = listed
@@ -122,12 +122,11 @@ impl Service {
             approve: request.approve,
         };
         let fallback = draft(&context, Action::Manage, Resource::Memory);
-        let memory = self
-            .change(fallback, move |txn| {
-                decide::review::review(txn, &context, command)
-            })
-            .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        let shown = self.change(fallback, move |txn| {
+            let plan = decide::review::review(txn, &context, command)?;
+            Ok(shown_as(txn.directory(), &context, Action::Manage, plan))
+        });
+        Ok(shown.await?.0)
     }
 
     /// Makes a memory a canary, or none.
@@ -145,12 +144,11 @@ impl Service {
             canary: request.canary,
         };
         let fallback = draft(&context, Action::Manage, Resource::Memory);
-        let memory = self
-            .change(fallback, move |txn| {
-                decide::review::set_canary(txn, &context, command)
-            })
-            .await?;
-        Ok(convert::memory(&self.writer.published().directory, memory))
+        let shown = self.change(fallback, move |txn| {
+            let plan = decide::review::set_canary(txn, &context, command)?;
+            Ok(shown_as(txn.directory(), &context, Action::Manage, plan))
+        });
+        Ok(shown.await?.0)
     }
 
     /// Raises an alert for each canary that an answer holds: an entry of its own, on disk before the

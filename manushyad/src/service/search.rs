@@ -7,13 +7,14 @@ use manushya_core::command::Context;
 use manushya_core::decide::access::Access;
 use manushya_core::directory::Directory;
 use manushya_core::model::{Action, Decision, Memory, Resource};
+use manushya_core::policy::Mask;
 use manushya_core::recall::fuse::Mode;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits;
 use manushya_protocol::v1::memory::{
-    MemoryFilter, MemorySearch, SearchHit, SearchMode, SearchResults,
+    MemoryFilter, MemorySearch, MemoryView, SearchHit, SearchMode, SearchResults,
 };
 
 use super::embedding::Question;
@@ -46,10 +47,23 @@ pub(super) struct Asked<'a> {
     pub ranking: Ranking,
 }
 
+/// A memory that was read, and what of it is masked.
+pub(super) struct Seen {
+    pub memory: Memory,
+    pub mask: Mask,
+}
+
+impl Seen {
+    /// As shown to the caller.
+    pub fn shown(self, directory: &Directory) -> MemoryView {
+        convert::memory(directory, self.memory, &self.mask)
+    }
+}
+
 /// What was found, read from the snapshot.
 #[derive(Default)]
 pub(super) struct Found {
-    pub items: Vec<(Hit, Memory)>,
+    pub items: Vec<(Hit, Seen)>,
     pub left: Option<Left>,
     /// How many of the memories it could be found among have no vector yet.
     pub behind: u64,
@@ -264,8 +278,8 @@ pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found
             continue;
         }
         let visibility = asked.ranking.visibility;
-        if let Some(memory) = searching.read(hit.id, hit.version, visibility)? {
-            found.items.push((hit, memory));
+        if let Some(seen) = searching.read(hit.id, hit.version, visibility)? {
+            found.items.push((hit, seen));
         }
     }
     Ok(found)
@@ -280,7 +294,7 @@ impl Searching<'_> {
         id: MemoryId,
         version: u32,
         visibility: Visibility,
-    ) -> Result<Option<Memory>, WireError> {
+    ) -> Result<Option<Seen>, WireError> {
         let now = self.context.now;
         let tenant = self.context.actor.identity.tenant;
         let found = self
@@ -289,7 +303,7 @@ impl Searching<'_> {
             .memory(tenant, id)
             .map_err(|error| unreadable(&error))?;
         let may = |memory: &Memory| {
-            self.permission.admits(memory, now) && self.choice.matches(memory, now)
+            self.permission.admits(memory, now) && self.permission.means(self.choice, memory, now)
         };
         let Some(memory) = found.filter(|memory| {
             memory.version == version
@@ -302,22 +316,25 @@ impl Searching<'_> {
         if memory.canary {
             self.canaries.borrow_mut().push(memory.id);
         }
+        let mut mask = self.permission.mask(&memory, now);
         let Visibility::AsOf(at) = visibility else {
-            return Ok(Some(memory));
+            return Ok(Some(Seen { memory, mask }));
         };
+        // What is masked now is masked in what it was, and the other way round.
         let then = ranking::version_at(self.view, memory, at)?;
-        Ok(Some(then).filter(may))
+        mask.join(self.permission.mask(&then, now));
+        Ok(may(&then).then_some(Seen { memory: then, mask }))
     }
 }
 
 /// The results as shown, if they fit into an answer.
-fn show(directory: &Directory, found: Vec<(Hit, Memory)>) -> Result<Vec<SearchHit>, WireError> {
+fn show(directory: &Directory, found: Vec<(Hit, Seen)>) -> Result<Vec<SearchHit>, WireError> {
     let mut items = Vec::with_capacity(found.len());
     let mut bytes = 0;
-    for (hit, memory) in found {
+    for (hit, seen) in found {
         let shown = SearchHit {
             score: hit.score,
-            memory: convert::memory(directory, memory),
+            memory: seen.shown(directory),
             duplicates: u64::from(hit.duplicates),
             explain: hit.parts.map(ranking::parts),
         };

@@ -13,6 +13,9 @@ use crate::v1::recall::{Ranking, SearchLeft};
 /// A memory, as shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemoryView {
+    /// What is masked in this answer: `text`, `metadata.KEY`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
     /// Its id.
     pub id: MemoryId,
     /// External id of its owner; its id where that is gone.

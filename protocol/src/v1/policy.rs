@@ -16,6 +16,8 @@ pub enum Effect {
     Allow,
     /// Denies; it beats an allow of the same priority.
     Deny,
+    /// Masks fields of memories in answers, beside what the others decide.
+    Redact,
 }
 
 /// A policy, as shown.
@@ -35,6 +37,9 @@ pub struct PolicyView {
     pub priority: i32,
     /// Whether it is read at all.
     pub is_active: bool,
+    /// What a redaction masks: `text`, `metadata` or `metadata.KEY`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
     /// What it is for.
     pub description: Option<String>,
     /// Counts its changes, from 1.
@@ -72,6 +77,9 @@ pub struct PolicySpec {
     /// What it is for.
     #[serde(default)]
     pub description: Option<String>,
+    /// What a redaction masks: `text`, `metadata` or `metadata.KEY`. None for the other effects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// Makes policies, or new revisions of those that exist by name: all of them, or none.

@@ -42,6 +42,8 @@ struct Line<'a> {
     version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    redacted: &'a [String],
 }
 
 fn line(memory: &MemoryView) -> Line<'_> {
@@ -63,6 +65,7 @@ fn line(memory: &MemoryView) -> Line<'_> {
             .provenance
             .as_ref()
             .and_then(|from| from.source.as_deref()),
+        redacted: &memory.redacted,
     }
 }
 
@@ -181,6 +184,7 @@ mod tests {
     #[test]
     fn import_takes_what_export_writes() {
         let memory = MemoryView {
+            redacted: Vec::new(),
             id: MemoryId::from_bytes([7; 16]),
             owner: "agent-a".into(),
             owner_id: IdentityId::from_bytes([8; 16]),

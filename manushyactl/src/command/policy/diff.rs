@@ -43,6 +43,7 @@ fn content(policy: &PolicyView) -> Value {
         "priority": policy.priority,
         "is_active": policy.is_active,
         "description": policy.description,
+        "fields": policy.fields,
         "rule": policy.rule,
     })
 }
@@ -54,6 +55,7 @@ fn content_of_spec(spec: &PolicySpec) -> Value {
         "priority": spec.priority,
         "is_active": spec.is_active,
         "description": spec.description.as_deref().filter(|text| !text.is_empty()),
+        "fields": spec.fields,
         "rule": spec.rule,
     })
 }

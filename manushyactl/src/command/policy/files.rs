@@ -23,6 +23,7 @@ const FIELDS: &[&str] = &[
     "priority",
     "is_active",
     "description",
+    "fields",
 ];
 
 /// A policy and where it stands.

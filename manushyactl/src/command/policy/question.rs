@@ -89,6 +89,7 @@ fn step_line(step: &ExplainStep, color: bool) -> String {
     let effect = match step.effect {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
+        Effect::Redact => "redact",
     };
     let result = match (step.read, step.result.as_str()) {
         (false, _) => "not read: a higher priority decided".to_owned(),

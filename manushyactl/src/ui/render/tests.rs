@@ -21,6 +21,7 @@ fn human() -> Human {
 
 fn memory(text: &str) -> MemoryView {
     MemoryView {
+        redacted: Vec::new(),
         id: MemoryId::from_bytes([7; 16]),
         owner: "agent-a".into(),
         owner_id: IdentityId::from_bytes([8; 16]),
@@ -151,6 +152,7 @@ fn identities_policies_and_checks_read_back_in_every_format() {
         updated_at: time,
     }]);
     check(&[PolicyView {
+        fields: Vec::new(),
         id: PolicyId::from_bytes([2; 16]),
         name: "p".into(),
         role: "*".into(),

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::Plan;
 use crate::policy::{
-    Facts, IdentityFacts, MemoryFacts, PolicySet, RequestFacts, TargetFacts, Verdict,
+    Facts, IdentityFacts, Mask, Masking, MemoryFacts, PolicySet, RequestFacts, TargetFacts, Verdict,
 };
 use crate::view::{View, ViewError};
 
@@ -158,6 +158,20 @@ impl Asking {
             .map(|(role, facts)| set.decide(role, &about.complete(facts)))
             .find(|verdict| !verdict.allowed && verdict.policy.is_some())
             .unwrap_or(verdict)
+    }
+
+    /// What masks memories: when they are read, and when `action` is done to them, for the authority
+    /// and for all who act on it. What is masked for reading is masked in every answer.
+    pub fn maskings<'a>(&'a self, set: &'a PolicySet, action: Action) -> Vec<Masking<'a>> {
+        let mut all = Vec::new();
+        let also = Some(action).filter(|action| *action != Action::Read);
+        for action in [Action::Read].into_iter().chain(also) {
+            all.push(set.masking(&self.role, &self.to(action, Resource::Memory)));
+            let delegates = self.delegates(action, Resource::Memory);
+            all.extend(delegates.map(|(role, facts)| set.masking(role, &facts)));
+        }
+        all.retain(|masking| !masking.is_idle());
+        all
     }
 
     /// The facts of doing `action` to `resource`.
@@ -430,6 +444,22 @@ impl<'a> Access<'a> {
             return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
         }
         Err(self.not_found(memory.id))
+    }
+
+    /// What of a memory is masked in the answer to this request.
+    pub fn mask(&self, memory: &Memory) -> Mask {
+        let set = self
+            .directory
+            .policy_set(self.context.actor.identity.tenant);
+        let mut mask = Mask::default();
+        if !set.redacts() {
+            return mask;
+        }
+        let facts = MemoryFacts::new(memory, self.context.now);
+        for masking in self.asking.maskings(&set, self.audit.action) {
+            mask.join(masking.of(&facts));
+        }
+        mask
     }
 
     /// Whether the caller may know of a memory that is held back, whatever the policies say: its owner

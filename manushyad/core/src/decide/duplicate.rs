@@ -1,8 +1,8 @@
 //! Memories that say nearly the same as a new one.
 //!
 //! The index names them before the deciding, by the cosine of the vectors; here it is seen whether
-//! they are still there, and whether the caller may know of them and change them. What it may not
-//! counts as if it were not there.
+//! they are still there, and whether the caller may know of them, see what they say and change them.
+//! What it may not counts as if it were not there.
 
 use manushya_protocol::id::MemoryId;
 use manushya_protocol::limits::SUPERSEDES_MAX;
@@ -44,6 +44,10 @@ pub(super) fn alike(
             && existing.superseded.is_none()
             && existing.is_live(context.now);
         if !counts || access.require_also(Action::Read, &existing).is_err() {
+            continue;
+        }
+        // Who may not see what it says must not learn it by guessing.
+        if access.mask(&existing).text {
             continue;
         }
         if !supersede {

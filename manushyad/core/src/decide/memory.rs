@@ -13,6 +13,7 @@ use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
 use crate::directory::Directory;
 use crate::model::{Action, Embedding, Memory, MemoryContent, Resource};
 use crate::plan::{Plan, Write};
+use crate::policy::Mask;
 use crate::view::View;
 
 /// What became of an added memory.
@@ -216,7 +217,8 @@ fn merge(
         access.audit.resource_id = Some(memory.id.to_bytes());
         return Err(Refusal::denied(&access.audit, error));
     }
-    let same = existing.content == memory.content;
+    // Whoever may not see what it says cannot find out by saying the same.
+    let same = existing.content == memory.content && access.mask(&existing).is_empty();
     if existing.is_live(context.now) && (same || on_conflict == OnConflict::Skip) {
         return Ok(access.plan(Vec::new(), 0, answer(&existing, AddOutcome::Unchanged)));
     }
@@ -265,6 +267,28 @@ fn require_live<'a>(
     Ok((access, memory))
 }
 
+/// What a memory says after a change, and the vector of its text.
+fn retold(command: UpdateMemory, memory: &Memory) -> (MemoryContent, Embedding) {
+    let old = memory.content.clone();
+    let content = MemoryContent {
+        kind: command.kind.unwrap_or(old.kind),
+        tags: command.tags.unwrap_or(old.tags),
+        metadata: command.metadata.unwrap_or(old.metadata),
+        namespace: command.namespace.unwrap_or(old.namespace),
+        session: command.session.unwrap_or(old.session),
+        trust: command.trust.unwrap_or(old.trust),
+        expires_at: command.expires_at.unwrap_or(old.expires_at),
+        text: old.text,
+    };
+    match command.text {
+        Some((text, embedding)) => (MemoryContent { text, ..content }, embedding),
+        None => {
+            let (by, vector) = (memory.embedder, memory.vector.clone());
+            (content, Embedding { by, vector })
+        }
+    }
+}
+
 /// Changes a memory; the version before stays in its history.
 ///
 /// # Errors
@@ -287,29 +311,21 @@ pub fn update(
     if held_back && memory.owner != context.actor.identity.id {
         return Err(access.held_back());
     }
-    let old = memory.content.clone();
-    let content = MemoryContent {
-        kind: command.kind.unwrap_or(old.kind),
-        tags: command.tags.unwrap_or(old.tags),
-        metadata: command.metadata.unwrap_or(old.metadata),
-        namespace: command.namespace.unwrap_or(old.namespace),
-        session: command.session.unwrap_or(old.session),
-        trust: command.trust.unwrap_or(old.trust),
-        expires_at: command.expires_at.unwrap_or(old.expires_at),
-        text: old.text,
+    let touched = Mask {
+        text: command.text.is_some(),
+        metadata: command.metadata.is_some(),
+        ..Mask::default()
     };
-    let (content, embedding) = match command.text {
-        Some((text, embedding)) => (MemoryContent { text, ..content }, embedding),
-        None => {
-            let (by, vector) = (memory.embedder, memory.vector.clone());
-            (content, Embedding { by, vector })
-        }
-    };
+    let source = command.source.clone();
+    let (content, embedding) = retold(command, &memory);
     let content = match content.check() {
         Ok(content) => content,
         Err(invalid) => return Err(Refusal::invalid(&access.audit, &invalid)),
     };
-    if content == memory.content {
+    let before = access.mask(&memory);
+    // Nothing changes, unless that would tell that a guess at what is masked is right.
+    let guesses = (touched.text && before.text) || (touched.metadata && before.hides_metadata());
+    if content == memory.content && !guesses {
         return Ok(access.plan(Vec::new(), 0, memory));
     }
     let version = memory.version.saturating_add(1);
@@ -319,7 +335,7 @@ pub fn update(
         embedder: embedding.by,
         version,
         updated_at: context.now,
-        provenance: provenance(context, command.source),
+        provenance: provenance(context, source),
         quarantined: memory.quarantined || held_back,
         ..memory
     };
@@ -329,6 +345,16 @@ pub fn update(
     // What it becomes must be allowed too, or a change would carry it where the caller may not go.
     access.require_reach(&changed)?;
     access.ask_memory(&changed)?;
+    // Nor may it carry what is masked to where it is not.
+    if !access.mask(&changed).covers(&before) {
+        let error = WireError::new(
+            ErrorCode::Denied,
+            "this change would uncover what is redacted",
+        )
+        .reason("a policy masks parts of this memory, and would not any more")
+        .hint("ask someone to whom it is not redacted");
+        return Err(Refusal::denied(&access.audit, error));
+    }
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, changed))
 }

@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange, RollBackPolicy};
 use crate::directory::Directory;
 use crate::model::{
-    Action, Invalid, Policy, PolicyEvent, PolicyName, PolicyRevision, Resource, Role,
-    check_description,
+    Action, Effect, Invalid, Policy, PolicyEvent, PolicyName, PolicyRevision, Redacted, Resource,
+    Role, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::Rule;
@@ -69,6 +69,26 @@ pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
         if let Err(invalid) = check_description("description", description) {
             found("/description", invalid.reason);
         }
+        let masks = spec.effect == Effect::Redact;
+        for (place, field) in spec
+            .fields
+            .iter()
+            .enumerate()
+            .take(limits::METADATA_KEYS_MAX)
+        {
+            if let Err(invalid) = field.parse::<Redacted>() {
+                found(&format!("/fields/{place}"), invalid.reason);
+            }
+        }
+        if spec.fields.len() > limits::METADATA_KEYS_MAX {
+            let limit = limits::METADATA_KEYS_MAX;
+            found("/fields", format!("has more than {limit} fields"));
+        } else if masks && spec.fields.is_empty() {
+            let reason = "a redaction names what it masks: text, metadata, metadata.KEY";
+            found("/fields", reason.to_owned());
+        } else if !masks && !spec.fields.is_empty() {
+            found("/fields", "only a redaction has fields".to_owned());
+        }
         if let Err(errors) = Rule::parse(&spec.rule) {
             for error in errors {
                 found(&format!("/rule{}", error.path), error.reason);
@@ -76,6 +96,10 @@ pub fn validate(specs: &[PolicySpec]) -> Vec<RuleFinding> {
         }
     }
     findings
+}
+
+fn read_fields(fields: &[String]) -> Result<Vec<Redacted>, Invalid> {
+    fields.iter().map(|field| field.parse()).collect()
 }
 
 /// The role a policy rules; none stands for `*`.
@@ -162,6 +186,7 @@ fn revise(
         effect: spec.effect,
         priority: spec.priority,
         is_active: spec.is_active,
+        fields: read_fields(&spec.fields)?,
         description: spec.description.filter(|text| !text.is_empty()),
         revision: 1,
         created_at: context.now,

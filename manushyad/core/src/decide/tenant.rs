@@ -77,6 +77,7 @@ pub fn founding_writes(
             effect: starter.effect,
             priority: starter.priority,
             is_active: true,
+            fields: Vec::new(),
             description: Some(starter.description.to_owned()),
             revision: 1,
             created_at: now,

@@ -25,7 +25,9 @@ pub use extension::{
 pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
-pub use policy::{Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Resource};
+pub use policy::{
+    Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Redacted, Resource,
+};
 pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};
 pub use text::{

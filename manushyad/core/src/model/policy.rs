@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use manushya_protocol::id::{IdentityId, PolicyId, TenantId};
+use manushya_protocol::limits;
 use manushya_protocol::unit::UnixMillis;
 pub use manushya_protocol::v1::policy::Effect;
 use serde_json::Value;
@@ -99,6 +100,45 @@ word_enum!(
     System = "system" / 6,
 );
 
+/// What a redaction masks of a memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Redacted {
+    /// The text.
+    Text,
+    /// All metadata.
+    Metadata,
+    /// The value of one key of the metadata.
+    Key(String),
+}
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text"),
+            Self::Metadata => f.write_str("metadata"),
+            Self::Key(key) => write!(f, "metadata.{key}"),
+        }
+    }
+}
+
+impl FromStr for Redacted {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match (text, text.strip_prefix("metadata.")) {
+            ("text", _) => Ok(Self::Text),
+            ("metadata", _) => Ok(Self::Metadata),
+            (_, Some(key)) if (1..=limits::LABEL_BYTES_MAX).contains(&key.len()) => {
+                Ok(Self::Key(key.to_owned()))
+            }
+            _ => Err(Invalid::new(
+                "fields",
+                "must be among: text, metadata, metadata.KEY",
+            )),
+        }
+    }
+}
+
 /// A rule about who may do what.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -118,6 +158,8 @@ pub struct Policy {
     pub priority: i32,
     /// Whether it is read at all.
     pub is_active: bool,
+    /// What it masks; none unless it redacts.
+    pub fields: Vec<Redacted>,
     /// What it is for.
     pub description: Option<String>,
     /// Counts its changes, from 1.

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::node::Node;
 use super::set::{Entry, PolicySet};
 use super::truth::{Missing, Outcome, Truth};
-use crate::model::Role;
+use crate::model::{Resource, Role};
 
 /// How many parts of rules one explanation shows. Later policies are shown without their rules, so
 /// that the answer fits its frame.
@@ -39,6 +39,14 @@ impl PolicySet {
             if steps.len() < STEPS_MAX || step.decided {
                 steps.push(step);
             }
+        }
+        if facts.resource() == Resource::Memory {
+            // They decide nothing, whatever they come to.
+            let masking = self
+                .redactions(role)
+                .take(STEPS_MAX - steps.len().min(STEPS_MAX));
+            let read = |entry| read_step(entry, facts, false, verdict.allowed, &mut budget);
+            steps.extend(masking.map(read));
         }
         Explanation {
             decision: verdict.view(),

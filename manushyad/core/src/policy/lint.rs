@@ -91,9 +91,15 @@ impl PolicySet {
         let mut findings = Vec::new();
         let cover = Cover::of(&rows);
         for row in &rows {
-            row.judge(&cover, &rows, &people, &mut findings);
+            row.judge(&people, &mut findings);
+            row.judge_beside(&cover, &rows, &mut findings);
         }
-        people.judge(&rows, &mut findings);
+        // They decide nothing, and so hide nothing and are hidden by nothing.
+        let masking: Vec<Row<'_>> = self.all_redactions().map(Row::of_redaction).collect();
+        for row in &masking {
+            row.judge(&people, &mut findings);
+        }
+        people.judge(&rows, &masking, &mut findings);
         findings.sort_by_key(|finding| finding.level);
         findings
     }
@@ -113,6 +119,17 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Memories alone are masked.
+    fn of_redaction(entry: &'a Entry) -> Self {
+        let mut row = Self::of(entry, 0);
+        for ((_, resource), cell) in pairs().zip(&mut row.cells) {
+            if resource != Resource::Memory {
+                *cell = Cell::Never;
+            }
+        }
+        row
+    }
+
     fn finding(&self, level: Level, kind: &'static str, reason: String) -> Finding {
         Finding {
             level,
@@ -122,15 +139,29 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn judge(&self, cover: &Cover, rows: &[Self], people: &People, findings: &mut Vec<Finding>) {
+    fn never_matches(&self) -> bool {
+        self.cells.iter().all(|cell| matches!(cell, Cell::Never))
+    }
+
+    fn judge_beside(&self, cover: &Cover<'_>, rows: &[Self], findings: &mut Vec<Finding>) {
+        if self.entry.rule.is_err() || self.never_matches() {
+            return;
+        }
+        if let Some(hiding) = cover.hides(self) {
+            findings.push(self.hidden(&rows[hiding]));
+        }
+    }
+
+    fn judge(&self, people: &People, findings: &mut Vec<Finding>) {
         let policy = &self.entry.policy;
         let rule = match &self.entry.rule {
             Ok(rule) => rule,
             Err(errors) => {
                 let first = errors.first().map(ToString::to_string).unwrap_or_default();
                 let does = match policy.effect {
+                    Effect::Allow => "it never matches",
                     Effect::Deny => "it denies always",
-                    _ => "it never matches",
+                    Effect::Redact => "it masks always",
                 };
                 let reason = format!("its rule is not accepted any more, so {does}: {first}");
                 findings.push(self.finding(Level::Warning, "refused", reason));
@@ -143,13 +174,14 @@ impl<'a> Row<'a> {
             let reason = format!("it compares `{fact}` with `{word}`, which is no {fact}");
             findings.push(self.finding(Level::Warning, "unknown-word", reason));
         }
-        if self.cells.iter().all(|cell| matches!(cell, Cell::Never)) {
-            let reason = "no action on any resource can make its rule true".to_owned();
+        if self.never_matches() {
+            let what = match policy.effect {
+                Effect::Redact => "memory",
+                Effect::Allow | Effect::Deny => "resource",
+            };
+            let reason = format!("no action on any {what} can make its rule true");
             findings.push(self.finding(Level::Warning, "never-matches", reason));
             return;
-        }
-        if let Some(hiding) = cover.hides(self) {
-            findings.push(self.hidden(&rows[hiding]));
         }
         let mut read = BTreeSet::new();
         rule.root().each_fact(&mut |fact| {
@@ -354,9 +386,9 @@ impl People {
         Self { roles, claims }
     }
 
-    fn judge(&self, rows: &[Row<'_>], findings: &mut Vec<Finding>) {
+    fn judge(&self, rows: &[Row<'_>], masking: &[Row<'_>], findings: &mut Vec<Finding>) {
         let mut read = BTreeSet::new();
-        for row in rows {
+        for row in rows.iter().chain(masking) {
             let Ok(rule) = &row.entry.rule else { continue };
             rule.root().each_fact(&mut |fact| {
                 if let Fact::Identity(IdentityFact::Claim(key)) = fact {

@@ -67,6 +67,7 @@ impl Verdict {
             }
             (_, Effect::Allow) => format!("policy `{name}` allows it"),
             (_, Effect::Deny) => format!("policy `{name}` denies it"),
+            (_, Effect::Redact) => format!("policy `{name}` redacts it"),
         }
     }
 
@@ -131,6 +132,8 @@ impl Entry {
             (Truth::Unknown(_) | Truth::Error(_), Effect::Allow) | (Truth::False, _) => {
                 return None;
             }
+            // Redactions stand beside the deciding and never reach it.
+            (Truth::Unknown(_) | Truth::Error(_), Effect::Redact) => return None,
         };
         Some(Verdict {
             allowed: self.policy.effect == Effect::Allow,
@@ -207,6 +210,8 @@ pub struct PolicySet {
     by_role: HashMap<Role, Ranked>,
     /// Those for every role.
     any: Ranked,
+    /// Those that mask, of all roles, by name.
+    redactions: Vec<Entry>,
 }
 
 impl PolicySet {
@@ -215,27 +220,30 @@ impl PolicySet {
     /// A stored rule that does not pass the fence never allows, and as a deny it always matches.
     pub fn build(policies: impl IntoIterator<Item = Arc<Policy>>) -> Self {
         let mut by_role: HashMap<Role, Vec<Entry>> = HashMap::new();
-        let mut any = Vec::new();
+        let (mut any, mut redactions) = (Vec::new(), Vec::new());
         for policy in policies.into_iter().filter(|policy| policy.is_active) {
             let entries = match &policy.role {
+                _ if policy.effect == Effect::Redact => &mut redactions,
                 Some(role) => by_role.entry(role.clone()).or_default(),
                 None => &mut any,
             };
             entries.push(Entry::new(policy));
         }
+        redactions.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
         Self {
             by_role: by_role
                 .into_iter()
                 .map(|(role, entries)| (role, Ranked::of(entries)))
                 .collect(),
             any: Ranked::of(any),
+            redactions,
         }
     }
 
     /// How many active policies there are.
     pub fn len(&self) -> usize {
         let own = self.by_role.values().map(|ranked| ranked.entries.len());
-        self.any.entries.len() + own.sum::<usize>()
+        self.any.entries.len() + self.redactions.len() + own.sum::<usize>()
     }
 
     /// Whether there is none, so that everything is denied.
@@ -243,7 +251,23 @@ impl PolicySet {
         self.len() == 0
     }
 
-    /// All policies, in the order they are read.
+    /// Whether any policy masks.
+    pub fn redacts(&self) -> bool {
+        !self.redactions.is_empty()
+    }
+
+    /// The policies that mask, of all roles.
+    pub(super) fn all_redactions(&self) -> impl Iterator<Item = &Entry> {
+        self.redactions.iter()
+    }
+
+    /// The policies that mask for `role`.
+    pub(super) fn redactions(&self, role: &Role) -> impl Iterator<Item = &Entry> {
+        let of = move |entry: &&Entry| entry.policy.role.as_ref().is_none_or(|of| of == role);
+        self.redactions.iter().filter(of)
+    }
+
+    /// All policies that allow or deny, in the order they are read.
     pub(super) fn all_entries(&self) -> Vec<&Entry> {
         let own = self.by_role.values().flat_map(|ranked| &ranked.entries);
         let mut all: Vec<&Entry> = own.chain(&self.any.entries).collect();

@@ -149,7 +149,14 @@ pub(super) fn write_policy(out: &mut Writer, policy: &Policy) -> Result<(), Stor
     out.u8(match policy.effect {
         Effect::Allow => 1,
         Effect::Deny => 2,
+        Effect::Redact => 3,
     });
+    if policy.effect == Effect::Redact {
+        out.count(policy.fields.len());
+        for field in &policy.fields {
+            out.text(&field.to_string());
+        }
+    }
     out.u32(policy.priority.cast_unsigned());
     out.flag(policy.is_active);
     write_optional_text(out, policy.description.as_ref());
@@ -176,17 +183,29 @@ pub(super) fn read_policy(
     tenant: TenantId,
     id: PolicyId,
 ) -> Result<Policy, Malformed> {
+    let name = PolicyName::new(bytes.text(limits::EXTERNAL_ID_BYTES_MAX)?)?;
+    let role = bytes.option(|bytes| Ok(Role::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?;
+    let rule = value::read(bytes)?;
+    let effect = match bytes.u8()? {
+        1 => Effect::Allow,
+        2 => Effect::Deny,
+        3 => Effect::Redact,
+        _ => return Err(Malformed("an effect is unknown")),
+    };
+    let mut fields = Vec::new();
+    if effect == Effect::Redact {
+        for _ in 0..bytes.count(limits::METADATA_KEYS_MAX)? {
+            fields.push(bytes.text(RECORD_BYTES_MAX)?.parse()?);
+        }
+    }
     Ok(Policy {
         id,
         tenant,
-        name: PolicyName::new(bytes.text(limits::EXTERNAL_ID_BYTES_MAX)?)?,
-        role: bytes.option(|bytes| Ok(Role::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
-        rule: value::read(bytes)?,
-        effect: match bytes.u8()? {
-            1 => Effect::Allow,
-            2 => Effect::Deny,
-            _ => return Err(Malformed("an effect is unknown")),
-        },
+        name,
+        role,
+        rule,
+        effect,
+        fields,
         priority: bytes.u32()?.cast_signed(),
         is_active: bytes.flag()?,
         description: read_optional_text(bytes)?,

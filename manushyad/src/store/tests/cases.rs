@@ -286,6 +286,7 @@ pub(in crate::store) fn arb_policy() -> impl Strategy<Value = Policy> {
     let effect = prop::sample::select(vec![Effect::Allow, Effect::Deny]);
     let rest = (value(), effect, any::<i32>(), any::<bool>(), any::<u32>());
     (who, texts, rest, (moment(), moment())).prop_map(|(who, texts, rest, times)| Policy {
+        fields: Vec::new(),
         id: PolicyId::from_bytes(who.0),
         tenant: TenantId::from_bytes(who.1),
         name: PolicyName::new(texts.0).unwrap(),

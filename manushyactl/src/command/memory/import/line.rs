@@ -95,6 +95,13 @@ fn take(add: &mut MemoryAdd, field: &str, value: Value) -> Result<(), String> {
     if IGNORED.contains(&field) {
         return Ok(());
     }
+    if field == "redacted" {
+        // What stands in place of a masked text must not be written over it.
+        return match value.as_array() {
+            Some(masked) if masked.is_empty() => Ok(()),
+            _ => Err("it was exported with parts redacted".to_owned()),
+        };
+    }
     if !FIELDS.contains(&field) {
         let name: String = field.chars().take(64).collect();
         let hint = nearest(field, FIELDS)

@@ -111,6 +111,7 @@ pub fn issue(world: &mut World, identity: IdentityId, scopes: &[Scope]) -> Comma
 
 pub fn spec(name: &str, role: &str, rule: Value, effect: Effect, priority: i32) -> PolicySpec {
     PolicySpec {
+        fields: Vec::new(),
         name: Some(name.to_owned()),
         role: role.to_owned(),
         rule,

@@ -50,6 +50,7 @@ pub fn policy(name: &str, rule: Value, effect: Effect, priority: i32) -> Policy 
         effect,
         priority,
         is_active: true,
+        fields: Vec::new(),
         description: None,
         revision: 1,
         created_at: MONDAY_0930,
