@@ -61,9 +61,11 @@ fn new_root_wraps_every_key_and_the_old_keystore_opens_no_more() {
     assert_eq!(rotated["retired"], epoch.to_string());
     assert_eq!(key(&operator, "root")["kid"], (epoch + 1).to_string());
     let log = operator.json(&["audit", "list", "--action", "manage"]);
-    let entry = &log["items"].as_array().unwrap().iter().find(|it| {
-        it["key_epoch"]["key"] == "root" && it["key_epoch"]["epoch"] == epoch + 1
-    });
+    let entry = &log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["key_epoch"]["key"] == "root" && it["key_epoch"]["epoch"] == epoch + 1);
     assert!(entry.is_some(), "{log}");
     a.json(&["whoami"]);
     check_sound(&operator);
@@ -103,7 +105,8 @@ fn new_data_keys_seal_every_record_while_others_read_and_write() {
                     let mut added = Vec::new();
                     while !done.load(Ordering::Relaxed) {
                         added.push(add(writer, &format!("written meanwhile {}", added.len())));
-                        let found = writer.json(&["memory", "search", "remembers number", "-k", "50"]);
+                        let found =
+                            writer.json(&["memory", "search", "remembers number", "-k", "50"]);
                         assert_eq!(found["total"], 50, "a search misses what is there");
                         writer.json(&["memory", "list", "--limit", "1000"]);
                     }
@@ -124,10 +127,7 @@ fn new_data_keys_seal_every_record_while_others_read_and_write() {
     for text in &before {
         assert!(after.binary_search(text).is_ok(), "{text} is lost");
     }
-    assert_eq!(
-        writers[0].json(&["memory", "history", &id])["total"],
-        2
-    );
+    assert_eq!(writers[0].json(&["memory", "history", &id])["total"], 2);
     check_sound(&operator);
     // A second time there is as much to do, and nothing is left waiting once nobody reads.
     let again = operator.json(&["key", "rotate", "data"]);
@@ -170,7 +170,11 @@ fn passphrase_is_set_and_removed_while_the_daemon_runs() {
     agent(&daemon, "b").refused(5, &["key", "passphrase", "remove"]);
     let file = daemon.home().write("secret", "correct horse\n");
     let path = daemon.home().join("data/keys/identity.age-key");
-    let is_locked = || fs::read_to_string(&path).unwrap().starts_with("-----BEGIN AGE");
+    let is_locked = || {
+        fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("-----BEGIN AGE")
+    };
     operator.json(&["key", "passphrase", "set", "--file", &file, "--dry-run"]);
     assert!(!is_locked());
     let empty = daemon.home().write("empty", "");

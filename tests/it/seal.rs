@@ -140,9 +140,7 @@ fn unseal_wants_the_passphrase_and_writes_down_who_failed() {
 fn what_was_acknowledged_before_sealing_is_there_after_it() {
     let daemon = daemon();
     let operator = daemon.operator();
-    let writers: Vec<Caller> = (0..4)
-        .map(|n| agent(&daemon, &format!("w{n}")))
-        .collect();
+    let writers: Vec<Caller> = (0..4).map(|n| agent(&daemon, &format!("w{n}"))).collect();
     let sealed = AtomicBool::new(false);
     let acknowledged: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = writers
@@ -182,7 +180,10 @@ fn what_was_acknowledged_before_sealing_is_there_after_it() {
 /// The secret half of an age identity (bech32, as `age-keygen` writes it).
 fn secret_of(text: &str) -> Vec<u8> {
     const LETTERS: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let line = text.lines().find(|line| line.starts_with("AGE-SECRET")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("AGE-SECRET"))
+        .unwrap();
     let (_, data) = line.rsplit_once('1').unwrap();
     let data = data[..data.len() - 6].to_lowercase();
     let (mut bytes, mut bits, mut held) = (Vec::new(), 0u32, 0u32);

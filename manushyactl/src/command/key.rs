@@ -34,9 +34,7 @@ pub async fn run(verb: Key, context: &Context) -> Outcome {
             Rotatable::Root => {
                 let rotated = call!(client, key_rotate_root).await?;
                 context.note_dry_run();
-                context
-                    .ui
-                    .told(&Shown(&rotated), || root_words(&rotated))
+                context.ui.told(&Shown(&rotated), || root_words(&rotated))
             }
             Rotatable::Data => data(&client, context).await,
         },
@@ -60,7 +58,9 @@ async fn data(client: &Client, context: &Context) -> Outcome {
         replaced += step.replaced;
         request.below = Some(step.below);
         let progress = progress.get_or_insert_with(|| {
-            context.ui.progress("rotate", Some(step.replaced + step.left))
+            context
+                .ui
+                .progress("rotate", Some(step.replaced + step.left))
         });
         progress.at(replaced, || time::things(replaced, "key", "keys"));
         if step.left > 0 && step.replaced > 0 && !context.dry_run {

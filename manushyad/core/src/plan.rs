@@ -6,8 +6,8 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
-    PolicyRevision, PurgePlan, Tenant, Token,
+    AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory,
+    Policy, PolicyRevision, PurgePlan, Tenant, Token,
 };
 
 /// Whose records a data key seals.

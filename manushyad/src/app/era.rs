@@ -43,9 +43,8 @@ pub struct Signals {
 impl Signals {
     /// Listens for them from now on.
     pub fn listen() -> Result<Self, WireError> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| boot::failed("signals cannot be heard", &error))
-        };
+        let listen =
+            |kind| signal(kind).map_err(|error| boot::failed("signals cannot be heard", &error));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

@@ -277,11 +277,13 @@ fn check_memory() -> Check {
             check(id, Verdict::Ok, evidence, None)
         }
         Some(reason) if !has_swap() => {
-            let evidence = format!("{reason}; there is no swap on this machine, and nothing is dumped");
+            let evidence =
+                format!("{reason}; there is no swap on this machine, and nothing is dumped");
             check(id, Verdict::Ok, evidence, None)
         }
         Some(reason) => {
-            let fix = "LimitMEMLOCK=infinity (or ulimit -l unlimited), or turn swap off or encrypt it";
+            let fix =
+                "LimitMEMLOCK=infinity (or ulimit -l unlimited), or turn swap off or encrypt it";
             let evidence = format!("keys and texts may get into swap: {reason}");
             check(id, Verdict::Warning, evidence, Some(fix))
         }

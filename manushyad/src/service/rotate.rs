@@ -117,7 +117,9 @@ impl Service {
         let failed = |error: crate::store::StoreError| unreadable(&error);
         self.retire_keys()?;
         let next = self.vault.next_data_key();
-        let below = request.below.map_or(next, |below| next.min(DataKeyId(below)));
+        let below = request
+            .below
+            .map_or(next, |below| next.min(DataKeyId(below)));
         let (uses, count) = self
             .store
             .snapshot()

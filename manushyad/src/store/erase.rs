@@ -64,7 +64,10 @@ fn reseal_directory(
         }
     };
     let mut found = Vec::new();
-    for row in tables.directory()?.range::<&[u8; 33]>(range.start()..=range.end())? {
+    for row in tables
+        .directory()?
+        .range::<&[u8; 33]>(range.start()..=range.end())?
+    {
         let (at, row) = row?;
         if directory_header(row.value())?.key == segment.key {
             found.push((*at.value(), row.value().to_vec()));
@@ -72,8 +75,9 @@ fn reseal_directory(
     }
     for (at, row) in found {
         let plaintext = open_directory_bytes(cipher, &at, &row)?;
-        let kind = Kind::from_code(at[16])
-            .ok_or_else(|| StoreError::corrupted("a record of the directory is of no known kind"))?;
+        let kind = Kind::from_code(at[16]).ok_or_else(|| {
+            StoreError::corrupted("a record of the directory is of no known kind")
+        })?;
         let key = segments.key(cipher, segment.owner, None)?;
         let header = DirectoryHeader { key, subject };
         let sealed = seal_directory(cipher, (tenant, kind, part(&at, 17)), header, &plaintext)?;

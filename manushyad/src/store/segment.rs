@@ -156,7 +156,11 @@ impl Segments {
 
     /// Destroys a data key that is in use, but not before those who read an earlier state have ended:
     /// nothing was erased. What is sealed under it is sealed anew when the transaction is committed.
-    pub(super) fn renew(&mut self, txn: &WriteTransaction, id: SegmentId) -> Result<(), StoreError> {
+    pub(super) fn renew(
+        &mut self,
+        txn: &WriteTransaction,
+        id: SegmentId,
+    ) -> Result<(), StoreError> {
         let known = self.added.contains_key(&id)
             || txn.open_table(SEGMENTS)?.get(&id.to_bytes())?.is_some();
         if known && !self.doomed.contains(&id) {
@@ -169,7 +173,8 @@ impl Segments {
     /// The segments of the directory that are to be sealed anew.
     pub(super) fn renewed_directories(&self) -> Vec<SegmentId> {
         let all = self.renewed.iter().copied();
-        all.filter(|id| id.owner.class == Class::Directory).collect()
+        all.filter(|id| id.owner.class == Class::Directory)
+            .collect()
     }
 
     /// Dooms every segment of a tenant.

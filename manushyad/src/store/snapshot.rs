@@ -8,7 +8,10 @@ use manushya_core::plan::KeyUse;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use parking_lot::Mutex;
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata,
+};
 
 use super::apply::blind_key;
 use super::error::StoreError;
@@ -16,8 +19,8 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, Class, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS, SEGMENTS, memory_key,
-    prefixed,
+    AUDIT, Bytes, Class, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS,
+    SEGMENTS, memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
 use super::segment::segment_id;

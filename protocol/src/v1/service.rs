@@ -20,9 +20,7 @@ use crate::v1::identity::{
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{
-    JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView,
-};
+use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,

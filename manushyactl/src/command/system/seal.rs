@@ -66,7 +66,9 @@ async fn await_state(wanted: &str, context: &Context) -> Outcome {
     let message = format!("the daemon does not say that it is {wanted}");
     Err(Stop::new(ErrorCode::DeadlineExceeded, message)
         .reason("it may still hold keys, or have ended")
-        .hint("manushyactl status; a daemon that will not be sealed can be killed: it stays sealed"))
+        .hint(
+            "manushyactl status; a daemon that will not be sealed can be killed: it stays sealed",
+        ))
 }
 
 /// Opens a sealed daemon again.
