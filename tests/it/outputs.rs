@@ -155,6 +155,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
         &["limit", "set", "memory", "unlimited"],
+        &["seal", "--dry-run"],
+        &["unseal"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

@@ -34,6 +34,7 @@ pub const KEYS: &[(&str, Option<&str>, Option<&str>)] = &[
     ("socket_gid", None, None),
     ("limits", Some("MANUSHYA_LIMITS"), Some("local")),
     ("passphrase_file", None, None),
+    ("lock_memory", None, Some("true")),
     ("log", Some("MANUSHYA_LOG"), Some("info")),
     ("log_format", Some("MANUSHYA_LOG_FORMAT"), None),
     ("embedder", Some("MANUSHYA_EMBEDDER"), Some("static")),

@@ -175,8 +175,8 @@ rows! {
             "revoked_at" "accepted_at" "identity_id"];
     KeyView: name "kid",
         columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
-            "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
-        fields ["kid" "kind" "state" "created_at" "retired_at"];
+            "KEYS" "count" Count, "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
+        fields ["kid" "kind" "state" "count" "created_at" "retired_at"];
     LimitView: name "name",
         columns ["LIMIT" "name" Text, "ROLE" "role" Text, "VALUE" "value" Count,
             "COUNTS" "counts" Text, "USED" "used" Count, "ORIGIN" "origin" State,

@@ -37,6 +37,8 @@ mod recall;
 mod receipt;
 mod review;
 pub mod room;
+mod rotate;
+pub mod seal;
 mod search;
 mod session;
 #[cfg(test)]
@@ -69,6 +71,7 @@ use tokio::sync::{Notify, watch};
 
 pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
+pub use seal::{SealSwitch, Sealed, Unsealing, is_sealed};
 pub use usage::LastUses;
 use view::ReadView;
 
@@ -118,6 +121,8 @@ pub struct Service {
     pub rates: rate::Rates,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
+    /// Told when the daemon shall be sealed.
+    pub sealing: SealSwitch,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
     /// What it does by itself.

@@ -22,7 +22,7 @@ use super::schema::{
     tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
-use super::segment::{RowRef, Segments, memory_owner};
+use super::segment::{RowRef, Segments, memory_owner, segment_of};
 use super::taken::length;
 use crate::port::Cipher;
 
@@ -112,6 +112,7 @@ enum Prepared {
     EraseTenant(TenantId),
     Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
     EraseMemory(MemoryAt),
+    Renew(SegmentId),
 }
 
 fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
@@ -267,6 +268,7 @@ impl Applier<'_, '_> {
                 let (kind, id) = erasure_id(self.cipher, *tenant, key);
                 Prepared::Drop(kind, *tenant, id)
             }
+            Write::RenewKey(of) => Prepared::Renew(segment_of(of)),
         })
     }
 
@@ -332,6 +334,7 @@ impl Applier<'_, '_> {
                 self.put_memory(at, old, header, &plaintext)
             }
             Prepared::EraseMemory(at) => self.erase_memory(at),
+            Prepared::Renew(id) => self.segments.renew(self.tables.txn, id),
         }
     }
 

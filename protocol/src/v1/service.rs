@@ -21,7 +21,7 @@ use crate::v1::identity::{
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
 use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
@@ -40,6 +40,7 @@ use crate::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
+use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
@@ -264,4 +265,14 @@ pub trait Manushya {
     async fn identity_bind(call: Call, request: IdentityBind) -> Reply<IdentityView>;
     /// Takes such a binding away.
     async fn identity_unbind(call: Call, request: IdentityBind) -> Reply<Done>;
+    /// Drops every key from memory and refuses everything but `unseal` from then on.
+    async fn seal(call: Call) -> Reply<Done>;
+    /// Opens a sealed daemon again.
+    async fn unseal(call: Call, request: Unseal) -> Reply<Done>;
+    /// Makes a new root and wraps every key under it.
+    async fn key_rotate_root(call: Call) -> Reply<KeyRotated>;
+    /// Replaces some of the data keys.
+    async fn key_rotate_data(call: Call, request: KeyRotateData) -> Reply<KeyDataRotated>;
+    /// Locks the identity of the host, or takes the lock away.
+    async fn key_passphrase(call: Call, request: KeyPassphrase) -> Reply<Done>;
 }
