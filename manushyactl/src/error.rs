@@ -102,7 +102,7 @@ struct Line<'a> {
     reason: Option<&'a str>,
     hint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
+    retry_after_ms: Option<std::num::NonZeroU32>,
     request_id: Option<String>,
     exit: u8,
 }

@@ -176,7 +176,7 @@ fn too_often(refused: Refused) -> WireError {
         ));
     }
     let error = error.retry_after(after);
-    let millis = error.retry_after_ms.unwrap_or_default();
+    let millis = error.retry_after_ms.map_or(0, NonZeroU32::get);
     error.hint(format!(
         "try again in {millis} ms; the operator of the host can allow more: manushyactl limit set {name} N"
     ))

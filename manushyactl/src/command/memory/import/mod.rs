@@ -294,7 +294,8 @@ async fn add_many(client: &Client, batch: MemoryAddMany) -> Result<MemoryAddedMa
         match call!(client, memory_add_many, batch.clone()).await {
             Err(error) if error.code == ErrorCode::ResourceExhausted && attempt < RETRIES => {
                 let least = Duration::from_millis(20 << attempt);
-                let told = error.retry_after_ms.map(Duration::from_millis);
+                let told = error.retry_after_ms;
+                let told = told.map(|ms| Duration::from_millis(ms.get().into()));
                 tokio::time::sleep(told.map_or(least, |told| told.clamp(least, WAIT_MOST))).await;
                 attempt += 1;
             }
