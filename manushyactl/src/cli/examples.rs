@@ -401,7 +401,30 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "policy simulate",
-        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+        &[
+            "manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'",
+            "manushyactl policy simulate draft.json --shadow",
+        ],
+    ),
+    ("policy shadow clear", &["manushyactl policy shadow clear"]),
+    (
+        "policy shadow status",
+        &["manushyactl policy shadow status -o json"],
+    ),
+    (
+        "approval list",
+        &[
+            "manushyactl approval list --state waiting",
+            "manushyactl approval list --mine",
+        ],
+    ),
+    (
+        "approval grant",
+        &["manushyactl approval grant apr_0r3k9c2v1g7hm0q8d4n5s6t7u0 --ttl 10m"],
+    ),
+    (
+        "approval refuse",
+        &["manushyactl approval refuse apr_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "audit list",
@@ -545,35 +568,4 @@ pub fn block(lines: &[&str]) -> String {
         text.push_str(line);
     }
     text
-}
-
-/// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
-/// a shell for the examples: quotes, and the ends of a call.
-#[cfg(test)]
-pub fn words(line: &str) -> Vec<String> {
-    let start = line
-        .rfind("manushyactl ")
-        .expect("the examples call manushyactl");
-    let first = line
-        .find("manushyactl ")
-        .expect("the examples call manushyactl");
-    let start = if line[..start].trim_end().ends_with('|') {
-        start
-    } else {
-        first
-    };
-    let mut words = vec![String::new()];
-    let mut quote = None;
-    for c in line[start..].chars() {
-        match quote {
-            Some(q) if c == q => quote = None,
-            Some(_) => words.last_mut().expect("not empty").push(c),
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == '|' || c == '<' || c == '>' => break,
-            None if c == ' ' => words.push(String::new()),
-            None => words.last_mut().expect("not empty").push(c),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }

@@ -1,9 +1,12 @@
 //! The command tree: nouns and verbs, their flags and their help.
 
+pub mod approval;
 pub mod args;
 pub mod audit;
 pub mod backup;
 pub mod credential;
+#[cfg(test)]
+mod example_words;
 pub mod examples;
 pub mod identity;
 pub mod key;
@@ -138,6 +141,9 @@ pub enum Command {
     /// Manage policies, and ask what they decide
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Decide about requests that wait for an approval
+    #[command(subcommand)]
+    Approval(approval::Approval),
     /// Read and verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -215,7 +221,7 @@ mod tests {
         for path in paths {
             let lines = examples::of(&path).unwrap_or_else(|| panic!("`{path}` has no examples"));
             for line in lines {
-                let words = examples::words(line);
+                let words = example_words::words(line);
                 let parsed = command()
                     .try_get_matches_from(&words)
                     .and_then(|matches| Cli::from_arg_matches(&matches));

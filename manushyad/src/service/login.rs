@@ -169,6 +169,7 @@ impl Service {
             purpose,
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
+            content: None,
         };
         check_credential(&published.directory, &context)?;
         Ok(context)
@@ -273,6 +274,7 @@ impl Service {
             dry_run: false,
             whole_host: true,
             retention_seconds: self.config.retention_seconds,
+            content: None,
         }
     }
 }

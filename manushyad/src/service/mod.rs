@@ -6,6 +6,7 @@
 
 pub mod alerts;
 mod api_key;
+mod approval;
 mod audit;
 pub mod backup;
 mod convert;
@@ -25,6 +26,7 @@ mod page;
 mod permit;
 mod policy;
 mod policy_review;
+mod policy_shadow;
 mod policy_simulate;
 mod purge;
 mod ranking;

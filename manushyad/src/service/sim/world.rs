@@ -194,6 +194,7 @@ impl World {
             dry_run: false,
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
+            content: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod invariant;
 mod make;
 mod matrix;
 mod memories;
+mod pairs;
 mod policies;
 mod purges;
 mod reviews;
