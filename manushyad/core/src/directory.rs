@@ -101,13 +101,7 @@ impl Directory {
     /// Takes in one change; returns the tenant whose policies it touched.
     fn apply_one(&mut self, write: &Write) -> Option<TenantId> {
         match write {
-            Write::PutTenant(tenant) => {
-                // The name of the record before goes first: it may be another one.
-                if let Some(old) = self.tenants.insert(tenant.id, tenant.clone()) {
-                    self.tenant_names.remove(&old.name);
-                }
-                self.tenant_names.insert(tenant.name.clone(), tenant.id);
-            }
+            Write::PutTenant(tenant) => self.put_tenant(tenant),
             Write::EraseTenant(id) => {
                 if let Some(tenant) = self.tenants.remove(id) {
                     self.tenant_names.remove(&tenant.name);
@@ -133,15 +127,7 @@ impl Directory {
                     self.api_keys.remove(&key.tag);
                 }
             }
-            Write::PutPolicy(policy) => {
-                let at = (policy.tenant, policy.id);
-                if let Some(old) = self.policies.insert(at, policy.clone()) {
-                    self.policy_names.remove(&(old.tenant, old.name.clone()));
-                }
-                self.policy_names
-                    .insert((policy.tenant, policy.name.clone()), policy.id);
-                return Some(policy.tenant);
-            }
+            Write::PutPolicy(policy) => return Some(self.put_policy(policy)),
             Write::DropPolicy(tenant, id) => {
                 if let Some(policy) = self.policies.remove(&(*tenant, *id)) {
                     self.policy_names.remove(&(*tenant, policy.name.clone()));
@@ -164,10 +150,7 @@ impl Directory {
             Write::DropRevision(tenant, id, revision) => {
                 self.revisions.remove(&(*tenant, (*id, *revision)));
             }
-            Write::PutDraft(draft) => {
-                self.drafts.insert(draft.tenant, draft.clone());
-                return Some(draft.tenant);
-            }
+            Write::PutDraft(draft) => return Some(self.put_draft(draft)),
             Write::DropDraft(tenant) => {
                 self.drafts.remove(tenant);
                 return Some(*tenant);
@@ -184,6 +167,29 @@ impl Directory {
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
+    }
+
+    fn put_tenant(&mut self, tenant: &Arc<Tenant>) {
+        // The name of the record before goes first: it may be another one.
+        if let Some(old) = self.tenants.insert(tenant.id, tenant.clone()) {
+            self.tenant_names.remove(&old.name);
+        }
+        self.tenant_names.insert(tenant.name.clone(), tenant.id);
+    }
+
+    fn put_policy(&mut self, policy: &Arc<Policy>) -> TenantId {
+        let at = (policy.tenant, policy.id);
+        if let Some(old) = self.policies.insert(at, policy.clone()) {
+            self.policy_names.remove(&(old.tenant, old.name.clone()));
+        }
+        self.policy_names
+            .insert((policy.tenant, policy.name.clone()), policy.id);
+        policy.tenant
+    }
+
+    fn put_draft(&mut self, draft: &Arc<PolicyDraft>) -> TenantId {
+        self.drafts.insert(draft.tenant, draft.clone());
+        draft.tenant
     }
 
     fn put_identity(&mut self, identity: &Arc<Identity>) {

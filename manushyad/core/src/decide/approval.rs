@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
 use super::refusal::Refusal;
-use crate::command::{Context, DecideApproval};
+use crate::command::{Arguments, Context, DecideApproval};
 use crate::directory::Directory;
 use crate::model::{
     APPROVAL_TTL_SECONDS_MAX, APPROVAL_WAIT_SECONDS, APPROVALS_WAITING_MAX, Action, Approval,
@@ -101,35 +101,50 @@ impl Access<'_> {
             }
             Some((_, ApprovalState::Used(_))) | None => {}
         }
-        let of_caller = |it: &&Arc<Approval>| {
-            it.identity == identity.id
-                && it.state == ApprovalState::Waiting
-                && context.now < it.expires_at
-        };
-        if self.directory.approvals(tenant).filter(of_caller).count() >= APPROVALS_WAITING_MAX {
+        if self.waiting_of_caller() >= APPROVALS_WAITING_MAX {
             let reason = format!("{APPROVALS_WAITING_MAX} of your requests wait already");
             let error = denied(reason, "manushyactl approval list --mine".to_owned());
             return Err(Refusal::denied(&self.audit, error).that_waits());
         }
-        let mut refusal = Refusal::denied(&self.audit, waits("it waits from now on")).that_waits();
-        if !context.dry_run {
-            refusal.waiting = Some(Arc::new(Approval {
-                id,
-                tenant,
-                identity: identity.id,
-                authority: context.actor.identity.id,
-                method: content.method.to_owned(),
-                action: self.audit.action,
-                resource: self.audit.resource,
-                resource_id: thing(&self.audit),
-                policy: policy.stamp(),
-                purpose: context.purpose.clone(),
-                state: ApprovalState::Waiting,
-                created_at: context.now,
-                expires_at: context.now.plus_seconds(APPROVAL_WAIT_SECONDS),
-            }));
+        if context.dry_run {
+            return Err(Refusal::denied(&self.audit, waits("it would wait")).that_waits());
         }
+        let error = waits("it waits from now on");
+        let mut refusal = Refusal::denied(&self.audit, error).that_waits();
+        refusal.waiting = Some(Arc::new(self.request(id, policy, content)));
         Err(refusal)
+    }
+
+    fn waiting_of_caller(&self) -> usize {
+        let identity = self.context.actor.bearer();
+        let all = self.directory.approvals(identity.tenant);
+        all.filter(|it| {
+            it.identity == identity.id
+                && it.state == ApprovalState::Waiting
+                && self.context.now < it.expires_at
+        })
+        .count()
+    }
+
+    /// This request, as it waits from now on.
+    fn request(&self, id: ApprovalId, policy: &Policy, content: Arguments) -> Approval {
+        let (context, audit) = (self.context, &self.audit);
+        let identity = context.actor.bearer();
+        Approval {
+            id,
+            tenant: identity.tenant,
+            identity: identity.id,
+            authority: context.actor.identity.id,
+            method: content.method.to_owned(),
+            action: audit.action,
+            resource: audit.resource,
+            resource_id: thing(audit),
+            policy: policy.stamp(),
+            purpose: context.purpose.clone(),
+            state: ApprovalState::Waiting,
+            created_at: context.now,
+            expires_at: context.now.plus_seconds(APPROVAL_WAIT_SECONDS),
+        }
     }
 }
 

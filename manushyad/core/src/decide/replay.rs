@@ -233,23 +233,21 @@ impl<'a> Replay<'a> {
             }
             Fact::Action | Fact::Resource | Fact::Identity(_) => false,
         };
-        let role = &identity.role;
-        let live = self.live.ask(role, &facts, &open);
-        let drafted = self.draft.ask(role, &facts, &open);
+        let live = self.live.ask(&identity.role, &facts, &open);
+        let drafted = self.draft.ask(&identity.role, &facts, &open);
         let memory = about.memory.as_ref();
-        let memory = memory.map(|memory| MemoryFacts::new(memory, draft.time));
+        let memory = memory.map(|it| MemoryFacts::new(it, draft.time));
         let read = Facts::new(Action::Read, Resource::Memory, &who, &request);
         let asked = Asked {
-            role,
+            role: &identity.role,
             facts: &facts,
             read: &read,
             memory: memory.as_ref(),
             open: &open,
         };
-        match (
-            asked.word(&self.live, &live),
-            asked.word(&self.draft, &drafted),
-        ) {
+        let from = asked.word(&self.live, &live);
+        let to = asked.word(&self.draft, &drafted);
+        match (from, to) {
             (Some(from), Some(to)) if from != to => {
                 let change = Change {
                     actor: identity.id,
