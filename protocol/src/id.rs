@@ -148,6 +148,10 @@ typed_id!(
     PlanId, "purge plan", "prg_"
 );
 typed_id!(
+    /// Names one request that waits for an approval.
+    ApprovalId, "approval", "apr_"
+);
+typed_id!(
     /// Names one request, in errors, logs and the audit log alike.
     RequestId, "request", "req_"
 );

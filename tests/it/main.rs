@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_key;
+mod approval;
 mod audit;
 mod audit_export;
 mod backup;

@@ -95,6 +95,12 @@ fn every_list_and_show_parses_in_every_format() {
     let invited = word(&invited["id"]);
     ctl.json(&["login", "--identity", "a"]);
     ctl.json(&["logout", "--forget"]);
+    let rule = r#"{"name":"ask","role":"agent","effect":"require","priority":9,"rule":
+        {"and":[{"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"restore"]}]}}"#;
+    ctl.json(&["policy", "apply", &daemon.home().write("ask.json", rule)]);
+    let deleted = add(&a, "deleted");
+    a.json(&["memory", "delete", &deleted]);
+    a.refused(5, &["memory", "restore", &deleted]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -125,6 +131,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "hold", "list"],
         &["backup", "list"],
         &["purge", "verify", &purged],
+        &["approval", "list"],
         &["doctor"],
         &["api-key", "list"],
         &["invitation", "list"],
@@ -195,6 +202,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "export", "a"],
         &["policy", "diff", "admin-all"],
         &["policy", "simulate", &draft, "--since", "7d"],
+        &["policy", "simulate", &draft, "--shadow"],
+        &["policy", "shadow", "status"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

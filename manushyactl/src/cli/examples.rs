@@ -434,7 +434,30 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "policy simulate",
-        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+        &[
+            "manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'",
+            "manushyactl policy simulate draft.json --shadow",
+        ],
+    ),
+    ("policy shadow clear", &["manushyactl policy shadow clear"]),
+    (
+        "policy shadow status",
+        &["manushyactl policy shadow status -o json"],
+    ),
+    (
+        "approval list",
+        &[
+            "manushyactl approval list --state waiting",
+            "manushyactl approval list --mine",
+        ],
+    ),
+    (
+        "approval grant",
+        &["manushyactl approval grant apr_0r3k9c2v1g7hm0q8d4n5s6t7u0 --ttl 10m"],
+    ),
+    (
+        "approval refuse",
+        &["manushyactl approval refuse apr_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "audit list",

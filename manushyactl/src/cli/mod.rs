@@ -1,9 +1,12 @@
 //! The command tree: nouns and verbs, their flags and their help.
 
+pub mod approval;
 pub mod args;
 pub mod audit;
 pub mod backup;
 pub mod credential;
+#[cfg(test)]
+mod example_words;
 pub mod examples;
 pub mod identity;
 pub mod key;
@@ -142,6 +145,9 @@ pub enum Command {
     /// Manage policies, and ask what they decide
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Decide about requests that wait for an approval
+    #[command(subcommand)]
+    Approval(approval::Approval),
     /// Read and verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -201,36 +207,6 @@ mod tests {
 
     use super::*;
 
-    /// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
-    /// a shell for the examples: quotes, and the ends of a call.
-    fn words(line: &str) -> Vec<String> {
-        let start = line
-            .rfind("manushyactl ")
-            .expect("the examples call manushyactl");
-        let first = line
-            .find("manushyactl ")
-            .expect("the examples call manushyactl");
-        let start = if line[..start].trim_end().ends_with('|') {
-            start
-        } else {
-            first
-        };
-        let mut words = vec![String::new()];
-        let mut quote = None;
-        for c in line[start..].chars() {
-            match quote {
-                Some(q) if c == q => quote = None,
-                Some(_) => words.last_mut().expect("not empty").push(c),
-                None if c == '"' || c == '\'' => quote = Some(c),
-                None if c == '|' || c == '<' || c == '>' => break,
-                None if c == ' ' => words.push(String::new()),
-                None => words.last_mut().expect("not empty").push(c),
-            }
-        }
-        words.retain(|word| !word.is_empty());
-        words
-    }
-
     #[test]
     fn tree_is_sound() {
         command().debug_assert();
@@ -253,7 +229,7 @@ mod tests {
         for path in paths {
             let lines = examples::of(&path).unwrap_or_else(|| panic!("`{path}` has no examples"));
             for line in lines {
-                let words = words(line);
+                let words = example_words::words(line);
                 let parsed = command()
                     .try_get_matches_from(&words)
                     .and_then(|matches| Cli::from_arg_matches(&matches));

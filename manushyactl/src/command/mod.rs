@@ -1,6 +1,7 @@
 //! What the commands do: translate, call the daemon, show the answer.
 
 pub mod api_key;
+pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod config;
@@ -63,6 +64,7 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Limit(verb) => limit::run(verb, context).await,
         Command::Memory(verb) => memory::run(verb, context).await,
         Command::Policy(verb) => policy::run(verb, context).await,
+        Command::Approval(verb) => approval::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,
         Command::Purge(verb) => purge::run(verb, context).await,
         Command::Backup(verb) => backup::run(verb, context).await,

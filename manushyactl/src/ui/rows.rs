@@ -1,6 +1,7 @@
 //! The columns and fields of everything the daemon answers with.
 
 use manushya_protocol::v1::api_key::ApiKeyView;
+use manushya_protocol::v1::approval::ApprovalView;
 use manushya_protocol::v1::audit::{
     AuditConsistency, AuditCounts, AuditHeadView, AuditProof, AuditView, CheckpointView,
 };
@@ -187,13 +188,19 @@ rows! {
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,
             "CONDITION" "condition" Text],
         fields ["identity" "identity_id" "role" "action" "resource" "answer" "policy" "revision"
-            "depends_on" "condition" "reason"];
+            "with_approval" "depends_on" "condition" "reason"];
     RevisionView: name "policy",
         columns ["POLICY" "policy" Text, "REV" "revision" Count, "CHANGE" "change" Text,
             "AGE" "at" Age, "BY" "by" Text, "RULE" "content.rule" Text],
         fields ["policy" "revision" "change" "rolled_back_to" "at" "by" "by_id" "content.id"
             "content.role" "content.effect" "content.priority" "content.is_active"
             "content.description" "content.rule"];
+    ApprovalView: name "id",
+        columns ["ID" "id" Text, "STATE" "state" State, "IDENTITY" "identity" Text,
+            "ACTION" "action" Text, "RESOURCE" "resource" Text, "TARGET" "resource_id" Text,
+            "POLICY" "policy" Text, "EXPIRES" "expires_at" Age, "PURPOSE" "purpose" Text],
+        fields ["id" "state" "identity" "authority" "method" "action" "resource" "resource_id"
+            "policy" "purpose" "decided_by" "created_at" "expires_at"];
     LintView: name "kind",
         columns ["LEVEL" "level" State, "KIND" "kind" Text, "POLICY" "policy" Text,
             "REASON" "reason" Text],

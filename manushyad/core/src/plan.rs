@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory,
-    Policy, PolicyRevision, PurgePlan, Tenant, Token,
+    Approval, AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity,
+    Memory, Policy, PolicyDraft, PolicyRevision, PurgePlan, Tenant, Token,
 };
 
 /// Whose records a data key seals.
@@ -59,6 +61,14 @@ pub enum Write {
     PutRevision(Arc<PolicyRevision>),
     /// Removes a revision of a policy.
     DropRevision(TenantId, PolicyId, u32),
+    /// Lets a draft run beside the live policies of its tenant, in place of the one before.
+    PutDraft(Arc<PolicyDraft>),
+    /// Stops it.
+    DropDraft(TenantId),
+    /// Makes or changes a request that waits for an approval.
+    PutApproval(Arc<Approval>),
+    /// Removes such a request.
+    DropApproval(TenantId, ApprovalId),
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
     /// Makes or changes an invitation, or what is known of a key that signs tokens.

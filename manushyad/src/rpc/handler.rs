@@ -11,6 +11,7 @@ use manushya_protocol::limits;
 use manushya_protocol::v1::api_key::{
     ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView,
 };
+use manushya_protocol::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use manushya_protocol::v1::audit::{
     AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
     AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
@@ -54,8 +55,8 @@ use manushya_protocol::v1::purge::{
 };
 use manushya_protocol::v1::recall::{MemoryRecall, Recalled};
 use manushya_protocol::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
 use manushya_protocol::v1::seal::Unseal;
 use manushya_protocol::v1::service::{Manushya, Reply};
@@ -275,6 +276,7 @@ macro_rules! forward {
     ($($method:ident($($argument:ident: $kind:ty)?) -> $reply:ty;)*) => {
         $(async fn $method(self, _: Context, call: Call $(, $argument: $kind)?) -> Reply<$reply> {
             self.run(stringify!($method), call, |service, context| async move {
+                $(let context = service.with_content(context, stringify!($method), &$argument);)?
                 service.$method(context $(, $argument)?).await
             })
             .await
@@ -463,5 +465,9 @@ impl Manushya for Session {
         key_rotate_root() -> KeyRotated;
         key_rotate_data(request: KeyRotateData) -> KeyDataRotated;
         key_passphrase(request: KeyPassphrase) -> Done;
+        policy_shadow_set(request: PolicyShadowSet) -> ShadowStatus;
+        policy_shadow_status() -> ShadowStatus;
+        approval_list(request: ApprovalList) -> Listed<ApprovalView>;
+        approval_decide(request: ApprovalDecide) -> ApprovalView;
     }
 }

@@ -12,7 +12,9 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{Action, AuditActor, AuditEntry, Outcome, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::limits;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::{
@@ -349,6 +351,7 @@ fn id_bytes(text: &str) -> Option<[u8; 16]> {
     let memory = text.parse::<MemoryId>().map(MemoryId::to_bytes).ok();
     memory
         .or_else(|| text.parse::<IdentityId>().map(IdentityId::to_bytes).ok())
+        .or_else(|| text.parse::<ApprovalId>().map(ApprovalId::to_bytes).ok())
         .or_else(|| text.parse::<PolicyId>().map(PolicyId::to_bytes).ok())
         .or_else(|| text.parse::<TokenId>().map(TokenId::to_bytes).ok())
         .or_else(|| text.parse::<PlanId>().map(PlanId::to_bytes).ok())
@@ -461,7 +464,14 @@ fn resource_id(directory: &Directory, entry: &AuditEntry, bytes: [u8; 16]) -> St
     let tenant = entry.draft.tenant;
     match entry.draft.resource {
         Resource::Memory => MemoryId::from_bytes(bytes).to_string(),
-        Resource::Policy => PolicyId::from_bytes(bytes).to_string(),
+        Resource::Policy => {
+            let approval = ApprovalId::from_bytes(bytes);
+            let known = tenant.and_then(|tenant| directory.approval(tenant, approval));
+            known.map_or_else(
+                || PolicyId::from_bytes(bytes).to_string(),
+                |_| approval.to_string(),
+            )
+        }
         Resource::Token
             if tenant.is_some_and(|tenant| directory.identity(tenant, identity).is_none()) =>
         {

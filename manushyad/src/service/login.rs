@@ -176,6 +176,7 @@ impl Service {
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
             limit_table: self.config.limits,
+            content: None,
         };
         check_credential(&published.directory, &context)?;
         Ok(context)
@@ -284,6 +285,7 @@ impl Service {
             whole_host: true,
             retention_seconds: self.config.retention_seconds,
             limit_table: self.config.limits,
+            content: None,
         }
     }
 }

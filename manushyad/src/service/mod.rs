@@ -6,6 +6,7 @@
 
 pub mod alerts;
 mod api_key;
+mod approval;
 mod audit;
 pub mod backup;
 mod binding;
@@ -29,6 +30,7 @@ mod page;
 mod permit;
 mod policy;
 mod policy_review;
+mod policy_shadow;
 mod policy_simulate;
 mod purge;
 mod ranking;

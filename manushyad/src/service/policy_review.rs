@@ -227,6 +227,7 @@ impl<'a> Asked<'a> {
             revision: None,
             condition: None,
             depends_on: Vec::new(),
+            with_approval: None,
             reason: format!("{} is disabled", identity.external_id),
         };
         let Some(tenant) = self.directory.tenant(identity.tenant) else {
@@ -249,6 +250,13 @@ impl<'a> Asked<'a> {
             view.answer = Certainty::Yes.as_str().to_owned();
             view.reason = "the operator of the host may always do this without a token".to_owned();
             return view;
+        }
+        if self.set.requires_anything() {
+            let beyond = self.set.ask_beyond(&identity.role, &facts, &open);
+            let differs =
+                (beyond.certainty, &beyond.condition) != (answer.certainty, &answer.condition);
+            view.with_approval = (differs && beyond.certainty != Certainty::No)
+                .then(|| beyond.certainty.as_str().to_owned());
         }
         view.answer = answer.certainty.as_str().to_owned();
         view.reason = answer.sentence();

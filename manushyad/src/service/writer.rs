@@ -369,15 +369,12 @@ where
                 if let Some(cause) = &refusal.broken {
                     tracing::error!(error = %cause.0, "The store cannot be read.");
                 }
-                let Refusal {
-                    error,
-                    audit,
-                    broken,
-                } = refusal;
+                let waiting = refusal.waiting.into_iter();
+                let error = refusal.error;
                 Step {
-                    writes: Vec::new(),
-                    audit: Some(*audit),
-                    broken: broken.is_some(),
+                    writes: waiting.map(Write::PutApproval).collect(),
+                    audit: Some(*refusal.audit),
+                    broken: refusal.broken.is_some(),
                     done: Box::new(move |fate| {
                         let _ = sender.send(fate.and(Err(error)));
                     }),

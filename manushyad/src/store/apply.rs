@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use manushya_core::directory::Taken;
-use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
+use manushya_core::model::{DataKeyId, ErasureKey, Memory};
 use manushya_core::plan::Write;
 use manushya_protocol::id::{IdentityId, TenantId};
 use manushya_protocol::unit::UnixMillis;
@@ -11,10 +11,10 @@ use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
+use super::prepared::{self, Prepared};
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_gate, encode_identity,
-    encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
-    gate_kind, revision_id,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_memory, encode_plan,
+    encode_tenant, encode_token, gate_kind, revision_id,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS,
@@ -105,39 +105,8 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// A write that was checked: nothing about it can be refused any more.
-enum Prepared {
-    Put(Kind, TenantId, [u8; 16], Zeroizing<Vec<u8>>),
-    Drop(Kind, TenantId, [u8; 16]),
-    EraseTenant(TenantId),
-    Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
-    EraseMemory(MemoryAt),
-    Renew(SegmentId),
-}
-
-fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
-    let (key, sealed) = (it.key(), encode_gate(it)?);
-    Ok(Prepared::Put(
-        gate_kind(key),
-        it.tenant(),
-        key.to_bytes(),
-        sealed,
-    ))
-}
-
-fn put_revision(it: &PolicyRevision) -> Result<Prepared, StoreError> {
-    let id = revision_id(it.policy.id, it.policy.revision);
-    let plaintext = encode_policy_revision(it)?;
-    Ok(Prepared::Put(
-        Kind::PolicyRevision,
-        it.policy.tenant,
-        id,
-        plaintext,
-    ))
-}
-
 /// What is stored of a memory before a write.
-enum Stored {
+pub(super) enum Stored {
     /// This, or nothing; no earlier write of the same call touches it.
     Known(Option<MemoryHeader>),
     /// What earlier writes of the same call leave of it.
@@ -216,12 +185,7 @@ impl Applier<'_, '_> {
                 erased.push(*id);
                 Prepared::EraseTenant(*id)
             }
-            Write::PutIdentity(it) => Prepared::Put(
-                Kind::Identity,
-                it.tenant,
-                it.id.to_bytes(),
-                encode_identity(it)?,
-            ),
+            Write::PutIdentity(it) => prepared::identity(it)?,
             Write::EraseIdentity(tenant, id) => {
                 Prepared::Drop(Kind::Identity, *tenant, id.to_bytes())
             }
@@ -229,24 +193,25 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Token, it.tenant, it.id.to_bytes(), encode_token(it)?)
             }
             Write::DropToken(tenant, id) => Prepared::Drop(Kind::Token, *tenant, id.to_bytes()),
-            Write::PutPolicy(it) => Prepared::Put(
-                Kind::Policy,
-                it.tenant,
-                it.id.to_bytes(),
-                encode_policy(it)?,
-            ),
+            Write::PutPolicy(it) => prepared::policy(it)?,
             Write::DropPolicy(tenant, id) => Prepared::Drop(Kind::Policy, *tenant, id.to_bytes()),
             Write::PutPlan(it) => {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
-            Write::PutGate(it) => put_gate(it)?,
+            Write::PutGate(it) => prepared::gate(it)?,
             Write::DropGate(tenant, key) => {
                 Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
             }
-            Write::PutRevision(it) => put_revision(it)?,
+            Write::PutRevision(it) => prepared::revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
+            }
+            Write::PutDraft(it) => prepared::draft(it)?,
+            Write::DropDraft(id) => Prepared::Drop(Kind::PolicyDraft, *id, id.to_bytes()),
+            Write::PutApproval(it) => prepared::approval(it)?,
+            Write::DropApproval(tenant, id) => {
+                Prepared::Drop(Kind::Approval, *tenant, id.to_bytes())
             }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?

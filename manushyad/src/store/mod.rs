@@ -14,6 +14,7 @@ mod error;
 mod ledger;
 mod migrate;
 mod open;
+mod prepared;
 mod read;
 mod record;
 mod schema;

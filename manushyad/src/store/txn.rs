@@ -120,6 +120,8 @@ impl Txn {
                         of.revisions(id)
                             .map(|it| Write::DropRevision(id, it.policy.id, it.policy.revision)),
                     )
+                    .chain(of.approvals(id).map(|it| Write::DropApproval(id, it.id)))
+                    .chain(of.draft(id).map(|_| Write::DropDraft(id)))
                     .chain(of.identities(id).map(|it| Write::EraseIdentity(id, it.id)))
                     .collect();
                 self.directory.apply_all(&gone);

@@ -70,6 +70,9 @@ pub struct AuditMore {
     /// Id of the session that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// Id of the request that waits for an approval, or was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// The key that was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_epoch: Option<KeyEpochView>,

@@ -1,6 +1,7 @@
 //! Version 1 of the messages, one file a noun. Append-only.
 
 pub mod api_key;
+pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod common;

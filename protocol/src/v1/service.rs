@@ -2,6 +2,7 @@
 
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
+use crate::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use crate::v1::audit::{
     AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
     AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
@@ -37,8 +38,8 @@ use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, Memory
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
 use crate::v1::seal::Unseal;
 use crate::v1::session::{
@@ -275,4 +276,12 @@ pub trait Manushya {
     async fn key_rotate_data(call: Call, request: KeyRotateData) -> Reply<KeyDataRotated>;
     /// Locks the identity of the host, or takes the lock away.
     async fn key_passphrase(call: Call, request: KeyPassphrase) -> Reply<Done>;
+    /// Lists requests that wait for an approval.
+    async fn approval_list(call: Call, request: ApprovalList) -> Reply<Listed<ApprovalView>>;
+    /// Grants or refuses one.
+    async fn approval_decide(call: Call, request: ApprovalDecide) -> Reply<ApprovalView>;
+    /// Lets a draft run beside the live policies, or stops it.
+    async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
+    /// Says what runs beside the live policies.
+    async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
 }

@@ -128,7 +128,7 @@ pub fn require<'a>(
     if let Err(refusal) = access.require_on(identity) {
         let own = identity.id == context.actor.identity.id;
         // Whether an identity exists is for those to know who may act on identities at all.
-        if own {
+        if own || refusal.with_approval {
             return Err(refusal);
         }
         return Err(access.missing("identity", reference, "manushyactl identity list"));
@@ -311,6 +311,12 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
             .of(identity.tenant)
             .filter(is_of_it)
             .map(|record| Write::DropGate(record.tenant(), record.key())),
+    );
+    let approvals = view.directory().approvals(identity.tenant);
+    writes.extend(
+        approvals
+            .filter(|it| [it.identity, it.authority].contains(&identity.id))
+            .map(|approval| Write::DropApproval(approval.tenant, approval.id)),
     );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes

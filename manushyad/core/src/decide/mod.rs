@@ -4,6 +4,8 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod approval;
+mod asking;
 pub mod binding;
 pub mod chain;
 pub mod delegate;

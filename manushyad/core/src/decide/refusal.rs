@@ -1,8 +1,10 @@
 //! Why a command was refused, for the caller and for the audit log.
 
+use std::sync::Arc;
+
 use manushya_protocol::error::{ErrorCode, WireError};
 
-use crate::model::{AuditDraft, Decision, Invalid, Outcome};
+use crate::model::{Approval, AuditDraft, Decision, Invalid, Outcome};
 use crate::view::ViewError;
 
 /// A refused command: what the caller is told, and the entry that is written all the same.
@@ -14,6 +16,10 @@ pub struct Refusal {
     pub audit: Box<AuditDraft>,
     /// The store could not be read: everything that was waiting has to be given up.
     pub broken: Option<ViewError>,
+    /// A request that waits from now on; it is kept together with the entry.
+    pub waiting: Option<Arc<Approval>>,
+    /// It may be done with an approval, so that the caller may know of what it is about.
+    pub with_approval: bool,
 }
 
 impl Refusal {
@@ -57,6 +63,17 @@ impl Refusal {
             error,
             audit: Box::new(audit),
             broken: None,
+            waiting: None,
+            with_approval: false,
+        }
+    }
+
+    /// The same, of what may be done with an approval.
+    #[must_use]
+    pub fn that_waits(self) -> Self {
+        Self {
+            with_approval: true,
+            ..self
         }
     }
 }

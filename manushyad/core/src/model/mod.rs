@@ -1,5 +1,6 @@
 //! Validated types: what Manushya is about, without where it lies or how it travels.
 
+mod approval;
 mod audit;
 mod credential;
 mod erasure;
@@ -13,6 +14,10 @@ mod provenance;
 mod purge;
 mod text;
 
+pub use approval::{
+    APPROVAL_TTL_SECONDS, APPROVAL_TTL_SECONDS_MAX, APPROVAL_WAIT_SECONDS, APPROVALS_WAITING_MAX,
+    Approval, ApprovalState,
+};
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
 pub use erasure::{
@@ -28,7 +33,8 @@ pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use limit::{LimitName, LimitOverride, LimitTable};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{
-    Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Redacted, Resource,
+    Action, Effect, Policy, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Redacted,
+    Resource,
 };
 pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};

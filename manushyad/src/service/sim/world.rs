@@ -191,6 +191,7 @@ impl World {
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
             limit_table: manushya_core::model::LimitTable::Local,
+            content: None,
         }
     }
 

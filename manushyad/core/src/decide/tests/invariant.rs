@@ -122,6 +122,8 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutToken(it) => it.tenant,
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
+        Write::PutApproval(it) => it.tenant,
+        Write::PutDraft(it) => it.tenant,
         Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::PutGate(it) => it.tenant(),
@@ -132,6 +134,8 @@ fn tenant_of(write: &Write) -> TenantId {
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
         | Write::DropRevision(tenant, ..)
+        | Write::DropApproval(tenant, _)
+        | Write::DropDraft(tenant)
         | Write::EraseMemory(tenant, _)
         | Write::DropErasure(tenant, _) => *tenant,
         Write::PutErasure(it) => it.tenant(),

@@ -11,6 +11,7 @@ mod limits;
 mod make;
 mod matrix;
 mod memories;
+mod pairs;
 mod policies;
 mod purges;
 mod reviews;

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::Map;
 
@@ -13,9 +15,9 @@ use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, chain, tenant};
 use crate::directory::{Directory, Taken};
 use crate::model::{
-    Actor, EmbedderTag, Embedding, ExternalId, Identity, LimitTable, Limits, Memory, MemoryContent,
-    MemoryKey, Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName,
-    Token, TokenKind, Trust, Via,
+    Actor, Approval, EmbedderTag, Embedding, ExternalId, Identity, LimitTable, Limits, Memory,
+    MemoryContent, MemoryKey, Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant,
+    TenantName, Token, TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -38,6 +40,7 @@ pub struct Model {
     pub policies: BTreeMap<(TenantId, PolicyId), Arc<Policy>>,
     pub plans: BTreeMap<(TenantId, PlanId), Arc<PurgePlan>>,
     pub memories: BTreeMap<(TenantId, MemoryId), Kept>,
+    pub approvals: BTreeMap<(TenantId, ApprovalId), Arc<Approval>>,
     pub revisions: BTreeMap<(TenantId, PolicyId, u32), Arc<PolicyRevision>>,
 }
 
@@ -76,6 +79,10 @@ impl Model {
             Write::DropRevision(tenant, id, revision) => {
                 drop(self.revisions.remove(&(tenant, id, revision)));
             }
+            // One a tenant; the directory alone keeps it.
+            Write::PutDraft(_) | Write::DropDraft(_) => {}
+            Write::PutApproval(it) => drop(self.approvals.insert((it.tenant, it.id), it)),
+            Write::DropApproval(tenant, id) => drop(self.approvals.remove(&(tenant, id))),
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
             Write::EraseMemory(tenant, id) => self.erase_memory(tenant, id),
             // Only the directory has these.
@@ -418,6 +425,7 @@ impl World {
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
             limit_table: self.limit_table,
+            content: None,
         }
     }
 
