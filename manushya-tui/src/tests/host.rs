@@ -101,6 +101,7 @@ pub fn jobs(daemon: Daemon) -> Vec<JobStatus> {
 
 pub fn keys() -> Vec<KeyView> {
     let key = |kid: &str, state: &str, created, retired| KeyView {
+        count: None,
         kid: kid.into(),
         kind: "jwt".into(),
         state: state.into(),
@@ -115,6 +116,7 @@ pub fn keys() -> Vec<KeyView> {
 
 pub fn permissions() -> Vec<PermissionView> {
     let one = |action: &str, answer: &str, policy: Option<&str>| PermissionView {
+        with_approval: None,
         identity: "claude-code".into(),
         identity_id: IdentityId::from_bytes([2; 16]),
         role: "agent".into(),

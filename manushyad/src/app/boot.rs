@@ -295,17 +295,6 @@ fn keepers(
     })
 }
 
-/// The user ids that are the operator. The daemon's own files are its owner's: whoever that is operates
-/// this host.
-fn operators(config: &Config, lock: &File) -> Result<Vec<u32>, WireError> {
-    let metadata = lock
-        .metadata()
-        .map_err(|error| failed("the home cannot be read", &error))?;
-    let mut all = config.operator_uids.clone();
-    all.push(metadata.uid());
-    Ok(all)
-}
-
 /// The state to start from: what was stored, or a first tenant in a new home.
 fn found(store: &Store, ports: &Ports, opened: Opened) -> Result<Published, WireError> {
     let mut head = match &opened.audit_head {

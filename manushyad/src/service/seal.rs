@@ -309,6 +309,7 @@ impl Service {
             drop(self.writer.observe(draft)?);
         }
         let caller = Caller {
+            process: None,
             peer,
             credential: Credential::Peer,
             transport: "unix",

@@ -369,10 +369,10 @@ where
                 if let Some(cause) = &refusal.broken {
                     tracing::error!(error = %cause.0, "The store cannot be read.");
                 }
-                let waiting = refusal.waiting.into_iter();
+                let waiting = refusal.with_approval.and_then(|wanting| wanting.waiting);
                 let error = refusal.error;
                 Step {
-                    writes: waiting.map(Write::PutApproval).collect(),
+                    writes: waiting.into_iter().map(Write::PutApproval).collect(),
                     audit: Some(*refusal.audit),
                     broken: refusal.broken.is_some(),
                     done: Box::new(move |fate| {

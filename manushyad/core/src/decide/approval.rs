@@ -10,7 +10,7 @@ use manushya_protocol::id::ApprovalId;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Access;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Wanting};
 use crate::command::{Arguments, Context, DecideApproval};
 use crate::directory::Directory;
 use crate::model::{
@@ -110,9 +110,11 @@ impl Access<'_> {
             return Err(Refusal::denied(&self.audit, waits("it would wait")).that_waits());
         }
         let error = waits("it waits from now on");
-        let mut refusal = Refusal::denied(&self.audit, error).that_waits();
-        refusal.waiting = Some(Arc::new(self.request(id, policy, content)));
-        Err(refusal)
+        let waiting = Some(Arc::new(self.request(id, policy, content)));
+        Err(Refusal {
+            with_approval: Some(Box::new(Wanting { waiting })),
+            ..Refusal::denied(&self.audit, error)
+        })
     }
 
     fn waiting_of_caller(&self) -> usize {

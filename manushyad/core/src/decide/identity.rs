@@ -128,7 +128,7 @@ pub fn require<'a>(
     if let Err(refusal) = access.require_on(identity) {
         let own = identity.id == context.actor.identity.id;
         // Whether an identity exists is for those to know who may act on identities at all.
-        if own || refusal.with_approval {
+        if own || refusal.with_approval.is_some() {
             return Err(refusal);
         }
         return Err(access.missing("identity", reference, "manushyactl identity list"));

@@ -27,7 +27,7 @@ pub mod tenant;
 pub mod token;
 
 pub use access::Access;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Wanting};
 
 #[cfg(test)]
 mod tests;

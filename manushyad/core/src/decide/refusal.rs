@@ -15,11 +15,16 @@ pub struct Refusal {
     /// What the audit log is told. Its outcome is the error's code.
     pub audit: Box<AuditDraft>,
     /// The store could not be read: everything that was waiting has to be given up.
-    pub broken: Option<ViewError>,
+    pub broken: Option<Box<ViewError>>,
+    /// It may be done with an approval, so that the caller may know of what it is about.
+    pub with_approval: Option<Box<Wanting>>,
+}
+
+/// An approval that is wanting.
+#[derive(Debug, Default)]
+pub struct Wanting {
     /// A request that waits from now on; it is kept together with the entry.
     pub waiting: Option<Arc<Approval>>,
-    /// It may be done with an approval, so that the caller may know of what it is about.
-    pub with_approval: bool,
 }
 
 impl Refusal {
@@ -46,7 +51,7 @@ impl Refusal {
         let error = WireError::new(ErrorCode::Internal, "the store cannot be read")
             .hint("manushyactl doctor");
         Self {
-            broken: Some(cause),
+            broken: Some(Box::new(cause)),
             ..Self::denied(audit, error)
         }
     }
@@ -63,8 +68,7 @@ impl Refusal {
             error,
             audit: Box::new(audit),
             broken: None,
-            waiting: None,
-            with_approval: false,
+            with_approval: None,
         }
     }
 
@@ -72,7 +76,7 @@ impl Refusal {
     #[must_use]
     pub fn that_waits(self) -> Self {
         Self {
-            with_approval: true,
+            with_approval: Some(Box::default()),
             ..self
         }
     }

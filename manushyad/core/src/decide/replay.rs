@@ -245,8 +245,8 @@ impl<'a> Replay<'a> {
             memory: memory.as_ref(),
             open: &open,
         };
-        let from = asked.word(&self.live, &live);
-        let to = asked.word(&self.draft, &drafted);
+        let from = asked.word(self.live, &live);
+        let to = asked.word(self.draft, &drafted);
         match (from, to) {
             (Some(from), Some(to)) if from != to => {
                 let change = Change {
