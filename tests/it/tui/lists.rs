@@ -68,7 +68,9 @@ fn expired_memories_are_shown_on_demand_and_jobs_and_keys_too() {
     tui.sees("sweep");
     tui.sees("signing");
     tui.press("2");
-    tui.then("forgetful", "p");
+    tui.then("forgetful", "/forgetful");
+    tui.press(ENTER);
+    tui.then("filter: forgetful", "p");
     tui.sees("memory.read");
     tui.sees("agent-own-memories");
 }
