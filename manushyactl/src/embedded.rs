@@ -1,5 +1,6 @@
 //! The daemon inside this binary: the only file that names it.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use crate::cli::backup::Opening;
 use crate::cli::system::DaemonRun;
 use crate::config::Origin;
 use crate::context::Context;
-use crate::error::Outcome;
+use crate::error::{Outcome, Stop};
 
 /// Runs the daemon in this process until it is told to stop.
 pub fn run(context: &Context, arguments: DaemonRun) -> ExitCode {
@@ -88,5 +89,42 @@ impl RestoreJob {
     /// What is in the way.
     pub fn restore(&self, progress: &mut dyn FnMut(u64)) -> Outcome<Restored> {
         Ok(manushyad::restore_backup(&self.0, progress).map(Restored)?)
+    }
+}
+
+/// A stream that is encrypted to age recipients.
+pub struct Encrypted(manushyad::vault::AgeWriter<Box<dyn Write + Send>>);
+
+impl Encrypted {
+    /// Starts the stream.
+    ///
+    /// # Errors
+    ///
+    /// A usage error for what is no recipient.
+    pub fn new(recipients: &[String], out: Box<dyn Write + Send>) -> Outcome<Self> {
+        let writer = manushyad::vault::AgeWriter::new(recipients, out);
+        writer.map(Self).map_err(|error| {
+            Stop::usage("it cannot be encrypted")
+                .reason(error.to_string())
+                .hint("a recipient is the public half of an age identity: age1...")
+        })
+    }
+
+    /// Writes a part.
+    ///
+    /// # Errors
+    ///
+    /// What the output says.
+    pub fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    /// Ends the stream; without this, whoever opens it sees that it is cut.
+    ///
+    /// # Errors
+    ///
+    /// What the output says.
+    pub fn finish(self) -> std::io::Result<()> {
+        self.0.finish()?.flush()
     }
 }

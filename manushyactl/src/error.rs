@@ -101,6 +101,8 @@ struct Line<'a> {
     message: &'a str,
     reason: Option<&'a str>,
     hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<std::num::NonZeroU32>,
     request_id: Option<String>,
     exit: u8,
 }
@@ -112,6 +114,7 @@ pub fn as_json(error: &WireError) -> String {
         message: &error.message,
         reason: error.reason.as_deref(),
         hint: error.hint.as_deref(),
+        retry_after_ms: error.retry_after_ms,
         request_id: error.request_id.map(|id| id.to_string()),
         exit: error.code.exit(),
     };

@@ -6,14 +6,23 @@ mod search;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use manushya_core::model::LimitTable;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::{Home, check_socket_path};
 use manushya_protocol::limits;
 use manushya_protocol::unit::parse_duration_seconds;
 use serde::Deserialize;
 
+mod anchor;
+
+pub use anchor::Anchor;
+use anchor::RawAudit;
+
 pub use self::embedder::{EmbedderChoice, HttpOptions};
 pub use self::search::SearchOptions;
+
+/// What the passphrase is called among the credentials of a systemd service.
+const CREDENTIAL: &str = "manushya-passphrase";
 
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +45,8 @@ struct RawFile {
     #[serde(default)]
     daemon: RawDaemon,
     #[serde(default)]
+    audit: RawAudit,
+    #[serde(default)]
     socket: Option<PathBuf>,
 }
 
@@ -53,7 +64,9 @@ struct RawDaemon {
     search_feedback: Option<bool>,
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
+    limits: Option<String>,
     passphrase_file: Option<PathBuf>,
+    lock_memory: Option<bool>,
     erasure_ledger: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<String>,
@@ -109,6 +122,8 @@ pub struct Config {
     pub retention_seconds: u64,
     /// How reads are audited.
     pub audit_reads: AuditReads,
+    /// Where checkpoints of the audit log go.
+    pub anchor: Anchor,
     /// How often what is due is erased.
     pub sweep_interval: Duration,
     /// How often the index is saved.
@@ -123,8 +138,12 @@ pub struct Config {
     pub operator_uids: Vec<u32>,
     /// A group whose members may connect; what they may do is for their tokens to say.
     pub socket_gid: Option<u32>,
+    /// Which table of limits holds where none was set.
+    pub limits: LimitTable,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
+    /// Whether the memory of the daemon is kept out of swap where the kernel allows it.
+    pub lock_memory: bool,
     /// Where the copy of the erasure ledger lies.
     pub erasure_ledger: PathBuf,
     /// What is logged, as a filter of the crate `tracing-subscriber`.
@@ -169,6 +188,13 @@ impl Layered {
                 .hint(format!("it comes from {origin}"))
         })
     }
+}
+
+/// The passphrase that systemd hands to the service (`LoadCredential=`), if it does.
+fn credential() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|it| !it.is_empty())?;
+    let file = PathBuf::from(folder).join(CREDENTIAL);
+    file.exists().then_some(file)
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
@@ -242,6 +268,8 @@ impl Config {
             ("durable", AuditReads::Durable),
             ("deferred", AuditReads::Deferred),
         ];
+        let tables = [LimitTable::Off, LimitTable::Local, LimitTable::Shared]
+            .map(|table| (table.as_str(), table));
         let erasure_ledger = daemon
             .erasure_ledger
             .unwrap_or_else(|| home.state.join("erasures.ledger"));
@@ -251,6 +279,7 @@ impl Config {
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
             audit_reads: at("audit_reads", None, daemon.audit_reads)
                 .parse(AuditReads::Durable, |text| one_of(text, &reads))?,
+            anchor: Anchor::resolve(file.audit, &home)?,
             sweep_interval: at("sweep_interval", None, daemon.sweep_interval)
                 .parse(60, seconds)
                 .map(Duration::from_secs)?,
@@ -262,7 +291,12 @@ impl Config {
             search,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
-            passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
+            limits: at("limits", None, daemon.limits)
+                .parse(LimitTable::Local, |text| one_of(text, &tables))?,
+            passphrase_file: (options.passphrase_file.clone())
+                .or(daemon.passphrase_file)
+                .or_else(credential),
+            lock_memory: daemon.lock_memory.unwrap_or(true),
             log: at("log", None, daemon.log)
                 .parse("info".to_owned(), |text| Ok(text.to_owned()))?,
             log_format: at("log_format", options.log_format.clone(), daemon.log_format)

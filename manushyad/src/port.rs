@@ -21,6 +21,9 @@ pub enum CipherError {
     Keystore(#[source] std::io::Error),
 }
 
+/// How much longer than what is sealed the sealed bytes are: a nonce and a tag.
+pub const SEAL_BYTES: usize = 40;
+
 /// Seals records under data keys and destroys the keys. The vault implements it; the store uses it
 /// and never sees a key.
 pub trait Cipher: Send + Sync {
@@ -31,7 +34,8 @@ pub trait Cipher: Send + Sync {
     /// [`CipherError::Keystore`] if it cannot be made durable.
     fn fresh_key(&self) -> Result<DataKeyId, CipherError>;
 
-    /// Seals `plaintext` under `key`, bound to `place`: the output opens nowhere else. 40 bytes longer.
+    /// Seals `plaintext` under `key`, bound to `place`: the output opens nowhere else. [`SEAL_BYTES`]
+    /// longer.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! Errors as they cross the socket: a stable code to branch on, and text for people.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +131,9 @@ pub struct WireError {
     /// How to fix it: a command or a change the caller can make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// When to come back, in milliseconds from now, if that is all it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<NonZeroU32>,
     /// The request that failed, as the log and the audit log name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
@@ -143,6 +147,7 @@ impl WireError {
             message: message.into(),
             reason: None,
             hint: None,
+            retry_after_ms: None,
             request_id: None,
         }
     }
@@ -158,6 +163,15 @@ impl WireError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says when to come back.
+    #[must_use]
+    pub fn retry_after(mut self, after: std::time::Duration) -> Self {
+        let millis = u32::try_from(after.as_nanos().div_ceil(1_000_000));
+        let least = NonZeroU32::new(millis.unwrap_or(u32::MAX));
+        self.retry_after_ms = Some(least.unwrap_or(NonZeroU32::MIN));
         self
     }
 

@@ -85,6 +85,11 @@ impl Home {
         self.state.join("audit.pub")
     }
 
+    /// Where the daemon appends the audit log's checkpoints, unless a setting names another file.
+    pub fn audit_anchor(&self) -> PathBuf {
+        self.state.join("audit.anchor")
+    }
+
     /// The file a running daemon holds locked.
     pub fn lock(&self) -> PathBuf {
         self.data.join("lock")

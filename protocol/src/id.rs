@@ -136,8 +136,20 @@ typed_id!(
     InvitationId, "invitation", "inv_"
 );
 typed_id!(
+    /// Names one limit that was set.
+    LimitId, "limit", "lim_"
+);
+typed_id!(
+    /// Names one binding of processes to an identity.
+    BindingId, "binding", "bnd_"
+);
+typed_id!(
     /// Names one purge plan.
     PlanId, "purge plan", "prg_"
+);
+typed_id!(
+    /// Names one request that waits for an approval.
+    ApprovalId, "approval", "apr_"
 );
 typed_id!(
     /// Names one request, in errors, logs and the audit log alike.

@@ -118,9 +118,18 @@ pub const INVITATION_TTL_SECONDS_MAX: u64 = 30 * 86_400;
 /// The life of an enrolment code that does not say, in seconds (7 days).
 pub const INVITATION_TTL_SECONDS_DEFAULT: u64 = 7 * 86_400;
 
+/// Limits that can be set in one tenant.
+pub const LIMITS_SET_MAX: usize = 256;
+
+/// Bindings of one identity.
+pub const BINDINGS_MAX: usize = 16;
+
 /// How long a deleted memory can be restored unless configured otherwise, in seconds (30 days).
 pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;
 /// How long a purge plan can be applied, in seconds.
 pub const PLAN_TTL_SECONDS: u64 = 3600;
 /// How many memories one purge plan may cover.
 pub const PLAN_MEMORIES_MAX: usize = 1_000_000;
+
+/// Longest file of a passphrase, in bytes.
+pub const PASSPHRASE_BYTES_MAX: usize = 4096;

@@ -255,3 +255,72 @@ fn proofs_convince_somebody_without_daemon_or_home() {
     let (code, _) = alone(&["audit", "verify", "--offline", proof, "--key", &foreign]);
     assert_eq!(code, 9);
 }
+
+/// Copies a folder with all that is in it.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.metadata().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn start_in(home: manushya_tests::Home) -> manushya_tests::Daemon {
+    manushya_tests::Daemon::start_in(&crate::programs(), home)
+}
+
+#[test]
+fn checkpoints_are_kept_and_anchored_and_a_rollback_is_noticed() {
+    let daemon = daemon();
+    add(&agent(&daemon, "a"), "before");
+    let home = daemon.stop();
+    let (data, old) = (home.join("data"), home.join("old"));
+    copy(&data, &old);
+    let daemon = start_in(home);
+    let operator = daemon.operator();
+    let list = operator.json(&["audit", "checkpoint", "list"]);
+    let first = &list["items"][0];
+    assert!(first["root"].is_string(), "a stop signs the head: {list}");
+    let size = first["size"].as_u64().unwrap().to_string();
+    let note = operator
+        .run(&["audit", "checkpoint", "show", &size])
+        .ok()
+        .stdout;
+    assert_eq!(json!(note), first["checkpoint"]);
+    let anchor = daemon.home().join("state/audit.anchor");
+    assert!(std::fs::read_to_string(&anchor).unwrap().contains(&note));
+    operator.refused(6, &["audit", "checkpoint", "show", "99999"]);
+    add(&agent(&daemon, "b"), "later");
+    // Somebody looks, and remembers.
+    let _ = operator.run(&["status"]).ok();
+    let _ = operator.run(&["audit", "verify"]).ok();
+    let doctor = operator.json(&["doctor"]);
+    let checks = doctor["items"].as_array().unwrap();
+    let anchored = checks.iter().find(|it| it["id"] == "audit.anchor").unwrap();
+    assert_eq!(anchored["verdict"], "ok", "{anchored}");
+    let home = daemon.stop();
+    // An older copy of the data, whole and in order, is put back.
+    std::fs::remove_dir_all(&data).unwrap();
+    copy(&old, &data);
+    let daemon = start_in(home);
+    let operator = daemon.operator();
+    for command in [&["status"][..], &["audit", "head"], &["audit", "verify"]] {
+        let out = operator.run(command);
+        assert_eq!(out.code, 9, "{command:?}: {}", out.stderr);
+        assert!(out.stderr.contains("rolled back"), "{}", out.stderr);
+    }
+    let out = operator.run(&["doctor", "-o", "json"]);
+    assert_eq!(out.code, 9);
+    let checks = out.json();
+    let checks = checks["items"].as_array().unwrap();
+    let anchored = checks.iter().find(|it| it["id"] == "audit.anchor").unwrap();
+    assert_eq!(anchored["verdict"], "failure", "{anchored}");
+    // An agent is not kept from its work by it.
+    let _ = agent(&daemon, "c");
+}

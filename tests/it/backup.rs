@@ -237,3 +237,42 @@ fn home_with_a_passphrase_backs_up_and_restores() {
     assert_eq!(all(&daemon.operator()).len(), 1);
     check_sound(&daemon.operator());
 }
+
+#[test]
+fn restore_sets_aside_what_was_known_of_the_log_and_says_so() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "agent-a");
+    add(&a, "before");
+    let path = take(&operator, daemon.home(), "b.age");
+    for n in 0..20 {
+        add(&a, &format!("later {n}"));
+    }
+    // Somebody looks, and remembers.
+    let _ = operator.run(&["audit", "verify"]).ok();
+    let home = daemon.stop();
+    let identity = recovery_key(&home, &home);
+    let data = home.join("data");
+    std::fs::rename(&data, home.join("lost")).unwrap();
+    let state = home.join("state");
+    let anchor = std::fs::read(state.join("audit.anchor")).unwrap();
+    let operator = Caller::new(&programs().ctl, home.path());
+    let restored = operator.json(&["backup", "restore", &path, "--identity", &identity]);
+    let (before, now) = (&restored["audit_before"], &restored["audit"]);
+    assert!(before.as_u64() > now.as_u64(), "{restored}");
+    let aside = restored["set_aside"].as_array().unwrap();
+    assert_eq!(aside.len(), 2, "{restored}");
+    let kept = std::fs::read(aside[0].as_str().unwrap()).unwrap();
+    assert_eq!(kept, anchor, "the evidence stays as it was");
+    let daemon = Daemon::start_in(&programs(), home);
+    let operator = daemon.operator();
+    // Nobody is locked out, and the log goes on from here.
+    let _ = operator.run(&["status"]).ok();
+    let _ = operator.run(&["audit", "verify"]).ok();
+    let doctor = operator.run(&["doctor", "-o", "json"]).json();
+    let checks = doctor["items"].as_array().unwrap();
+    for id in ["audit.anchor", "audit.chain"] {
+        let check = checks.iter().find(|it| it["id"] == id).unwrap();
+        assert_eq!(check["verdict"], "ok", "{check}");
+    }
+}

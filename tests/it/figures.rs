@@ -106,7 +106,10 @@ fn ages_and_jobs_are_told() {
     let owner = agent(&daemon, "owner");
     add(&owner, "just now");
     let stats = owner.json(&["memory", "stats"]);
-    assert_eq!(stats["by_age"], serde_json::json!([{"name": "today", "count": 1}]));
+    assert_eq!(
+        stats["by_age"],
+        serde_json::json!([{"name": "today", "count": 1}])
+    );
     add_with(&owner, "gone soon", &["--ttl", "1s"]);
     let operator = daemon.operator();
     let sweep = |status: &Value| -> Value {

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod api_key;
+mod approval;
 mod audit;
+mod audit_export;
 mod backup;
+mod binding;
 mod canary;
 mod catalogue;
 mod crash;
@@ -23,6 +26,7 @@ mod import;
 mod invitation;
 mod key;
 mod lifecycle;
+mod limit;
 mod memory;
 mod outputs;
 mod poisoning;
@@ -33,7 +37,9 @@ mod recall;
 mod receipt;
 mod redact;
 mod restore;
+mod rotation;
 mod scripts;
+mod seal;
 mod search;
 mod session;
 mod supersede;

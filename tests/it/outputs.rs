@@ -95,6 +95,12 @@ fn every_list_and_show_parses_in_every_format() {
     let invited = word(&invited["id"]);
     ctl.json(&["login", "--identity", "a"]);
     ctl.json(&["logout", "--forget"]);
+    let rule = r#"{"name":"ask","role":"agent","effect":"require","priority":9,"rule":
+        {"and":[{"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"restore"]}]}}"#;
+    ctl.json(&["policy", "apply", &daemon.home().write("ask.json", rule)]);
+    let deleted = add(&a, "deleted");
+    a.json(&["memory", "delete", &deleted]);
+    a.refused(5, &["memory", "restore", &deleted]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
         &["identity", "list"],
@@ -125,11 +131,14 @@ fn every_list_and_show_parses_in_every_format() {
         &["purge", "hold", "list"],
         &["backup", "list"],
         &["purge", "verify", &purged],
+        &["approval", "list"],
         &["doctor"],
         &["api-key", "list"],
         &["invitation", "list"],
         &["session", "list"],
         &["key", "list"],
+        &["limit", "list"],
+        &["limit", "list", "--identity", "a"],
     ];
     let singles: &[&[&str]] = &[
         &["tenant", "show", "default"],
@@ -152,6 +161,9 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "invite", "--role", "agent", "--dry-run"],
         &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
+        &["limit", "set", "memory", "unlimited"],
+        &["seal", "--dry-run"],
+        &["unseal"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();
@@ -184,11 +196,14 @@ fn every_list_and_show_parses_in_every_format() {
     }
     for arguments in [
         ["status"].as_slice(),
+        &["audit", "stats"],
         &["memory", "stats"],
         &["config", "show"],
         &["identity", "export", "a"],
         &["policy", "diff", "admin-all"],
         &["policy", "simulate", &draft, "--since", "7d"],
+        &["policy", "simulate", &draft, "--shadow"],
+        &["policy", "shadow", "status"],
     ] {
         for format in ["table", "json", "jsonl", "yaml"] {
             let out = ctl.run(&[arguments, &["-o", format]].concat()).ok();

@@ -234,3 +234,57 @@ fn simulate_shows_whose_decisions_would_change() {
         &["policy", "simulate", &daemon.home().write("x.json", "[]")],
     );
 }
+
+#[test]
+fn shadow_says_what_a_draft_would_have_said_and_decides_nothing() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "a");
+    let id = add(&a, "a note");
+    let draft = daemon.home().write(
+        "draft.json",
+        r#"{"name":"stop","role":"agent","effect":"deny","priority":9,"rule":{"==":[{"var":"action"},"read"]}}"#,
+    );
+    assert_eq!(
+        operator.json(&["policy", "shadow", "status"])["running"],
+        false
+    );
+    let set = operator.json(&["policy", "simulate", &draft, "--shadow"]);
+    assert_eq!(set["policies"][0]["name"], "stop", "{set}");
+    let daemon = Daemon::start_in(&programs(), daemon.stop());
+    let operator = daemon.operator();
+    a.json(&["memory", "get", &id]);
+    a.json(&["memory", "update", &id, "--trust", "9"]);
+    let last = |action: &str| {
+        let list = operator.json(&[
+            "audit", "list", "--actor", "a", "--action", action, "--newest",
+        ]);
+        list["items"].as_array().unwrap().last().unwrap().clone()
+    };
+    let read = last("read");
+    assert_eq!(
+        (&read["decision"], &read["shadow"][0]["decision"]),
+        (&json!("allow"), &json!("deny"))
+    );
+    let update = last("update");
+    assert_eq!(update["shadow"][0]["decision"], "allow", "{update}");
+    let status = operator.json(&["policy", "shadow", "status"]);
+    let seq = read["seq"].as_u64().unwrap();
+    assert_eq!(
+        (&status["different"], &status["examples"]),
+        (&json!(1), &json!([seq])),
+        "{status}"
+    );
+    assert!(status["same"].as_u64().unwrap() >= 1, "{status}");
+    operator.refused(6, &["policy", "show", "stop"]);
+    a.refused(5, &["policy", "shadow", "clear"]);
+    a.refused(5, &["policy", "shadow", "status"]);
+    a.refused(5, &["policy", "simulate", &draft, "--shadow"]);
+    assert_eq!(
+        operator.json(&["policy", "shadow", "clear"])["running"],
+        false
+    );
+    a.json(&["memory", "get", &id]);
+    assert_eq!(last("read")["shadow"], Value::Null);
+    crate::check_sound(&operator);
+}

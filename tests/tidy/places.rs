@@ -37,6 +37,13 @@ const PLACES: &[(&str, &[&str])] = &[
             "tests/src/fuzz.rs",
         ],
     ),
+    (
+        "governor",
+        &[
+            "manushyad/src/service/rate.rs",
+            "manushyad/src/service/rate/",
+        ],
+    ),
     ("tracing_subscriber", &["manushyad/src/app/"]),
     ("candle_core", &["manushyad/src/embed/model/"]),
     ("candle_nn", &["manushyad/src/embed/model/"]),

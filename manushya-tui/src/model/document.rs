@@ -13,8 +13,8 @@ use manushya_protocol::v1::token::TokenView;
 use serde_json::Value;
 
 use super::Model;
-use super::items::{effect, verdict};
 pub use super::figures::{permissions, score, stats};
+use super::items::{effect, verdict};
 pub use super::rule::{decided, explanation, json};
 use crate::text::{Role, Spans, age, clean, count, date, head, line, until, wrap};
 
@@ -419,8 +419,18 @@ pub fn job(job: &JobStatus, model: &Model) -> Vec<Spans> {
         }
     };
     optional("tenant", job.tenant.clone());
-    let moment = |then| format!("{} ({} ago)", date(then, &model.settings.zone), age(model.now, then));
-    let name = if job.name == "backup" { "began" } else { "last ended" };
+    let moment = |then| {
+        format!(
+            "{} ({} ago)",
+            date(then, &model.settings.zone),
+            age(model.now, then)
+        )
+    };
+    let name = if job.name == "backup" {
+        "began"
+    } else {
+        "last ended"
+    };
     optional(name, job.last_at.map(moment));
     optional("note", job.note.clone());
     lines
@@ -437,7 +447,9 @@ pub fn key(key: &KeyView, model: &Model) -> Vec<Spans> {
         pair(
             "since",
             key.created_at
-                .map_or("the first key of this home".to_owned(), |then| date(then, zone)),
+                .map_or("the first key of this home".to_owned(), |then| {
+                    date(then, zone)
+                }),
         ),
         pair("retired", moment(key.retired_at)),
         pair("rotate", "manushyactl key rotate jwt"),

@@ -326,5 +326,6 @@ pub fn effect(effect: Effect) -> &'static str {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
         Effect::Redact => "redact",
+        Effect::Require => "require",
     }
 }

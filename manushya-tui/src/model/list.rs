@@ -265,11 +265,9 @@ impl<T: Item> List<T> {
 
     /// Sorts by the next column, after the last as the daemon does; returns what it is sorted by.
     pub fn sort_by_next(&mut self) -> Option<Sort> {
-        let place = self.sort.and_then(|sort| {
-            T::COLUMNS
-                .iter()
-                .position(|column| *column == sort.column)
-        });
+        let place = self
+            .sort
+            .and_then(|sort| T::COLUMNS.iter().position(|column| *column == sort.column));
         let next = T::COLUMNS.get(place.map_or(0, |place| place + 1));
         self.sort = next.map(|column| Sort {
             column,
@@ -351,7 +349,11 @@ impl<T: Item> List<T> {
                 .collect();
             keyed.sort_by(|(a, at), (b, bt)| {
                 let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
-                let order = if sort.is_falling { order.reverse() } else { order };
+                let order = if sort.is_falling {
+                    order.reverse()
+                } else {
+                    order
+                };
                 order.then(at.cmp(bt))
             });
             self.shown = keyed.into_iter().map(|(_, place)| place).collect();

@@ -39,9 +39,7 @@ fn memories(model: &Model, action: A) -> Option<&'static str> {
         A::MemoryExplain if hit.is_none_or(|hit| hit.parts.is_none()) => {
             Some("no result of a search is selected: s")
         }
-        A::MemoryRestore if which != Which::Deleted => {
-            Some("only deleted ones can be restored: d")
-        }
+        A::MemoryRestore if which != Which::Deleted => Some("only deleted ones can be restored: d"),
         A::MemoryEdit | A::MemoryDelete | A::MemoryHistory if which == Which::Deleted => {
             Some("it is deleted")
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use manushya_protocol::client::Client;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
-use manushya_protocol::v1::identity::IdentityRef;
 use manushya_protocol::limits;
 use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::identity::IdentityRef;
 use manushya_protocol::v1::policy::{PolicyApply, PolicyValidate};
 use manushya_protocol::v1::review::{PermissionView, PolicyWhatCan};
 
@@ -62,9 +62,7 @@ pub async fn call(
         Ask::Identity(identity) => {
             make!(client, identity_export, IdentityRef { identity }).map(Answer::Identity)
         }
-        Ask::Permissions(identity) => permissions(client, identity)
-            .await
-            .map(Answer::Permissions),
+        Ask::Permissions(identity) => permissions(client, identity).await.map(Answer::Permissions),
         Ask::IdentityCreate(request) => {
             make!(client, identity_create, request).map(Answer::Created)
         }

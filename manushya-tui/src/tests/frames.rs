@@ -44,7 +44,10 @@ fn full(screen: Screen) -> Model {
         };
         host.activity.operations += second;
         let activity = host.activity.clone();
-        model.traffic.take(UnixMillis(NOW.0 + i64::try_from(second).unwrap() * 2_000), &activity);
+        model.traffic.take(
+            UnixMillis(NOW.0 + i64::try_from(second).unwrap() * 2_000),
+            &activity,
+        );
     }
     fill(&mut model.identities.list);
     fill(&mut model.policies.list);

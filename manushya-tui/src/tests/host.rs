@@ -86,7 +86,14 @@ pub fn jobs(daemon: Daemon) -> Vec<JobStatus> {
         job("sweep", "idle", 17, None),
         job("snapshot", "idle", 12_400_000, None),
         JobStatus {
-            tenant: Some(if daemon == Daemon::Long { LONG } else { "default" }.into()),
+            tenant: Some(
+                if daemon == Daemon::Long {
+                    LONG
+                } else {
+                    "default"
+                }
+                .into(),
+            ),
             ..job("embedding", "running", 9_000, Some(12_408))
         },
     ]
@@ -94,6 +101,7 @@ pub fn jobs(daemon: Daemon) -> Vec<JobStatus> {
 
 pub fn keys() -> Vec<KeyView> {
     let key = |kid: &str, state: &str, created, retired| KeyView {
+        count: None,
         kid: kid.into(),
         kind: "jwt".into(),
         state: state.into(),
@@ -108,6 +116,7 @@ pub fn keys() -> Vec<KeyView> {
 
 pub fn permissions() -> Vec<PermissionView> {
     let one = |action: &str, answer: &str, policy: Option<&str>| PermissionView {
+        with_approval: None,
         identity: "claude-code".into(),
         identity_id: IdentityId::from_bytes([2; 16]),
         role: "agent".into(),

@@ -75,7 +75,11 @@ fn filter_looks_at_every_page_of_the_daemon() {
     assert_eq!(page.cursor.as_deref(), Some("two"));
     answer(&mut world, tag, &["a-2", "b-2", "b-3"], None);
     assert!(world.shows("b-1") && world.shows("b-3") && !world.shows("a-2"));
-    assert!(world.shows("3 of 5,000") && world.shows("filter: b- (in all)"), "{:#?}", world.drawn());
+    assert!(
+        world.shows("3 of 5,000") && world.shows("filter: b- (in all)"),
+        "{:#?}",
+        world.drawn()
+    );
     // Without a filter it is a page again.
     world.key(Key::Esc);
     let (tag, page) = asked(&mut world);
@@ -93,7 +97,10 @@ fn order_is_told_and_turned_around() {
         let rows = world.model.identities.list.rows();
         rows.map(|it| it.external_id.clone()).collect()
     };
-    assert_eq!(names(&world), ["ana", "claude-code", "crew-research", "intern-bot"]);
+    assert_eq!(
+        names(&world),
+        ["ana", "claude-code", "crew-research", "intern-bot"]
+    );
     world.keys("<");
     assert!(world.shows("NAME ▼") && names(&world)[0] == "intern-bot");
     world.keys(">>>>");
@@ -123,14 +130,34 @@ fn marked_rows_are_changed_together() {
     let both = |asks: Vec<Ask>, is: fn(&Ask) -> bool| {
         assert!(asks.len() == 2 && asks.iter().all(is), "{asks:?}");
     };
-    both(bulk(Screen::Identities, "D", "delete 2"), |ask| matches!(ask, Ask::IdentityDelete(_)));
-    both(bulk(Screen::Identities, "x", ""), |ask| matches!(ask, Ask::IdentityUpdate(_)));
-    both(bulk(Screen::Memories, "X", "erase 2"), |ask| matches!(ask, Ask::MemoryDelete(it) if it.hard));
-    both(bulk(Screen::Memories, "D", ""), |ask| matches!(ask, Ask::MemoryDelete(it) if !it.hard));
-    both(bulk(Screen::Policies, "o", ""), |ask| matches!(ask, Ask::PolicySetActive(it) if it.is_active));
-    both(bulk(Screen::Policies, "x", ""), |ask| matches!(ask, Ask::PolicySetActive(it) if !it.is_active));
-    both(bulk(Screen::Policies, "D", "delete 2"), |ask| matches!(ask, Ask::PolicyDelete(_)));
-    both(bulk(Screen::Tokens, "K", ""), |ask| matches!(ask, Ask::TokenRevoke(_)));
+    both(bulk(Screen::Identities, "D", "delete 2"), |ask| {
+        matches!(ask, Ask::IdentityDelete(_))
+    });
+    both(bulk(Screen::Identities, "x", ""), |ask| {
+        matches!(ask, Ask::IdentityUpdate(_))
+    });
+    both(
+        bulk(Screen::Memories, "X", "erase 2"),
+        |ask| matches!(ask, Ask::MemoryDelete(it) if it.hard),
+    );
+    both(
+        bulk(Screen::Memories, "D", ""),
+        |ask| matches!(ask, Ask::MemoryDelete(it) if !it.hard),
+    );
+    both(
+        bulk(Screen::Policies, "o", ""),
+        |ask| matches!(ask, Ask::PolicySetActive(it) if it.is_active),
+    );
+    both(
+        bulk(Screen::Policies, "x", ""),
+        |ask| matches!(ask, Ask::PolicySetActive(it) if !it.is_active),
+    );
+    both(bulk(Screen::Policies, "D", "delete 2"), |ask| {
+        matches!(ask, Ask::PolicyDelete(_))
+    });
+    both(bulk(Screen::Tokens, "K", ""), |ask| {
+        matches!(ask, Ask::TokenRevoke(_))
+    });
     // The name of one is not enough for two.
     assert!(bulk(Screen::Identities, "D", "claude-code").is_empty());
 }

@@ -214,13 +214,18 @@ fn policies(model: &Model, action: Action, command: String) -> Option<Dialog> {
         );
         dialog.lines.push(line(Role::Plain, text));
         if let Some(hits) = model.hits(&policy.name) {
-            let text = format!("  It decided {} times since the daemon started.", count(hits));
+            let text = format!(
+                "  It decided {} times since the daemon started.",
+                count(hits)
+            );
             dialog.lines.push(line(Role::Plain, text));
         }
     }
     if names.len() > NAMED_MAX {
         let more = count((names.len() - NAMED_MAX) as u64);
-        dialog.lines.push(line(Role::Dim, format!("And {more} more.")));
+        dialog
+            .lines
+            .push(line(Role::Dim, format!("And {more} more.")));
     }
     if is_delete {
         dialog.confirm = to_type(&names, "delete");

@@ -3,8 +3,8 @@
 use super::{Out, act, ask, close, forms, moving, palette, with_list};
 use crate::effect::Effect;
 use crate::keymap;
-use crate::model::{Model, extent};
 use crate::model::overlay::{Dialog, Input, Overlay, Pane};
+use crate::model::{Model, extent};
 use crate::msg::Key;
 use crate::text::Role;
 

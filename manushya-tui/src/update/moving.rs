@@ -94,8 +94,16 @@ pub fn sort(model: &mut Model, turn: bool) {
         Some((None, _)) if turn => "sorted as the daemon does; > sorts by a column".to_owned(),
         Some((None, _)) => "sorted as the daemon does".to_owned(),
         Some((Some(sort), is_part)) => {
-            let way = if sort.is_falling { ", largest first" } else { "" };
-            let part = if is_part { ", within what is loaded" } else { "" };
+            let way = if sort.is_falling {
+                ", largest first"
+            } else {
+                ""
+            };
+            let part = if is_part {
+                ", within what is loaded"
+            } else {
+                ""
+            };
             format!("sorted by {}{way}{part}", sort.column)
         }
     };

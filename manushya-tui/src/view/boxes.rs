@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use super::pen::Pen;
 use super::secret;
-use crate::model::{Model, document, extent};
 use crate::model::overlay::{Command, Dialog, Form, Input, Overlay, Pane};
+use crate::model::{Model, document, extent};
 use crate::text::{Role, Spans, clean, fit, height, line, pad};
 
 /// Draws the box that is open.

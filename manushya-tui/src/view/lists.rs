@@ -106,6 +106,7 @@ pub fn policies(pen: &mut Pen<'_>, model: &Model, body: Rect) {
             (true, Effect::Allow) => (Role::Ok, format!("{} allow", glyphs.ok)),
             (true, Effect::Deny) => (Role::Bad, format!("{} deny", glyphs.bad)),
             (true, Effect::Redact) => (Role::Warn, "redact".to_owned()),
+            (true, Effect::Require) => (Role::Warn, "require".to_owned()),
         };
         vec![
             (Role::Number, policy.priority.to_string()),

@@ -209,7 +209,12 @@ fn rates(pen: &Pen<'_>, model: &Model, cells: usize) -> Vec<Spans> {
         Role::Accent
     };
     vec![
-        chart("operations", rate.operations, |rate| rate.operations, Role::Accent),
+        chart(
+            "operations",
+            rate.operations,
+            |rate| rate.operations,
+            Role::Accent,
+        ),
         chart("denials", rate.denied, |rate| rate.denied, denied),
     ]
 }

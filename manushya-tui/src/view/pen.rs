@@ -271,20 +271,22 @@ impl<'a> Pen<'a> {
 
     /// Two series as one picture of so many rows: up to the first full, up to the second shaded.
     pub fn layers(&self, full: &[f64], shaded: &[f64], rows: usize) -> Vec<String> {
-        let most = shaded
-            .iter()
-            .chain(full)
-            .copied()
-            .fold(0.0_f64, f64::max);
+        let most = shaded.iter().chain(full).copied().fold(0.0_f64, f64::max);
         let cell = |full: f64, shaded: f64, row: usize| {
             // In eighths of a row above the foot of this one.
             let eighths = |value: f64| {
-                let height = if most > 0.0 { value / most * rows as f64 } else { 0.0 };
+                let height = if most > 0.0 {
+                    value / most * rows as f64
+                } else {
+                    0.0
+                };
                 (height - row as f64) * 8.0
             };
             match (eighths(full), eighths(shaded)) {
                 (full, _) if full >= 8.0 => self.glyphs.levels[8],
-                (full, _) if full > 0.5 => self.glyphs.levels[full.round().clamp(1.0, 8.0) as usize],
+                (full, _) if full > 0.5 => {
+                    self.glyphs.levels[full.round().clamp(1.0, 8.0) as usize]
+                }
                 (_, shaded) if shaded > 0.5 => self.glyphs.shade,
                 _ => " ",
             }

@@ -43,7 +43,13 @@ fn quarters(model: &Model, below: Rect) -> [Rect; 4] {
     let columns = panes(model, below, &[0, below.width / 5 * 2]);
     let is_alone = model.wide || below.width < 80;
     if is_alone {
-        let place = |at: usize| if model.focus == at { below } else { Rect::default() };
+        let place = |at: usize| {
+            if model.focus == at {
+                below
+            } else {
+                Rect::default()
+            }
+        };
         return [place(0), place(1), place(2), place(3)];
     }
     let [left, right] = [columns[0], columns[1]];
@@ -199,7 +205,13 @@ fn plans(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 fn jobs(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let table = Table {
         title: line(Role::Title, PANES[2]),
-        columns: &[("JOB", 10), ("STATE", 8), ("DONE", 12), ("ENDED", 5), ("OF", 0)],
+        columns: &[
+            ("JOB", 10),
+            ("STATE", 8),
+            ("DONE", 12),
+            ("ENDED", 5),
+            ("OF", 0),
+        ],
         empty: "the daemon tells of none",
         has_focus: model.focus == 2,
     };

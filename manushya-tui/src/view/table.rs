@@ -115,7 +115,10 @@ fn foot<T: Item>(list: &List<T>, pen: &Pen<'_>) -> Spans {
         parts.push((Role::Dim, range));
     }
     if !list.filter.text.is_empty() {
-        parts.push((Role::Warn, format!("filter: {}{}", list.filter.text, seen(list))));
+        parts.push((
+            Role::Warn,
+            format!("filter: {}{}", list.filter.text, seen(list)),
+        ));
     }
     if let Some(sort) = list.sort {
         let way = pen.glyphs.ways[usize::from(sort.is_falling)];

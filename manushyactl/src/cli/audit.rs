@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use manushya_protocol::unit::UnixMillis;
 
-use super::args::{Paging, parse_time};
+use super::args::{OutFile, Paging, parse_time};
 
 /// Verbs of `audit`.
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,73 @@ pub enum Audit {
     Prove(Prove),
     /// Prove that the log only grew, to somebody who has only the public key
     Consistency(Consistency),
+    /// Look at the signed heads that are kept
+    #[command(subcommand)]
+    Checkpoint(CheckpointVerb),
+    /// Write entries as lines, for other programs: JSON Lines, CSV or CEF
+    Export(Export),
+    /// Count entries by action, decision, outcome, actor and day
+    Stats(Stats),
+}
+
+/// Which entries are exported or counted.
+#[derive(Args, Debug)]
+pub struct Select {
+    /// By this identity, or anonymous, operator, daemon
+    #[arg(long, value_name = "IDENTITY")]
+    pub actor: Option<String>,
+    /// At or after this time, or this long ago: 2026-11-01, 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<UnixMillis>,
+    /// Before this time, or this long ago
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<UnixMillis>,
+}
+
+/// Arguments of `audit export`.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// Which entries.
+    #[command(flatten)]
+    pub select: Select,
+    /// To whom to encrypt it, as age writes recipients; give it again for more
+    #[arg(long, value_name = "RECIPIENT")]
+    pub recipient: Vec<String>,
+    /// Where to.
+    #[command(flatten)]
+    pub file: OutFile,
+}
+
+/// Arguments of `audit stats`.
+#[derive(Args, Debug)]
+pub struct Stats {
+    /// Which entries.
+    #[command(flatten)]
+    pub select: Select,
+}
+
+/// Verbs of `audit checkpoint`.
+#[derive(Debug, Subcommand)]
+pub enum CheckpointVerb {
+    /// List the signed heads that are kept, oldest first
+    List(CheckpointList),
+    /// Show one as the text that was signed
+    Show(CheckpointShow),
+}
+
+/// Arguments of `audit checkpoint list`.
+#[derive(Args, Debug)]
+pub struct CheckpointList {
+    /// Which part.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// Arguments of `audit checkpoint show`.
+#[derive(Args, Debug)]
+pub struct CheckpointShow {
+    /// How many entries the log had
+    pub size: u64,
 }
 
 /// Arguments of `audit prove`.

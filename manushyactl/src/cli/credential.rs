@@ -197,3 +197,16 @@ pub struct InvitationResend {
     #[command(flatten)]
     pub file: OutFile,
 }
+
+/// Arguments of `identity bind` and `identity unbind`.
+#[derive(Args, Debug)]
+pub struct Bind {
+    /// Its id or external id
+    pub identity: String,
+    /// User id of the processes
+    #[arg(long, value_name = "UID")]
+    pub uid: u32,
+    /// SHA-256 of their program, in hex [default: any program]
+    #[arg(long, value_name = "HEX")]
+    pub exe_sha256: Option<String>,
+}

@@ -163,6 +163,31 @@ pub const ALL: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "identity bind",
+        &[
+            "manushyactl identity bind agent-a --uid 1007",
+            "manushyactl identity bind agent-a --uid 1007 --exe-sha256 \
+             e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ],
+    ),
+    (
+        "identity unbind",
+        &["manushyactl identity unbind agent-a --uid 1007"],
+    ),
+    ("limit list", &["manushyactl limit list --identity agent-a"]),
+    (
+        "limit set",
+        &[
+            "manushyactl limit set memory 600 --role agent",
+            "manushyactl limit set memories 50000",
+            "manushyactl limit set tenant-bytes unlimited --tenant acme",
+        ],
+    ),
+    (
+        "limit reset",
+        &["manushyactl limit reset memory --role agent"],
+    ),
+    (
         "enroll",
         &[
             "manushyactl enroll - --external-id agent-c < agent-c.code",
@@ -186,7 +211,15 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl invitation resend inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     ("key list", &["manushyactl key list"]),
-    ("key rotate", &["manushyactl key rotate jwt"]),
+    ("key rotate", &["manushyactl key rotate data"]),
+    (
+        "key passphrase set",
+        &["manushyactl key passphrase set --file /run/secrets/manushya"],
+    ),
+    (
+        "key passphrase remove",
+        &["manushyactl key passphrase remove"],
+    ),
     ("key jwks", &["manushyactl key jwks > jwks.json"]),
     (
         "memory add",
@@ -401,7 +434,30 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     (
         "policy simulate",
-        &["manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'"],
+        &[
+            "manushyactl policy simulate draft.json --since 7d -o json | jq '.changed, .unchanged'",
+            "manushyactl policy simulate draft.json --shadow",
+        ],
+    ),
+    ("policy shadow clear", &["manushyactl policy shadow clear"]),
+    (
+        "policy shadow status",
+        &["manushyactl policy shadow status -o json"],
+    ),
+    (
+        "approval list",
+        &[
+            "manushyactl approval list --state waiting",
+            "manushyactl approval list --mine",
+        ],
+    ),
+    (
+        "approval grant",
+        &["manushyactl approval grant apr_0r3k9c2v1g7hm0q8d4n5s6t7u0 --ttl 10m"],
+    ),
+    (
+        "approval refuse",
+        &["manushyactl approval refuse apr_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     (
         "audit list",
@@ -429,6 +485,25 @@ pub const ALL: &[(&str, &[&str])] = &[
     ),
     ("audit head", &["manushyactl audit head"]),
     ("audit key", &["manushyactl audit key > auditor.pub"]),
+    (
+        "audit checkpoint list",
+        &["manushyactl audit checkpoint list --all -o jsonl"],
+    ),
+    (
+        "audit checkpoint show",
+        &["manushyactl audit checkpoint show 1000 > old.note"],
+    ),
+    (
+        "audit export",
+        &[
+            "manushyactl audit export --since 7d -o cef > week.cef",
+            "manushyactl audit export --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --out log.age",
+        ],
+    ),
+    (
+        "audit stats",
+        &["manushyactl audit stats --since 1d -o json | jq .by_actor"],
+    ),
     (
         "audit prove",
         &["manushyactl audit prove 42 -o json > proof.json"],
@@ -504,6 +579,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         "backup forget",
         &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
+    ("seal", &["manushyactl seal"]),
+    ("unseal", &["manushyactl unseal"]),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (
@@ -545,35 +622,4 @@ pub fn block(lines: &[&str]) -> String {
         text.push_str(line);
     }
     text
-}
-
-/// The words of the `manushyactl` call in an example, as a shell would hand them over. Enough of
-/// a shell for the examples: quotes, and the ends of a call.
-#[cfg(test)]
-pub fn words(line: &str) -> Vec<String> {
-    let start = line
-        .rfind("manushyactl ")
-        .expect("the examples call manushyactl");
-    let first = line
-        .find("manushyactl ")
-        .expect("the examples call manushyactl");
-    let start = if line[..start].trim_end().ends_with('|') {
-        start
-    } else {
-        first
-    };
-    let mut words = vec![String::new()];
-    let mut quote = None;
-    for c in line[start..].chars() {
-        match quote {
-            Some(q) if c == q => quote = None,
-            Some(_) => words.last_mut().expect("not empty").push(c),
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if c == '|' || c == '<' || c == '>' => break,
-            None if c == ' ' => words.push(String::new()),
-            None => words.last_mut().expect("not empty").push(c),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }

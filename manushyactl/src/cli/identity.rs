@@ -58,6 +58,10 @@ pub enum Identity {
     Export(IdentityExport),
     /// Invite somebody who becomes an identity by a code; it is shown once
     Invite(super::credential::Invite),
+    /// Let processes of a user of this machine be an identity, without a secret
+    Bind(super::credential::Bind),
+    /// Take such a binding away
+    Unbind(super::credential::Bind),
 }
 
 /// Arguments of `identity create`.

@@ -1,12 +1,16 @@
 //! The command tree: nouns and verbs, their flags and their help.
 
+pub mod approval;
 pub mod args;
 pub mod audit;
 pub mod backup;
 pub mod credential;
+#[cfg(test)]
+mod example_words;
 pub mod examples;
 pub mod identity;
 pub mod key;
+pub mod limit;
 pub mod markdown;
 pub mod memory;
 pub mod policy;
@@ -45,7 +49,7 @@ pub struct Global {
     /// How to write what is found [default: table] [env: MANUSHYA_OUTPUT]
     #[arg(
         short, long, global = true, value_name = "FORMAT", ignore_case = true,
-        value_parser = ["table", "json", "jsonl", "yaml", "csv", "name"]
+        value_parser = ["table", "json", "jsonl", "yaml", "csv", "name", "cef"]
     )]
     pub output: Option<String>,
     /// Tenant to work in, by name [env: MANUSHYA_TENANT]
@@ -132,12 +136,18 @@ pub enum Command {
     /// List and rotate the keys of this host
     #[command(subcommand)]
     Key(key::Key),
+    /// List, set and reset limits: how often calls may come, and how much may be kept
+    #[command(subcommand)]
+    Limit(limit::Limit),
     /// Add, search and manage memories
     #[command(subcommand, visible_alias = "mem")]
     Memory(memory::Memory),
     /// Manage policies, and ask what they decide
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Decide about requests that wait for an approval
+    #[command(subcommand)]
+    Approval(approval::Approval),
     /// Read and verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -156,6 +166,10 @@ pub enum Command {
     Man(system::Topic),
     /// Explain a command or a topic: exit-codes, environment, output
     Help(system::Topic),
+    /// Drop every key from memory at once and serve nothing until `unseal`
+    Seal,
+    /// Open a sealed daemon again
+    Unseal(system::Unseal),
     /// Run the daemon in this process
     #[command(subcommand, hide = true)]
     Daemon(system::Daemon),
@@ -215,7 +229,7 @@ mod tests {
         for path in paths {
             let lines = examples::of(&path).unwrap_or_else(|| panic!("`{path}` has no examples"));
             for line in lines {
-                let words = examples::words(line);
+                let words = example_words::words(line);
                 let parsed = command()
                     .try_get_matches_from(&words)
                     .and_then(|matches| Cli::from_arg_matches(&matches));

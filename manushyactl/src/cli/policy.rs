@@ -45,6 +45,9 @@ pub enum Policy {
     Lint(Lint),
     /// Decide the audit log anew under a draft and show whose decisions would have changed
     Simulate(Simulate),
+    /// See and stop the draft that runs beside the live policies (`policy simulate --shadow`)
+    #[command(subcommand)]
+    Shadow(Shadow),
 }
 
 /// Names policy files.
@@ -216,4 +219,17 @@ pub struct Simulate {
     /// Entries before this time, or this long ago
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub until: Option<UnixMillis>,
+    /// Run the draft beside the live policies from now on, in place of the one before: what it would have
+    /// said is audited, and decides nothing
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub shadow: bool,
+}
+
+/// Verbs of `policy shadow`.
+#[derive(Debug, Subcommand)]
+pub enum Shadow {
+    /// Say what runs beside the live policies
+    Status,
+    /// Stop it
+    Clear,
 }

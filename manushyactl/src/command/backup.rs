@@ -211,6 +211,8 @@ mod offline {
             "signed_by",
             "key_was_known",
             "restored_to",
+            "audit_before",
+            "set_aside",
         ];
         const NAME: &'static str = "backup";
     }
@@ -285,6 +287,18 @@ mod offline {
                      is back. To do those erasures again, restore with --ledger FILE or \
                      --from-home DIR\n",
                 );
+            }
+            if let Some(before) = what.audit_before.filter(|before| *before > what.audit) {
+                text.push_str(&format!(
+                    "the audit log goes back: it was anchored up to entry {}, and has {}\n",
+                    time::count(before),
+                    time::count(what.audit)
+                ));
+            }
+            for path in &what.set_aside {
+                text.push_str(&format!(
+                    "what was known of the log before is kept: {path}\n"
+                ));
             }
         }
         text

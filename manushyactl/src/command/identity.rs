@@ -2,7 +2,7 @@
 
 use manushya_protocol::client::Client;
 use manushya_protocol::v1::identity::{
-    IdentityCreated, IdentityList, IdentityRef, IdentityUpdate, IdentityView,
+    IdentityBind, IdentityCreated, IdentityList, IdentityRef, IdentityUpdate, IdentityView,
 };
 use serde::Serialize;
 
@@ -27,6 +27,18 @@ pub async fn run(verb: Identity, context: &Context) -> Outcome {
     };
     match verb {
         Identity::Invite(_) => Ok(()),
+        Identity::Bind(arguments) => {
+            let bound = call!(client, identity_bind, binding(arguments)).await?;
+            context.note_dry_run();
+            context.ui.item(&bound)
+        }
+        Identity::Unbind(arguments) => {
+            let done = call!(client, identity_unbind, binding(arguments)).await?;
+            context.note_dry_run();
+            context
+                .ui
+                .told(&done, || format!("{}: {}\n", done.id, done.outcome))
+        }
         Identity::Create(arguments) => create(arguments, &client, context).await,
         Identity::List(arguments) => list(&arguments, &client, context).await,
         Identity::Show(name) => context.ui.item(&show(&client, name.identity).await?),
@@ -61,6 +73,14 @@ pub async fn run(verb: Identity, context: &Context) -> Outcome {
                 }
             }
         }
+    }
+}
+
+fn binding(arguments: crate::cli::credential::Bind) -> IdentityBind {
+    IdentityBind {
+        identity: arguments.identity,
+        uid: arguments.uid,
+        exe_sha256: arguments.exe_sha256,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the commands do: translate, call the daemon, show the answer.
 
 pub mod api_key;
+pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod help;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;
@@ -21,6 +23,7 @@ pub mod token;
 use manushya_protocol::exit;
 
 use crate::cli::Command;
+use crate::config::Format;
 use crate::context::Context;
 use crate::error::{Outcome, Stop};
 
@@ -36,6 +39,11 @@ pub fn handles_interrupt(command: &Command) -> bool {
 ///
 /// Why it stopped, if not because all is done.
 pub async fn run(command: Command, context: &Context) -> Outcome {
+    let exports = matches!(command, Command::Audit(crate::cli::audit::Audit::Export(_)));
+    if context.ui.format == Format::Cef && !exports {
+        return Err(Stop::usage("only audit export writes CEF")
+            .hint("-o table, json, jsonl, yaml, csv or name"));
+    }
     match command {
         Command::Up(up) => system::up::run(&up, context).await,
         Command::Down => system::down::run(context).await,
@@ -53,8 +61,10 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Enroll(arguments) => invitation::enroll(arguments, context).await,
         Command::Invitation(verb) => invitation::run(verb, context).await,
         Command::Key(verb) => key::run(verb, context).await,
+        Command::Limit(verb) => limit::run(verb, context).await,
         Command::Memory(verb) => memory::run(verb, context).await,
         Command::Policy(verb) => policy::run(verb, context).await,
+        Command::Approval(verb) => approval::run(verb, context).await,
         Command::Audit(verb) => audit::run(verb, context).await,
         Command::Purge(verb) => purge::run(verb, context).await,
         Command::Backup(verb) => backup::run(verb, context).await,
@@ -62,6 +72,8 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Completions(arguments) => help::completions(&arguments, context),
         Command::Man(topic) => help::man(&topic.words, context),
         Command::Help(topic) => help::help(&topic.words, context),
+        Command::Seal => system::seal::seal(context).await,
+        Command::Unseal(arguments) => system::seal::unseal(&arguments, context).await,
         Command::Daemon(_) => Err(system::no_daemon()),
     }
 }

@@ -67,6 +67,9 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #operator_uids = []
 # A group whose members may connect, with access tokens; by default only the daemon's own user may.
 #socket_gid = 1000
+# What holds where `limit set` said nothing: local (agents of this machine: only one that runs wild
+# is held up), shared (many who do not know each other: 200 calls about memories a minute) or off.
+#limits = "local"
 # A file whose first line is the passphrase of the keys.
 #passphrase_file = "/run/credentials/manushya-passphrase"
 # Where the copy of the erasure ledger lies; by default in the state folder. Best on another disk.
@@ -97,6 +100,16 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #embedder_question_prefix = "search_query: "
 # Whether memories may go to another host in the clear, by http.
 #embedder_allow_plain = false
+
+# Where the daemon sends the signed heads of the audit log, beside the store.
+[audit]
+# A file they are appended to, outside the data folder: best on another disk or machine; or "none".
+# By default audit.anchor in the state folder.
+#anchor_file = "/mnt/elsewhere/manushya.anchor"
+# Whether the journal of systemd gets them.
+#anchor_journald = false
+# A program with its arguments, which gets each on its standard input.
+#anchor_command = ["/usr/local/bin/send-checkpoint"]
 "#;
 
 /// Reads the file that was named, or the first of the usual ones that exists.
@@ -165,6 +178,13 @@ fn parse(text: &str, path: &Path) -> Result<(Values, toml::Table), ConfigError> 
                 return Err(wrong("`daemon` must be a table: write [daemon]".to_owned()));
             };
             daemon = table;
+            continue;
+        }
+        if key == "audit" {
+            // The daemon's, too.
+            if !value.is_table() {
+                return Err(wrong("`audit` must be a table: write [audit]".to_owned()));
+            }
             continue;
         }
         if !KEYS.contains(&key.as_str()) {

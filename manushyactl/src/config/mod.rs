@@ -62,6 +62,8 @@ pub enum Format {
     Csv,
     /// Ids only.
     Name,
+    /// Common Event Format: for `audit export` alone.
+    Cef,
 }
 
 impl Format {
@@ -73,6 +75,7 @@ impl Format {
         ("yaml", Self::Yaml),
         ("csv", Self::Csv),
         ("name", Self::Name),
+        ("cef", Self::Cef),
     ];
 
     /// The format of this name, whatever its case.
@@ -379,7 +382,7 @@ impl Layers<'_> {
     }
 }
 
-const FORMATS: &str = "it takes table, json, jsonl, yaml, csv or name";
+const FORMATS: &str = "it takes table, json, jsonl, yaml, csv, name, or for audit export cef";
 const TIMEOUTS: &str = "it takes a time such as 500ms, 10s or 2m, at most 5m";
 
 /// Reads a time limit, above zero and at most five minutes.

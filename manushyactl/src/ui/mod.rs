@@ -138,7 +138,7 @@ impl Ui {
         let text = match self.format {
             Format::Table | Format::Name | Format::Csv => words(),
             Format::Json => json::json(value)?,
-            Format::Jsonl => json::json_line(value)?,
+            Format::Jsonl | Format::Cef => json::json_line(value)?,
             Format::Yaml => json::yaml(value)?,
         };
         self.emit(&text)

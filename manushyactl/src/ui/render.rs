@@ -87,7 +87,7 @@ pub fn list<T: Row>(
             let head = json::csv_line(T::FIELDS.iter().map(ToString::to_string));
             Ok(head + &lines(format, items)?)
         }
-        Format::Jsonl | Format::Name => lines(format, items),
+        Format::Jsonl | Format::Name | Format::Cef => lines(format, items),
     }
 }
 
@@ -212,7 +212,7 @@ pub fn item<T: Row>(format: Format, item: &T, human: &Human) -> Outcome<String> 
     match format {
         Format::Json => json::json(item),
         Format::Yaml => json::yaml(item),
-        Format::Jsonl | Format::Name => lines(format, std::slice::from_ref(item)),
+        Format::Jsonl | Format::Name | Format::Cef => lines(format, std::slice::from_ref(item)),
         Format::Csv => list(format, std::slice::from_ref(item), None, 1, human),
         Format::Table => {
             let tree = json::tree(item)?;

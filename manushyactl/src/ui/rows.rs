@@ -1,13 +1,17 @@
 //! The columns and fields of everything the daemon answers with.
 
 use manushya_protocol::v1::api_key::ApiKeyView;
-use manushya_protocol::v1::audit::{AuditConsistency, AuditHeadView, AuditProof, AuditView};
+use manushya_protocol::v1::approval::ApprovalView;
+use manushya_protocol::v1::audit::{
+    AuditConsistency, AuditCounts, AuditHeadView, AuditProof, AuditView, CheckpointView,
+};
 use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
 use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::invitation::InvitationView;
 use manushya_protocol::v1::key::KeyView;
+use manushya_protocol::v1::limit::LimitView;
 use manushya_protocol::v1::memory::{MemoryAdded, MemoryView, SearchHit};
 use manushya_protocol::v1::policy::{DecisionView, PolicyChange, PolicyView};
 use manushya_protocol::v1::purge::{PlanView, Purged};
@@ -45,7 +49,7 @@ rows! {
             "ACTIVE" "is_active" Flag, "CREATED" "created_at" Age, "SEEN" "last_seen_at" Age,
             "NAME" "name" Text],
         fields ["id" "tenant" "external_id" "role" "name" "description" "claims" "is_active"
-            "quarantine" "created_at" "updated_at" "last_seen_at"];
+            "quarantine" "created_at" "updated_at" "last_seen_at" "bindings"];
     TokenView: name "id",
         columns ["ID" "id" Text, "IDENTITY" "identity" Text, "STATE" "state" State,
             "ISSUED" "issued_at" Age, "EXPIRES" "expires_at" Age, "SCOPES" "scopes" Text,
@@ -104,7 +108,11 @@ rows! {
         fields ["seq" "time" "tenant" "actor" "actor_id" "peer_uid" "token" "action" "resource"
             "resource_id" "decision" "policy" "policy_revision" "request_id" "outcome" "count"
             "hash" "prev_hash" "delegation" "shadow" "alert" "api_key" "session" "key_epoch"
-            "next_audit_key" "extensions"];
+            "next_audit_key" "extensions" "decided_by"];
+    AuditCounts: name "entries",
+        columns ["ENTRIES" "entries" Count],
+        fields ["entries" "first" "last" "by_action" "by_decision" "by_outcome" "by_actor"
+            "by_day" "earlier"];
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
         fields ["size" "root" "last_hash" "public_key" "checkpoint"];
@@ -114,6 +122,9 @@ rows! {
     AuditConsistency: name "format",
         columns ["OLD" "old" Text, "NEW" "new" Text],
         fields ["format" "old" "new" "proof"];
+    CheckpointView: name "size",
+        columns ["SIZE" "size" Count, "ROOT" "root" Text],
+        fields ["size" "root" "checkpoint"];
     PlanView: name "id",
         columns ["ID" "id" Text, "STATE" "state" State, "CREATED" "created_at" Age,
             "MEMORIES" "memories" Count, "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,
@@ -165,20 +176,31 @@ rows! {
             "revoked_at" "accepted_at" "identity_id"];
     KeyView: name "kid",
         columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
-            "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
-        fields ["kid" "kind" "state" "created_at" "retired_at"];
+            "KEYS" "count" Count, "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
+        fields ["kid" "kind" "state" "count" "created_at" "retired_at"];
+    LimitView: name "name",
+        columns ["LIMIT" "name" Text, "ROLE" "role" Text, "VALUE" "value" Count,
+            "COUNTS" "counts" Text, "USED" "used" Count, "ORIGIN" "origin" State,
+            "DEFAULT" "default" Count, "SET BY" "set_by" Text, "SET" "set_at" Age],
+        fields ["name" "role" "value" "counts" "used" "origin" "default" "set_by" "set_at"];
     PermissionView: name "identity",
         columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,
             "CONDITION" "condition" Text],
         fields ["identity" "identity_id" "role" "action" "resource" "answer" "policy" "revision"
-            "depends_on" "condition" "reason"];
+            "with_approval" "depends_on" "condition" "reason"];
     RevisionView: name "policy",
         columns ["POLICY" "policy" Text, "REV" "revision" Count, "CHANGE" "change" Text,
             "AGE" "at" Age, "BY" "by" Text, "RULE" "content.rule" Text],
         fields ["policy" "revision" "change" "rolled_back_to" "at" "by" "by_id" "content.id"
             "content.role" "content.effect" "content.priority" "content.is_active"
             "content.description" "content.rule"];
+    ApprovalView: name "id",
+        columns ["ID" "id" Text, "STATE" "state" State, "IDENTITY" "identity" Text,
+            "ACTION" "action" Text, "RESOURCE" "resource" Text, "TARGET" "resource_id" Text,
+            "POLICY" "policy" Text, "EXPIRES" "expires_at" Age, "PURPOSE" "purpose" Text],
+        fields ["id" "state" "identity" "authority" "method" "action" "resource" "resource_id"
+            "policy" "purpose" "decided_by" "created_at" "expires_at"];
     LintView: name "kind",
         columns ["LEVEL" "level" State, "KIND" "kind" Text, "POLICY" "policy" Text,
             "REASON" "reason" Text],

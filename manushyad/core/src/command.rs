@@ -1,15 +1,17 @@
 //! Requests as data. Every id, moment, vector and random byte in them was made by the caller, so that
 //! deciding is pure.
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 use manushya_protocol::v1::policy::PolicySpec;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Actor, Embedding, ExternalId, Kind, Limits, MemoryContent, MemoryKey, Namespace, PurgeScope,
-    Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
+    Actor, Embedding, ExternalId, Kind, LimitTable, Limits, MemoryContent, MemoryKey, Namespace,
+    PurgeScope, Role, Scope, Session, Source, Tag, TenantName, TokenKind, Trust,
 };
 
 /// What surrounds a command: who, when, under which request.
@@ -30,6 +32,28 @@ pub struct Context {
     pub whole_host: bool,
     /// How long a deleted memory can be restored, in seconds.
     pub retention_seconds: u64,
+    /// What holds where no limit was set.
+    pub limit_table: LimitTable,
+    /// What the request is known by again, if it is one of those that can wait for an approval.
+    pub content: Option<Arguments>,
+}
+
+/// What a request says, so far that it is known again.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments {
+    /// The method.
+    pub method: &'static str,
+    /// A keyed hash of the method and all of the arguments.
+    pub tag: [u8; 16],
+}
+
+/// Grants or refuses a request that waits.
+#[derive(Clone, Copy, Debug)]
+pub struct DecideApproval {
+    /// The request.
+    pub id: ApprovalId,
+    /// Grants it for so many seconds; refuses it if there are none.
+    pub grant_seconds: Option<u64>,
 }
 
 /// Makes a tenant, the identity its operator acts as, and its first policies.

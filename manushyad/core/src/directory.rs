@@ -5,21 +5,23 @@
 
 mod erasures;
 mod gates;
+mod holdings;
 
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
-use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{ApprovalId, IdentityId, PlanId, PolicyId, TenantId, TokenId};
 
 use crate::model::{
-    ExternalId, Identity, Policy, PolicyName, PolicyRevision, PurgePlan, Role, Tenant, TenantName,
-    Token, TokenKind,
+    Approval, ExternalId, Identity, Policy, PolicyDraft, PolicyName, PolicyRevision, PurgePlan,
+    Role, Tenant, TenantName, Token, TokenKind,
 };
 use crate::plan::Write;
 use crate::policy::PolicySet;
 pub use erasures::Erasures;
 
 pub use gates::Gates;
+pub use holdings::{Held, Holdings, Taken};
 
 /// Tenants, identities, tokens, policies and purge plans.
 #[derive(Clone, Default)]
@@ -37,6 +39,10 @@ pub struct Directory {
     gates: Gates,
     revisions: OrdMap<(TenantId, (PolicyId, u32)), Arc<PolicyRevision>>,
     erasures: Erasures,
+    holdings: Holdings,
+    approvals: OrdMap<(TenantId, ApprovalId), Arc<Approval>>,
+    drafts: HashMap<TenantId, Arc<PolicyDraft>>,
+    shadow_sets: HashMap<TenantId, Arc<PolicySet>>,
 }
 
 /// The records of one tenant: a range of an ordered map whose keys start with the tenant.
@@ -72,19 +78,33 @@ impl Directory {
         for tenant in stale {
             let set = PolicySet::build(self.policies(tenant).cloned());
             self.policy_sets.insert(tenant, Arc::new(set));
+            self.follow_draft(tenant);
         }
+    }
+
+    /// Builds what a draft and the live policies come to together.
+    fn follow_draft(&mut self, tenant: TenantId) {
+        let Some(draft) = self.drafts.get(&tenant) else {
+            self.shadow_sets.remove(&tenant);
+            return;
+        };
+        let same = |policy: &&Arc<Policy>| {
+            let of = |drafted: &Policy| drafted.id == policy.id || drafted.name == policy.name;
+            draft.policies.iter().any(of)
+        };
+        let live = self
+            .policies(tenant)
+            .filter(|policy| !same(policy))
+            .cloned();
+        let drafted = draft.policies.iter().cloned().map(Arc::new);
+        let set = Arc::new(PolicySet::build(live.chain(drafted)));
+        self.shadow_sets.insert(tenant, set);
     }
 
     /// Takes in one change; returns the tenant whose policies it touched.
     fn apply_one(&mut self, write: &Write) -> Option<TenantId> {
         match write {
-            Write::PutTenant(tenant) => {
-                // The name of the record before goes first: it may be another one.
-                if let Some(old) = self.tenants.insert(tenant.id, tenant.clone()) {
-                    self.tenant_names.remove(&old.name);
-                }
-                self.tenant_names.insert(tenant.name.clone(), tenant.id);
-            }
+            Write::PutTenant(tenant) => self.put_tenant(tenant),
             Write::EraseTenant(id) => {
                 if let Some(tenant) = self.tenants.remove(id) {
                     self.tenant_names.remove(&tenant.name);
@@ -92,6 +112,8 @@ impl Directory {
                 self.policy_sets.remove(id);
                 self.gates.forget(*id);
                 self.erasures.forget(*id);
+                self.drafts.remove(id);
+                self.shadow_sets.remove(id);
             }
             Write::PutIdentity(identity) => self.put_identity(identity),
             Write::EraseIdentity(tenant, id) => {
@@ -108,15 +130,7 @@ impl Directory {
                     self.api_keys.remove(&key.tag);
                 }
             }
-            Write::PutPolicy(policy) => {
-                let at = (policy.tenant, policy.id);
-                if let Some(old) = self.policies.insert(at, policy.clone()) {
-                    self.policy_names.remove(&(old.tenant, old.name.clone()));
-                }
-                self.policy_names
-                    .insert((policy.tenant, policy.name.clone()), policy.id);
-                return Some(policy.tenant);
-            }
+            Write::PutPolicy(policy) => return Some(self.put_policy(policy)),
             Write::DropPolicy(tenant, id) => {
                 if let Some(policy) = self.policies.remove(&(*tenant, *id)) {
                     self.policy_names.remove(&(*tenant, policy.name.clone()));
@@ -139,11 +153,46 @@ impl Directory {
             Write::DropRevision(tenant, id, revision) => {
                 self.revisions.remove(&(*tenant, (*id, *revision)));
             }
-            Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutMemory { .. } | Write::EraseMemory(..) | Write::RenewKey(_) => {}
+            Write::PutDraft(draft) => return Some(self.put_draft(draft)),
+            Write::DropDraft(tenant) => {
+                self.drafts.remove(tenant);
+                return Some(*tenant);
+            }
+            Write::PutApproval(approval) => {
+                let at = (approval.tenant, approval.id);
+                self.approvals.insert(at, approval.clone());
+            }
+            Write::DropApproval(tenant, id) => {
+                self.approvals.remove(&(*tenant, *id));
+            }
             Write::PutErasure(record) => self.erasures.put(record),
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }
         None
+    }
+
+    fn put_tenant(&mut self, tenant: &Arc<Tenant>) {
+        // The name of the record before goes first: it may be another one.
+        if let Some(old) = self.tenants.insert(tenant.id, tenant.clone()) {
+            self.tenant_names.remove(&old.name);
+        }
+        self.tenant_names.insert(tenant.name.clone(), tenant.id);
+    }
+
+    fn put_policy(&mut self, policy: &Arc<Policy>) -> TenantId {
+        let at = (policy.tenant, policy.id);
+        if let Some(old) = self.policies.insert(at, policy.clone()) {
+            self.policy_names.remove(&(old.tenant, old.name.clone()));
+        }
+        self.policy_names
+            .insert((policy.tenant, policy.name.clone()), policy.id);
+        policy.tenant
+    }
+
+    fn put_draft(&mut self, draft: &Arc<PolicyDraft>) -> TenantId {
+        self.drafts.insert(draft.tenant, draft.clone());
+        draft.tenant
     }
 
     fn put_identity(&mut self, identity: &Arc<Identity>) {
@@ -289,6 +338,30 @@ impl Directory {
         of_tenant(&self.revisions, tenant, (policy, 0), (policy, u32::MAX))
     }
 
+    /// The draft that runs beside the live policies of a tenant.
+    pub fn draft(&self, tenant: TenantId) -> Option<&Arc<PolicyDraft>> {
+        self.drafts.get(&tenant)
+    }
+
+    /// The policies of a tenant as they would be with its draft; none without a draft.
+    pub fn shadow_set(&self, tenant: TenantId) -> Option<&Arc<PolicySet>> {
+        self.shadow_sets.get(&tenant)
+    }
+
+    /// The requests of a tenant that wait for an approval, or were decided not long ago.
+    pub fn approvals(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<Approval>> {
+        let (low, high) = (
+            ApprovalId::from_bytes([0; 16]),
+            ApprovalId::from_bytes([255; 16]),
+        );
+        of_tenant(&self.approvals, tenant, low, high)
+    }
+
+    /// One of them.
+    pub fn approval(&self, tenant: TenantId, id: ApprovalId) -> Option<&Arc<Approval>> {
+        self.approvals.get(&(tenant, id))
+    }
+
     /// The policy that an id or a name means, or meant last: of a removed one, its last revision.
     pub fn policy_id_by_ref(&self, tenant: TenantId, reference: &str) -> Option<PolicyId> {
         if let Some(policy) = self.policy_by_ref(tenant, reference) {
@@ -303,6 +376,16 @@ impl Directory {
         named
             .max_by_key(|revision| (revision.policy.updated_at, revision.policy.id))
             .map(|revision| revision.policy.id)
+    }
+
+    /// How much is kept of whom.
+    pub fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// Counts what writes put or took away. Only who carries them out knows how many bytes they are.
+    pub fn count(&mut self, taken: &[Taken]) {
+        taken.iter().for_each(|taken| self.holdings.count(taken));
     }
 
     /// Receipts, holds, retentions and backups.

@@ -2,13 +2,28 @@
 
 use std::sync::Arc;
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
-    PolicyRevision, PurgePlan, Tenant, Token,
+    Approval, AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity,
+    Memory, Policy, PolicyDraft, PolicyRevision, PurgePlan, Tenant, Token,
 };
+
+/// Whose records a data key seals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The identity, or the tenant again for what is no identity's.
+    pub subject: [u8; 16],
+    /// Memories, and not records of the directory.
+    pub memories: bool,
+    /// The key.
+    pub key: DataKeyId,
+}
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
 /// all; the index follows from them.
@@ -46,6 +61,14 @@ pub enum Write {
     PutRevision(Arc<PolicyRevision>),
     /// Removes a revision of a policy.
     DropRevision(TenantId, PolicyId, u32),
+    /// Lets a draft run beside the live policies of its tenant, in place of the one before.
+    PutDraft(Arc<PolicyDraft>),
+    /// Stops it.
+    DropDraft(TenantId),
+    /// Makes or changes a request that waits for an approval.
+    PutApproval(Arc<Approval>),
+    /// Removes such a request.
+    DropApproval(TenantId, ApprovalId),
     /// Erases a memory and its history: no byte of it can be read from any file afterwards.
     EraseMemory(TenantId, MemoryId),
     /// Makes or changes an invitation, or what is known of a key that signs tokens.
@@ -56,6 +79,9 @@ pub enum Write {
     PutErasure(Arc<ErasureRecord>),
     /// Removes one of those.
     DropErasure(TenantId, ErasureKey),
+    /// Seals under new keys what is sealed under this one, and has it destroyed. Nothing else
+    /// changes. A key that is no longer in use is passed over.
+    RenewKey(KeyUse),
 }
 
 /// What a command does.

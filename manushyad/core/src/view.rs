@@ -42,6 +42,13 @@ pub trait View {
     /// [`ViewError`] if the store cannot be read.
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError>;
 
+    /// How many bytes a version of a memory takes where it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`] if it cannot be kept at all.
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError>;
+
     /// Every memory of `owner` with its version, oldest first, deleted and expired ones included.
     ///
     /// # Errors

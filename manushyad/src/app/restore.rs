@@ -1,6 +1,7 @@
 //! Restoring a backup into an empty home, and proving that one restores: without a daemon, from the
 //! file and an age identity alone.
 
+mod aside;
 mod load;
 mod means;
 
@@ -28,6 +29,7 @@ use crate::service::ledger;
 use crate::service::writer::{Published, chain};
 use crate::store::{Store, StoreError};
 use crate::vault::{Unlock, Vault};
+use aside::set_aside;
 use load::{Loaded, Source, digest, load};
 use means::{Means, means};
 
@@ -83,6 +85,10 @@ pub struct RestoreReport {
     pub key_was_known: bool,
     /// The folder it was restored to; none if it was only verified.
     pub restored_to: Option<String>,
+    /// Up to how many entries the log was anchored that this home had before.
+    pub audit_before: Option<u64>,
+    /// Where that log's anchor and what clients remembered of it were moved to.
+    pub set_aside: Vec<String>,
 }
 
 fn refused(message: &str, reason: impl Into<String>) -> WireError {
@@ -125,6 +131,8 @@ fn report(loaded: &Loaded, known: bool) -> RestoreReport {
         signed_by: loaded.signed_by.clone(),
         key_was_known: known,
         restored_to: None,
+        audit_before: None,
+        set_aside: Vec::new(),
     }
 }
 
@@ -250,10 +258,25 @@ pub fn restore(
         // The home that the command runs in may know of erasures too.
         copies.push(config.erasure_ledger.clone());
     }
+    let key = loaded.vault.audit_signing_key();
     (report.ledgers, report.erased_again) = settle(loaded, options, &draft.0, &ledger, &copies)?;
     put_in_place(&draft.0, &target.data)
         .map_err(|error| failed("the restored files cannot be put in place", &error))?;
     report.restored_to = Some(target.data.display().to_string());
+    let anchor = match &options.into {
+        None => config.anchor.file.clone(),
+        Some(_) => Some(target.audit_anchor()),
+    };
+    let aside = set_aside(&target, anchor.as_deref(), &key, &report.backup).map_err(|error| {
+        failed("it is restored, but what was known of the audit log before cannot be moved away", &error)
+            .hint("move the anchor file (audit.anchor_file) away yourself; doctor and clients take it for a rollback until then")
+    })?;
+    report.audit_before = aside.anchored;
+    report.set_aside = aside
+        .files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     Ok(report)
 }
 

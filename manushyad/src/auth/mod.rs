@@ -9,10 +9,12 @@ mod error;
 mod jwk;
 pub mod opaque;
 mod peer;
+mod process;
 mod token;
 
 pub use claims::{AUDIENCE, ISSUER, VerifiedClaims};
 pub use error::TokenError;
 pub use jwk::jwk_set;
 pub use peer::PeerCred;
+pub use process::{Process, Programs};
 pub use token::{TokenFacts, TokenKeys};

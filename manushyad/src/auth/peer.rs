@@ -6,7 +6,8 @@ use tokio::net::UnixStream;
 
 /// What the kernel says of the process that connected (`SO_PEERCRED`, or `getpeereid`).
 ///
-/// Decide by `uid` and `gid` alone. A process id can be another process's by the time it is read.
+/// Decide by `uid` and `gid` alone. A process id can be another process's by the time it is read; see
+/// [`super::Process`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerCred {
     /// Effective user id at the time of connecting.

@@ -7,20 +7,25 @@ pub mod snapshot;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle as Task;
 
 use crate::os::SystemClock;
+use crate::service::notary::INTERVAL;
 use crate::service::{Service, Step, stopped};
 
 /// How often the index is tended when there is nothing to do.
 const TEND_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often the audit log is looked at for entries that wait to be signed.
+const SIGN_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The running jobs.
 pub struct Jobs {
     sweeper: Task<()>,
+    signer: Task<()>,
     watch: Task<()>,
     gardener: JoinHandle<()>,
     embedder: JoinHandle<()>,
@@ -30,6 +35,7 @@ impl Jobs {
     /// Waits until the jobs have noticed that they shall stop.
     pub async fn join(self) {
         let _ = self.sweeper.await;
+        let _ = self.signer.await;
         let _ = self.watch.await;
         for thread in [self.gardener, self.embedder] {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -56,10 +62,32 @@ pub fn start(
     };
     Ok(Jobs {
         sweeper,
+        signer: tokio::spawn(sign(service.clone(), stop.clone())),
         watch,
         gardener: thread("gardener", tend)?,
         embedder: thread("embedder", embed)?,
     })
+}
+
+/// Has the head of the audit log signed when it has had new entries for long enough, also if nobody
+/// writes any more.
+async fn sign(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let mut since: Option<Instant> = None;
+    let mut interval = tokio::time::interval(SIGN_LOOK_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        let size = service.writer.published().head.size();
+        if size <= service.writer.witnessed().signed() {
+            since = None;
+        } else if since.get_or_insert_with(Instant::now).elapsed() >= INTERVAL {
+            since = None;
+            service.writer.tick();
+        }
+    }
 }
 
 /// Erases what is due, by the clock.
@@ -84,8 +112,11 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Removes keys that have nothing left to verify.
+/// Removes keys that have nothing left to verify or to open.
 async fn prune(service: &Service) {
+    if let Err(error) = service.retire_keys() {
+        tracing::error!(code = %error.code, "Replaced keys could not be destroyed.");
+    }
     match service.prune_jwt_keys(service.ports.clock.now()).await {
         Ok(gone) if gone.is_empty() => {}
         Ok(gone) => tracing::info!(keys = gone.len(), "Removed keys whose tokens have ended."),
@@ -98,12 +129,12 @@ fn tend(service: &Service, stop: &watch::Receiver<bool>) {
     // On Linux this is the priority of the calling thread alone: building a graph takes what others
     // leave. Without it, it is only less polite.
     let _ = rustix::process::nice(15);
-    let mut saved = std::time::Instant::now();
+    let mut saved = Instant::now();
     while !*stop.borrow() {
         let busy = service.indexes.tend();
         if saved.elapsed() >= service.config.snapshot_interval {
             snapshot::save_all(service);
-            saved = std::time::Instant::now();
+            saved = Instant::now();
         }
         if !busy {
             std::thread::sleep(TEND_INTERVAL);

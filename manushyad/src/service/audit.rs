@@ -12,7 +12,9 @@ use manushya_core::directory::Directory;
 use manushya_core::model::{Action, AuditActor, AuditEntry, Outcome, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::limits;
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::{
@@ -23,6 +25,8 @@ use manushya_protocol::v1::common::Listed;
 use super::view::ReadView;
 use super::{Service, page, unreadable};
 
+mod checkpoints;
+mod export;
 mod extension;
 mod prove;
 
@@ -85,7 +89,11 @@ impl Service {
             let shown = bytes
                 .and_then(|bytes| Some((canonical::decode(&bytes).ok()?, bytes)))
                 .filter(|(entry, _)| filter.admits(entry))
-                .map(|(entry, bytes)| show(view.directory(), &entry, &bytes));
+                .map(|(entry, bytes)| {
+                    let mut shown = show(view.directory(), &entry, &bytes);
+                    shown.more.decided_by = export::decided_by(view, context, &entry);
+                    shown
+                });
             let Some(shown) = shown else {
                 let seq = request.seq.to_string();
                 return Err(access.missing("audit entry", &seq, "manushyactl audit list"));
@@ -236,6 +244,11 @@ pub(super) fn checkpoint(head: &Head) -> Result<Checkpoint, WireError> {
     Ok(head.checkpoint(origin()?))
 }
 
+/// The verifier key of who signs with `key`.
+pub(super) fn verifier_key(key: &ed25519_dalek::SigningKey) -> Result<VerifierKey, WireError> {
+    Ok(VerifierKey::new(origin()?, key.verifying_key()))
+}
+
 fn origin() -> Result<Origin, WireError> {
     Origin::new(ORIGIN).map_err(|error| {
         WireError::new(ErrorCode::Internal, "the head cannot be signed").reason(error.to_string())
@@ -338,6 +351,7 @@ fn id_bytes(text: &str) -> Option<[u8; 16]> {
     let memory = text.parse::<MemoryId>().map(MemoryId::to_bytes).ok();
     memory
         .or_else(|| text.parse::<IdentityId>().map(IdentityId::to_bytes).ok())
+        .or_else(|| text.parse::<ApprovalId>().map(ApprovalId::to_bytes).ok())
         .or_else(|| text.parse::<PolicyId>().map(PolicyId::to_bytes).ok())
         .or_else(|| text.parse::<TokenId>().map(TokenId::to_bytes).ok())
         .or_else(|| text.parse::<PlanId>().map(PlanId::to_bytes).ok())
@@ -450,7 +464,14 @@ fn resource_id(directory: &Directory, entry: &AuditEntry, bytes: [u8; 16]) -> St
     let tenant = entry.draft.tenant;
     match entry.draft.resource {
         Resource::Memory => MemoryId::from_bytes(bytes).to_string(),
-        Resource::Policy => PolicyId::from_bytes(bytes).to_string(),
+        Resource::Policy => {
+            let approval = ApprovalId::from_bytes(bytes);
+            let known = tenant.and_then(|tenant| directory.approval(tenant, approval));
+            known.map_or_else(
+                || PolicyId::from_bytes(bytes).to_string(),
+                |_| approval.to_string(),
+            )
+        }
         Resource::Token
             if tenant.is_some_and(|tenant| directory.identity(tenant, identity).is_none()) =>
         {

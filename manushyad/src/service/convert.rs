@@ -55,6 +55,12 @@ pub fn identity(directory: &Directory, identity: &Identity) -> IdentityView {
         created_at: identity.created_at,
         updated_at: identity.updated_at,
         last_seen_at: None,
+        bindings: directory
+            .gates()
+            .bindings(identity.tenant)
+            .filter(|it| it.identity == identity.id)
+            .map(super::binding::show)
+            .collect(),
     }
 }
 

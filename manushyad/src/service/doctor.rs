@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use manushya_core::audit::Verifier;
 use manushya_core::command::Context;
 use manushya_core::decide;
 use manushya_core::model::{Action, Decision, Memory};
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
-use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::system::{Check, Diagnosis, Verdict};
 
 use parking_lot::Mutex;
@@ -21,7 +19,7 @@ use super::{Service, unreadable};
 /// Below this many free bytes the disk counts as nearly full.
 const FREE_BYTES_MIN: u64 = 256 << 20;
 
-fn check(id: &str, verdict: Verdict, evidence: String, fix: Option<&str>) -> Check {
+pub(super) fn check(id: &str, verdict: Verdict, evidence: String, fix: Option<&str>) -> Check {
     let fix = fix.filter(|_| verdict != Verdict::Ok).map(str::to_owned);
     Check {
         id: id.to_owned(),
@@ -60,11 +58,12 @@ impl Service {
         let mut checks = vec![
             self.check_permissions(),
             self.check_recovery_key(),
+            check_memory(),
             self.check_store(),
-            self.check_audit(),
             self.check_disk(),
             self.check_queue(),
         ];
+        checks.extend(self.check_log());
         checks.extend(self.check_indexes());
         checks.extend(self.check_embedding());
         checks
@@ -131,47 +130,6 @@ impl Service {
                 Some("restore a backup"),
             ),
         }
-    }
-
-    fn check_audit(&self) -> Check {
-        let id = "audit.chain";
-        match self.verify_audit() {
-            Ok(entries) => check(
-                id,
-                Verdict::Ok,
-                format!("{entries} entries verify against the head"),
-                None,
-            ),
-            Err(reason) => {
-                let fix = "keep the files as evidence and restore a backup";
-                check(id, Verdict::Failure, reason, Some(fix))
-            }
-        }
-    }
-
-    fn verify_audit(&self) -> Result<u64, String> {
-        let view = self.view().map_err(|error| error.to_string())?;
-        let head = view.published.head.clone();
-        let mut verifier = Verifier::new();
-        let mut from = AuditSeq(1);
-        while from.0 <= head.size() {
-            let chunk = view
-                .snapshot
-                .audit(from, 1 << 20, 4096)
-                .map_err(|error| unreadable(&error).to_string())?;
-            let Some((last, _)) = chunk.last() else { break };
-            from = AuditSeq(last.0 + 1);
-            for (seq, bytes) in chunk.iter().filter(|(seq, _)| seq.0 <= head.size()) {
-                verifier
-                    .push(bytes)
-                    .map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
-            }
-        }
-        let checkpoint = super::audit::checkpoint(&head).map_err(|error| error.message)?;
-        verifier
-            .finish(&checkpoint)
-            .map(|summary| summary.size)
-            .map_err(|broken| chain(&broken))
     }
 
     /// Whether the index of each tenant holds exactly what the store holds and can be searched.
@@ -265,6 +223,34 @@ impl Service {
             Some("look at the daemon's log"),
         )
     }
+}
+
+/// Whether what is in RAM can get onto a disk.
+fn check_memory() -> Check {
+    let id = "memory.locked";
+    match crate::os::memory_unlocked() {
+        None => {
+            let evidence = "memory is never swapped, and not dumped".to_owned();
+            check(id, Verdict::Ok, evidence, None)
+        }
+        Some(reason) if !has_swap() => {
+            let evidence =
+                format!("{reason}; there is no swap on this machine, and nothing is dumped");
+            check(id, Verdict::Ok, evidence, None)
+        }
+        Some(reason) => {
+            let fix =
+                "LimitMEMLOCK=infinity (or ulimit -l unlimited), or turn swap off or encrypt it";
+            let evidence = format!("keys and texts may get into swap: {reason}");
+            check(id, Verdict::Warning, evidence, Some(fix))
+        }
+    }
+}
+
+/// Whether this machine swaps to anything, as far as can be seen.
+fn has_swap() -> bool {
+    let swaps = std::fs::read_to_string("/proc/swaps");
+    swaps.is_ok_and(|text| text.lines().count() > 1)
 }
 
 /// Collects the files below `folder` that others may read or write.

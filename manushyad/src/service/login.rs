@@ -18,7 +18,7 @@ use manushya_protocol::v1::common::Call;
 
 use super::Service;
 use super::api_key::is_api_key;
-use crate::auth::PeerCred;
+use crate::auth::{PeerCred, Process};
 
 /// What a caller showed when it came.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub enum Credential {
 pub struct Caller {
     /// What the kernel says.
     pub peer: PeerCred,
+    /// The process that connected, where it may be somebody by that.
+    pub process: Option<Arc<Process>>,
     /// What the caller showed.
     pub credential: Credential,
     /// The fact `request.transport`.
@@ -48,23 +50,27 @@ pub(super) fn not_good(reason: String) -> WireError {
 }
 
 impl Service {
-    /// Finds out who acts, and in which tenant. A failure is audited as a failed login.
+    /// Finds out who acts, and in which tenant, and takes a call of `method` into account. A failure
+    /// is audited as a failed login.
     ///
     /// # Errors
     ///
-    /// `UNAUTHENTICATED`, `NOT_FOUND` for a tenant that is not there, or `DENIED` for one that is not
+    /// `RESOURCE_EXHAUSTED` if calls come too often, `UNAUTHENTICATED`, `NOT_FOUND` for a tenant that is not there, or `DENIED` for one that is not
     /// the caller's.
     pub async fn authenticate(
         &self,
         caller: &Caller,
         call: &Call,
         request_id: RequestId,
+        method: &str,
     ) -> Result<Context, WireError> {
         let known = match self.resolve(caller, call, request_id) {
-            Ok(context) => match self.spend(&context).await {
-                Ok(()) => Ok(context),
-                Err(error) => Err(error),
-            },
+            Ok(context) => {
+                // What is refused here costs no use, and its entry is not one of a failed login.
+                let directory = &self.writer.published().directory;
+                self.take_call(directory, &context, method)?;
+                self.spend(&context).await.map(|()| context)
+            }
             Err(error) => Err(error),
         };
         match known {
@@ -169,6 +175,8 @@ impl Service {
             purpose,
             dry_run: call.dry_run,
             retention_seconds: self.config.retention_seconds,
+            limit_table: self.config.limits,
+            content: None,
         };
         check_credential(&published.directory, &context)?;
         Ok(context)
@@ -229,6 +237,9 @@ impl Service {
         call: &Call,
     ) -> Result<Actor, WireError> {
         if !self.operator_uids.contains(&caller.peer.uid) {
+            if let Some(actor) = self.by_binding(directory, caller, call)? {
+                return Ok(actor);
+            }
             let message = format!("user {} is nobody here", caller.peer.uid);
             return Err(WireError::new(ErrorCode::Unauthenticated, message)
                 .reason("no access token was given, and only the daemon's own user needs none")
@@ -273,6 +284,8 @@ impl Service {
             dry_run: false,
             whole_host: true,
             retention_seconds: self.config.retention_seconds,
+            limit_table: self.config.limits,
+            content: None,
         }
     }
 }

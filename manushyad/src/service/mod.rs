@@ -6,8 +6,10 @@
 
 pub mod alerts;
 mod api_key;
+mod approval;
 mod audit;
 pub mod backup;
+mod binding;
 mod convert;
 mod doctor;
 mod duplicate;
@@ -20,19 +22,25 @@ pub mod indexes;
 mod invitation;
 mod key;
 pub mod ledger;
+mod limit;
 mod login;
 mod memory;
+pub mod notary;
 mod page;
 mod permit;
 mod policy;
 mod policy_review;
+mod policy_shadow;
 mod policy_simulate;
 mod purge;
 mod ranking;
+pub mod rate;
 mod recall;
 mod receipt;
 mod review;
 pub mod room;
+mod rotate;
+pub mod seal;
 mod search;
 mod session;
 #[cfg(test)]
@@ -56,7 +64,8 @@ use manushya_core::model::AuditDraft;
 use manushya_core::plan::Plan;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{
-    IdentityId, InvitationId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+    BindingId, IdentityId, InvitationId, LimitId, MemoryId, PlanId, PolicyId, RequestId, TenantId,
+    TokenId,
 };
 use manushya_protocol::unit::UnixMillis;
 use parking_lot::Mutex;
@@ -64,10 +73,11 @@ use tokio::sync::{Notify, watch};
 
 pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
+pub use seal::{SealSwitch, Sealed, Unsealing, is_sealed};
 pub use usage::LastUses;
 use view::ReadView;
 
-use crate::auth::TokenKeys;
+use crate::auth::{Programs, TokenKeys};
 use crate::config::{AuditReads, Config};
 use crate::port::Ports;
 use crate::store::{Store, Txn};
@@ -107,8 +117,14 @@ pub struct Service {
     pub duplicates: tokio::sync::Mutex<()>,
     /// When API keys and sessions were last noted as used.
     pub last_uses: LastUses,
+    /// Hashes of programs that showed themselves.
+    pub programs: Programs,
+    /// How often calls come.
+    pub rates: rate::Rates,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
+    /// Told when the daemon shall be sealed.
+    pub sealing: SealSwitch,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
     /// What it does by itself.
@@ -164,6 +180,10 @@ impl Service {
         new_plan_id -> PlanId;
         /// A fresh id.
         new_invitation_id -> InvitationId;
+        /// A fresh id.
+        new_binding_id -> BindingId;
+        /// A fresh id.
+        new_limit_id -> LimitId;
     }
 
     /// A consistent state to read.
@@ -216,17 +236,7 @@ impl Service {
 
     /// Writes an entry and waits until it is on disk.
     pub(crate) async fn audit_durably(&self, draft: AuditDraft) -> Result<(), WireError> {
-        let lost = || {
-            WireError::new(
-                ErrorCode::AuditUnavailable,
-                "the audit entry could not be written",
-            )
-            .hint("look at the daemon's log")
-        };
-        self.writer
-            .observe(draft)?
-            .await
-            .map_err(|_| lost())?
-            .map(|_| ())
+        let written = self.writer.observe(draft)?;
+        self.writer.fate(written).await.map(drop)
     }
 }

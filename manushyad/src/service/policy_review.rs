@@ -227,6 +227,7 @@ impl<'a> Asked<'a> {
             revision: None,
             condition: None,
             depends_on: Vec::new(),
+            with_approval: None,
             reason: format!("{} is disabled", identity.external_id),
         };
         let Some(tenant) = self.directory.tenant(identity.tenant) else {
@@ -250,6 +251,13 @@ impl<'a> Asked<'a> {
             view.reason = "the operator of the host may always do this without a token".to_owned();
             return view;
         }
+        if self.set.requires_anything() {
+            let beyond = self.set.ask_beyond(&identity.role, &facts, &open);
+            let differs =
+                (beyond.certainty, &beyond.condition) != (answer.certainty, &answer.condition);
+            view.with_approval = (differs && beyond.certainty != Certainty::No)
+                .then(|| beyond.certainty.as_str().to_owned());
+        }
         view.answer = answer.certainty.as_str().to_owned();
         view.reason = answer.sentence();
         view.policy = answer.policy.as_ref().map(|policy| policy.name.to_string());
@@ -261,7 +269,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn shown(directory: &Directory, revision: &PolicyRevision) -> RevisionView {
+pub(super) fn shown(directory: &Directory, revision: &PolicyRevision) -> RevisionView {
     let policy = &revision.policy;
     let by = directory.identity(policy.tenant, revision.by);
     RevisionView {

@@ -22,11 +22,11 @@ use super::{Service, unreadable};
 use crate::store::StoreError;
 
 /// How many entries are replayed at the most, the newest.
-const ENTRIES_MAX: u64 = 500_000;
+pub(super) const ENTRIES_MAX: u64 = 500_000;
 /// How many kinds of change are shown.
 const CHANGES_MAX: usize = 1000;
 /// How many bytes and entries one read of the store takes.
-const CHUNK: (usize, usize) = (256 << 10, 4096);
+pub(super) const CHUNK: (usize, usize) = (256 << 10, 4096);
 /// Entries stand in the order they were written, and their times may be this far from it.
 const DISORDER_MS: i64 = 600_000;
 
@@ -132,7 +132,7 @@ fn simulate(
 }
 
 /// The sequence of the first entry that may be at or after `since`.
-fn first_since(view: &ReadView, since: UnixMillis, len: u64) -> Result<u64, StoreError> {
+pub(super) fn first_since(view: &ReadView, since: UnixMillis, len: u64) -> Result<u64, StoreError> {
     let bound = since.0.saturating_sub(DISORDER_MS);
     let (mut low, mut high) = (1, len + 1);
     while low < high {

@@ -138,7 +138,8 @@ impl Room {
     }
 
     fn full(&self) -> WireError {
-        let millis = self.retry_after().as_millis();
+        let after = self.retry_after();
+        let millis = after.as_millis();
         WireError::new(
             ErrorCode::ResourceExhausted,
             "the daemon has too much to do",
@@ -147,6 +148,7 @@ impl Room {
         .hint(format!(
             "try again in {millis} ms, with fewer requests in flight"
         ))
+        .retry_after(after)
     }
 }
 

@@ -226,12 +226,7 @@ impl Service {
         let canaries = canaries.into_inner();
         drop(view);
         if self.config.audit_reads == AuditReads::Durable {
-            written.await.map_err(|_| {
-                WireError::new(
-                    ErrorCode::AuditUnavailable,
-                    "the audit entry could not be written",
-                )
-            })??;
+            self.writer.fate(written).await?;
         }
         let results = results?;
         self.alarm(context, Action::Search, canaries).await?;

@@ -157,7 +157,7 @@ impl Service {
         let command = IssueToken {
             id,
             // Another's session is a credential made by right; one's own is made with what one has.
-            delegate: request.identity.is_none() && context.actor.via != Via::PeerUid,
+            delegate: request.identity.is_none() && !context.actor.operator,
             identity: request.identity.unwrap_or(own),
             ttl_seconds: request
                 .ttl_seconds

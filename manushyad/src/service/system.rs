@@ -56,6 +56,8 @@ impl Service {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: if self.writer.has_failed() {
                 "failed"
+            } else if self.sealing.is_thrown() {
+                "sealing"
             } else {
                 "serving"
             }
@@ -88,6 +90,15 @@ impl Service {
             connections: self.connections.load(Ordering::Relaxed),
             embedder: self.ports.embedder.name().to_owned(),
             audit_reads: self.config.audit_reads.as_str().to_owned(),
+            audit_checkpoint: self.sign_head(&published.head).unwrap_or_default(),
+            audit_key: self.audit_verifier().unwrap_or_default(),
+            audit_signed: self.writer.witnessed().signed(),
+            audit_anchored: self.writer.witnessed().anchored(),
+            audit_anchor_fault: self
+                .writer
+                .witnessed()
+                .fault()
+                .map(|fault| fault.to_string()),
             embedder_down: self.trouble.reason(),
             ..HostStatus::default()
         };

@@ -7,7 +7,7 @@ use manushya_core::decide::chain;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
     Action, Identity, Invalid, Kind, Limits, Namespace, Resource, Scope, Token, TokenKind,
-    TokenState, Via,
+    TokenState,
 };
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -120,7 +120,7 @@ impl Service {
         request: TokenIssue,
     ) -> Result<TokenIssued, WireError> {
         // The operator of the host shows no credential that it could hand on.
-        let delegate = request.delegate && context.actor.via != Via::PeerUid;
+        let delegate = request.delegate && !context.actor.operator;
         let command = IssueToken {
             id: self.new_token_id(),
             identity: request.identity,

@@ -16,8 +16,8 @@ use manushya_protocol::unit::UnixMillis;
 use manushya_protocol::v1::identity::IdentityView;
 use parking_lot::Mutex;
 
-use super::{Service, convert};
 use super::login::not_good;
+use super::{Service, convert};
 
 /// How fine the moment of last use is, in milliseconds: it is written no more often.
 const GRAIN_MS: i64 = 60_000;

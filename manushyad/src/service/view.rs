@@ -61,6 +61,10 @@ impl View for ReadView {
             .map_err(broken)
     }
 
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
+        crate::store::bytes_of(memory).map_err(broken)
+    }
+
     fn memories_of(
         &self,
         tenant: TenantId,

@@ -6,15 +6,17 @@
 //! way to the disk, and order is kept.
 
 mod books;
+mod ending;
 #[cfg(test)]
 mod hand;
+mod patience;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use manushya_core::audit::Head;
@@ -26,20 +28,21 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use ending::Doubt;
+pub use ending::{Ending, Keepers, end_process};
 #[cfg(test)]
 pub(super) use hand::Hand;
 
 use super::alerts::Alerts;
+use super::indexes::Indexes;
+use super::ledger::LedgerFile;
+use super::notary::{Notary, Witnessed};
 use super::room::{Place, Room, Share};
 use super::tally::Tally;
-use super::{indexes::Indexes, ledger::LedgerFile};
-use crate::store::{Store, StoreError, Txn};
+use crate::store::{Stall, Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
 const BATCH_COMMANDS_MAX: usize = 1024;
-
-/// How the daemon ends when the disk fails: `EX_TEMPFAIL`, so that a supervisor starts it again.
-const EXIT_DISK: i32 = 75;
 
 /// What a decided command hands to the writer.
 struct Step {
@@ -88,6 +91,8 @@ pub struct Writer {
     alerts: Arc<Alerts>,
     room: Arc<Room>,
     tally: Arc<Tally>,
+    stall: Stall,
+    witnessed: Arc<Witnessed>,
 }
 
 /// The writer's threads, to be joined at the end.
@@ -130,15 +135,10 @@ impl Writer {
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
-        ledger: LedgerFile,
+        keepers: Keepers,
     ) -> std::io::Result<(Self, WriterThreads)> {
-        let end = Box::new(|code| {
-            // Replies need a moment to leave.
-            std::thread::sleep(Duration::from_millis(200));
-            std::process::exit(code);
-        });
         let (writer, state, commands, applies) =
-            Self::assemble(store, published, indexes.clone(), ledger, end);
+            Self::assemble(store, published, indexes.clone(), keepers);
         let tally = writer.tally.clone();
         let threads = WriterThreads {
             writer: std::thread::Builder::new()
@@ -157,13 +157,12 @@ impl Writer {
         Ok((writer, threads))
     }
 
-    /// The parts of a writer, before anything runs. `end` ends the process with a code.
+    /// The parts of a writer, before anything runs.
     fn assemble(
         store: Store,
         published: Published,
         indexes: Arc<Indexes>,
-        ledger: LedgerFile,
-        end: Box<dyn Fn(i32) + Send>,
+        keepers: Keepers,
     ) -> (
         Self,
         Thread,
@@ -184,20 +183,23 @@ impl Writer {
             alerts: Arc::default(),
             room: Arc::default(),
             tally: Arc::default(),
+            stall: store.stall(),
+            witnessed: keepers.notary.witnessed(),
         };
         let state = Thread {
             store,
+            notary: keepers.notary,
             published,
             indexes,
             committed,
             size,
-            end,
+            end: keepers.ending,
             failed: writer.failed.clone(),
             commits: writer.commits.clone(),
             alerts: writer.alerts.clone(),
             room: writer.room.clone(),
             tally: writer.tally.clone(),
-            ledger: parking_lot::Mutex::new(ledger),
+            ledger: parking_lot::Mutex::new(keepers.ledger),
         };
         (writer, state, commands, applies)
     }
@@ -247,6 +249,7 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
+        self.check_disk()?;
         self.enqueue(fallback, decide, true)
     }
 
@@ -277,9 +280,7 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
-        self.submit(fallback, decide)?
-            .await
-            .map_err(|_| stopping())?
+        self.fate(self.submit(fallback, decide)?).await
     }
 
     /// Queues many commands at once, all or none, and waits for all of their fates.
@@ -299,7 +300,10 @@ impl Writer {
             return Ok(Vec::new());
         }
         let mut receivers = Vec::with_capacity(commands.len());
-        let places = self.room.take_many(commands.len()).await?;
+        // Waits for room: a batch that is refused as a whole would only be sent again.
+        let message = "nothing was done: the store does not answer";
+        let room = self.room.take_many(commands.len());
+        let places = self.patient(message, room).await??;
         for (place, (fallback, decide)) in places.into_iter().zip(commands) {
             let (command, receiver) = command(fallback, place, decide);
             self.queue.send(command).map_err(|_| stopping())?;
@@ -307,7 +311,7 @@ impl Writer {
         }
         let mut fates = Vec::with_capacity(receivers.len());
         for receiver in receivers {
-            fates.push(receiver.await.unwrap_or_else(|_| Err(stopping())));
+            fates.push(self.fate(receiver).await);
         }
         Ok(fates)
     }
@@ -326,6 +330,7 @@ impl Writer {
                 reply: (),
             })
         };
+        self.check_disk()?;
         self.enqueue(draft, decide, false)
     }
 
@@ -364,15 +369,12 @@ where
                 if let Some(cause) = &refusal.broken {
                     tracing::error!(error = %cause.0, "The store cannot be read.");
                 }
-                let Refusal {
-                    error,
-                    audit,
-                    broken,
-                } = refusal;
+                let waiting = refusal.with_approval.and_then(|wanting| wanting.waiting);
+                let error = refusal.error;
                 Step {
-                    writes: Vec::new(),
-                    audit: Some(*audit),
-                    broken: broken.is_some(),
+                    writes: waiting.into_iter().map(Write::PutApproval).collect(),
+                    audit: Some(*refusal.audit),
+                    broken: refusal.broken.is_some(),
                     done: Box::new(move |fate| {
                         let _ = sender.send(fate.and(Err(error)));
                     }),
@@ -404,24 +406,15 @@ impl Batch {
     }
 }
 
-/// What is known of commands when the store fails.
-#[derive(Clone, Copy)]
-enum Doubt {
-    /// Their transaction was dropped.
-    NothingDone,
-    /// Their transaction failed on its way to the disk.
-    MayBeDone,
-}
-
 /// The writer's own state.
 struct Thread {
     store: Store,
+    notary: Notary,
     published: Arc<ArcSwap<Published>>,
     indexes: Arc<Indexes>,
     committed: std::sync::mpsc::SyncSender<Batch>,
     size: watch::Sender<u64>,
-    /// Ends the process.
-    end: Box<dyn Fn(i32) + Send>,
+    end: Ending,
     failed: Arc<AtomicBool>,
     commits: Arc<AtomicU64>,
     alerts: Arc<Alerts>,
@@ -431,16 +424,20 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(self, mut commands: mpsc::UnboundedReceiver<Decide>) {
+    fn run(mut self, mut commands: mpsc::UnboundedReceiver<Decide>) {
         let mut waiting = Vec::new();
         while commands.blocking_recv_many(&mut waiting, BATCH_COMMANDS_MAX) > 0 {
             let (count, start) = (waiting.len(), Instant::now());
             self.batch(waiting.drain(..));
+            if self.failed.load(Ordering::Relaxed) {
+                return;
+            }
             self.room.learn(count, start.elapsed());
         }
+        self.sign_last();
     }
 
-    fn batch(&self, commands: impl Iterator<Item = Decide>) {
+    fn batch(&mut self, commands: impl Iterator<Item = Decide>) {
         let published = self.published.load_full();
         let mut head = published.head.clone();
         let mut txn = match self.store.begin(published.directory.clone()) {
@@ -475,11 +472,20 @@ impl Thread {
         if let Some(latest) = latest {
             txn.set_clock(latest);
         }
-        let committed = txn
-            .set_audit_head(&head.to_bytes())
+        let note = self.notary.due(&head);
+        let signed = note
+            .as_ref()
+            .map_or(Ok(()), |note| txn.put_checkpoint(head.size(), note));
+        let committed = signed
+            .and_then(|()| txn.set_audit_head(&head.to_bytes()))
             .and_then(|()| txn.commit());
         match committed {
-            Ok(committed) => self.publish(committed, head, batch),
+            Ok(committed) => {
+                if let Some(note) = note {
+                    self.notary.stored(head.size(), note);
+                }
+                self.publish(committed, head, batch);
+            }
             Err(error) => self.give_up(batch.answers, &error, Doubt::MayBeDone),
         }
     }
@@ -509,30 +515,6 @@ impl Thread {
         if let Err(unsent) = self.committed.send(batch) {
             unsent.0.answer();
         }
-    }
-
-    /// Answers everyone, and stops: after a failed sync, what is on disk is not known until it is
-    /// opened again.
-    fn give_up(&self, answers: Vec<(Done, AuditSeq)>, error: &StoreError, doubt: Doubt) {
-        tracing::error!(error = %chain(error), "The store failed; the daemon stops.");
-        self.failed.store(true, Ordering::Relaxed);
-        for (done, _) in answers {
-            let code = if matches!(error, StoreError::Full(_)) {
-                ErrorCode::ResourceExhausted
-            } else {
-                ErrorCode::AuditUnavailable
-            };
-            let message = match doubt {
-                Doubt::NothingDone => "nothing was done: the store cannot be written",
-                Doubt::MayBeDone => "it may or may not be done: the store failed while writing",
-            };
-            done(Err(WireError::new(code, message)
-                .reason(error.to_string())
-                .hint(
-                    "look at disk space and at the daemon's log, then: manushyactl up",
-                )));
-        }
-        (self.end)(EXIT_DISK);
     }
 }
 
@@ -597,3 +579,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

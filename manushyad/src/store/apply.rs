@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use manushya_core::model::{DataKeyId, ErasureKey, GateRecord, Memory, PolicyRevision};
+use manushya_core::directory::Taken;
+use manushya_core::model::{DataKeyId, ErasureKey, Memory};
 use manushya_core::plan::Write;
-use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
+use manushya_protocol::id::{IdentityId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
+use super::prepared::{self, Prepared};
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_gate, encode_identity,
-    encode_memory, encode_plan, encode_policy, encode_policy_revision, encode_tenant, encode_token,
-    gate_kind, revision_id,
+    DirectoryHeader, MemoryAt, MemoryHeader, encode_erasure, encode_memory, encode_plan,
+    encode_tenant, encode_token, gate_kind, revision_id,
 };
 use super::schema::{
     Bytes, Class, DELETED, DIRECTORY, DUE, Fixed, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS,
@@ -21,7 +22,8 @@ use super::schema::{
     tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
-use super::segment::{RowRef, Segments, memory_owner};
+use super::segment::{RowRef, Segments, memory_owner, segment_of};
+use super::taken::length;
 use crate::port::Cipher;
 
 /// The tables of one call, each opened when it is first needed: opening costs more than an insert.
@@ -103,38 +105,8 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// A write that was checked: nothing about it can be refused any more.
-enum Prepared {
-    Put(Kind, TenantId, [u8; 16], Zeroizing<Vec<u8>>),
-    Drop(Kind, TenantId, [u8; 16]),
-    EraseTenant(TenantId),
-    Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
-    EraseMemory(MemoryAt),
-}
-
-fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
-    let (key, sealed) = (it.key(), encode_gate(it)?);
-    Ok(Prepared::Put(
-        gate_kind(key),
-        it.tenant(),
-        key.to_bytes(),
-        sealed,
-    ))
-}
-
-fn put_revision(it: &PolicyRevision) -> Result<Prepared, StoreError> {
-    let id = revision_id(it.policy.id, it.policy.revision);
-    let plaintext = encode_policy_revision(it)?;
-    Ok(Prepared::Put(
-        Kind::PolicyRevision,
-        it.policy.tenant,
-        id,
-        plaintext,
-    ))
-}
-
 /// What is stored of a memory before a write.
-enum Stored {
+pub(super) enum Stored {
     /// This, or nothing; no earlier write of the same call touches it.
     Known(Option<MemoryHeader>),
     /// What earlier writes of the same call leave of it.
@@ -180,6 +152,8 @@ pub(super) struct Applier<'a, 't> {
     pub(super) cipher: &'a dyn Cipher,
     pub(super) tables: Tables<'t>,
     pub(super) segments: &'a mut Segments,
+    /// What came and went, in order.
+    pub(super) taken: Vec<Taken>,
 }
 
 impl Applier<'_, '_> {
@@ -211,12 +185,7 @@ impl Applier<'_, '_> {
                 erased.push(*id);
                 Prepared::EraseTenant(*id)
             }
-            Write::PutIdentity(it) => Prepared::Put(
-                Kind::Identity,
-                it.tenant,
-                it.id.to_bytes(),
-                encode_identity(it)?,
-            ),
+            Write::PutIdentity(it) => prepared::identity(it)?,
             Write::EraseIdentity(tenant, id) => {
                 Prepared::Drop(Kind::Identity, *tenant, id.to_bytes())
             }
@@ -224,24 +193,25 @@ impl Applier<'_, '_> {
                 Prepared::Put(Kind::Token, it.tenant, it.id.to_bytes(), encode_token(it)?)
             }
             Write::DropToken(tenant, id) => Prepared::Drop(Kind::Token, *tenant, id.to_bytes()),
-            Write::PutPolicy(it) => Prepared::Put(
-                Kind::Policy,
-                it.tenant,
-                it.id.to_bytes(),
-                encode_policy(it)?,
-            ),
+            Write::PutPolicy(it) => prepared::policy(it)?,
             Write::DropPolicy(tenant, id) => Prepared::Drop(Kind::Policy, *tenant, id.to_bytes()),
             Write::PutPlan(it) => {
                 Prepared::Put(Kind::Plan, it.tenant, it.id.to_bytes(), encode_plan(it)?)
             }
             Write::DropPlan(tenant, id) => Prepared::Drop(Kind::Plan, *tenant, id.to_bytes()),
-            Write::PutGate(it) => put_gate(it)?,
+            Write::PutGate(it) => prepared::gate(it)?,
             Write::DropGate(tenant, key) => {
                 Prepared::Drop(gate_kind(*key), *tenant, key.to_bytes())
             }
-            Write::PutRevision(it) => put_revision(it)?,
+            Write::PutRevision(it) => prepared::revision(it)?,
             Write::DropRevision(tenant, id, revision) => {
                 Prepared::Drop(Kind::PolicyRevision, *tenant, revision_id(*id, *revision))
+            }
+            Write::PutDraft(it) => prepared::draft(it)?,
+            Write::DropDraft(id) => Prepared::Drop(Kind::PolicyDraft, *id, id.to_bytes()),
+            Write::PutApproval(it) => prepared::approval(it)?,
+            Write::DropApproval(tenant, id) => {
+                Prepared::Drop(Kind::Approval, *tenant, id.to_bytes())
             }
             Write::PutMemory { memory, due } => {
                 self.prepare_memory(memory, *due, overlay, erased)?
@@ -263,6 +233,7 @@ impl Applier<'_, '_> {
                 let (kind, id) = erasure_id(self.cipher, *tenant, key);
                 Prepared::Drop(kind, *tenant, id)
             }
+            Write::RenewKey(of) => Prepared::Renew(segment_of(of)),
         })
     }
 
@@ -328,6 +299,7 @@ impl Applier<'_, '_> {
                 self.put_memory(at, old, header, &plaintext)
             }
             Prepared::EraseMemory(at) => self.erase_memory(at),
+            Prepared::Renew(id) => self.segments.renew(self.tables.txn, id),
         }
     }
 
@@ -417,6 +389,12 @@ impl Applier<'_, '_> {
         };
         let row = seal_memory(self.cipher, at, &header, plaintext)?;
         let replaced = self.tables.memories()?.insert(&key, row.as_slice())?;
+        let (is_new, mut more) = (replaced.is_none(), length(&row));
+        if let Some(row) = &replaced
+            && old.is_some_and(|old| old.version >= header.version)
+        {
+            more -= length(row.value());
+        }
         let history = match (old, replaced) {
             (Some(old), Some(row)) if old.version < header.version => {
                 Some((old.version, row.value().to_vec()))
@@ -427,7 +405,18 @@ impl Applier<'_, '_> {
             let key = history_key(at.tenant, at.id, version);
             self.tables.history()?.insert(&key, row.as_slice())?;
         }
+        self.count(at.tenant, header.owner, i64::from(is_new), more);
         self.index_memory(at, old, header)
+    }
+
+    /// Notes what came of an owner, or went.
+    fn count(&mut self, tenant: TenantId, owner: IdentityId, memories: i64, bytes: i64) {
+        self.taken.push(Taken::By {
+            tenant,
+            owner,
+            memories,
+            bytes,
+        });
     }
 
     /// Makes the indexes follow a change of a memory's header.
@@ -483,7 +472,8 @@ impl Applier<'_, '_> {
         let Some(header) = self.tables.header(at)? else {
             return Ok(());
         };
-        self.tables.memories()?.remove(&key)?;
+        let removed = self.tables.memories()?.remove(&key)?;
+        let mut less = removed.map_or(0, |row| length(row.value()));
         let mut gone = vec![header];
         let range = prefixed::<36>(&key);
         for row in self
@@ -491,8 +481,11 @@ impl Applier<'_, '_> {
             .history()?
             .range::<&[u8; 36]>(range.start()..=range.end())?
         {
-            gone.push(memory_header(at, row?.1.value())?);
+            let (_, row) = row?;
+            less += length(row.value());
+            gone.push(memory_header(at, row.value())?);
         }
+        self.count(at.tenant, header.owner, -1, -less);
         if gone.len() > 1 {
             let history = self.tables.history()?;
             history.retain_in::<&[u8; 36], _>(range.start()..=range.end(), |_, _| false)?;
@@ -523,6 +516,7 @@ impl Applier<'_, '_> {
     /// Removes every row of a tenant from every table, and dooms all its keys.
     fn erase_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
         let prefix = tenant.to_bytes();
+        self.taken.push(Taken::AllOf(tenant));
         self.segments.doom_tenant(self.tables.txn, tenant)?;
         clear(self.tables.directory()?, prefix)?;
         clear(self.tables.memories()?, prefix)?;
@@ -543,45 +537,4 @@ fn clear<const N: usize, V: Value>(
     let range = prefixed::<N>(&prefix);
     table.retain_in::<&[u8; N], _>(range.start()..=range.end(), |_, _| false)?;
     Ok(())
-}
-
-/// The rows a doomed segment leaves behind: those that are still sealed under its key.
-pub(super) fn surviving_rows(
-    tables: &mut Tables<'_>,
-    segment: SegmentId,
-    rows: &[RowRef],
-) -> Result<Vec<(RowRef, bool, Vec<u8>)>, StoreError> {
-    let mut found = Vec::new();
-    for row in rows {
-        let at = MemoryAt {
-            tenant: segment.owner.tenant,
-            id: row.id,
-        };
-        let is_it = |bytes: &[u8]| -> Result<bool, StoreError> {
-            let header = memory_header(at, bytes)?;
-            Ok(header.version == row.version && header.key == segment.key)
-        };
-        let key = memory_key(at.tenant, row.id);
-        if let Some(current) = tables.memories()?.get(&key)?
-            && is_it(current.value())?
-        {
-            found.push((*row, true, current.value().to_vec()));
-            continue;
-        }
-        let key = history_key(at.tenant, row.id, row.version);
-        if let Some(earlier) = tables.history()?.get(&key)?
-            && is_it(earlier.value())?
-        {
-            found.push((*row, false, earlier.value().to_vec()));
-        }
-    }
-    Ok(found)
-}
-
-/// The memory a row of a segment belongs to.
-pub(super) fn row_at(segment: SegmentId, id: MemoryId) -> MemoryAt {
-    MemoryAt {
-        tenant: segment.owner.tenant,
-        id,
-    }
 }

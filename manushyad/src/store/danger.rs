@@ -4,9 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use redb::StorageBackend;
 
+use super::backend::{Stall, Watched};
 use super::error::StoreError;
 use super::open;
 use super::{Opened, Store, StoreReport, verify};
@@ -24,6 +25,8 @@ pub(crate) enum Fault {
     /// A sync. What was to be synced is on the disk or not, page by page, and the system forgets
     /// that it was ever to be written.
     Sync,
+    /// What changes anything does not come back until the disk is mended, and fails then.
+    Hang,
 }
 
 impl Fault {
@@ -35,12 +38,13 @@ impl Fault {
             Self::Enospc => matches!(operation, Operation::Write | Operation::SetLen),
             Self::Short => matches!(operation, Operation::Write | Operation::Read),
             Self::Sync => operation == Operation::Sync,
+            Self::Hang => operation != Operation::Read,
         }
     }
 
     fn error(self) -> io::Error {
         match self {
-            Self::Eio | Self::Sync => io::Error::from_raw_os_error(5),
+            Self::Eio | Self::Sync | Self::Hang => io::Error::from_raw_os_error(5),
             Self::Enospc => io::Error::from_raw_os_error(28),
             Self::Short => io::ErrorKind::WriteZero.into(),
         }
@@ -147,53 +151,71 @@ impl State {
 
 /// A disk in RAM. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<(Mutex<State>, Condvar)>);
 
 impl Disk {
     /// A disk that holds `bytes`, and settles what power loss leaves open by `seed`.
     pub(crate) fn holding(bytes: Vec<u8>, seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = Mutex::new(State {
             live: bytes.clone(),
             durable: bytes,
             random: seed,
             ..State::default()
-        })))
+        });
+        Self(Arc::new((state, Condvar::new())))
     }
 
     /// Fails from the `operation`th operation on, counted from now: the first that the fault can
     /// hit, or every one.
     pub(crate) fn fail(&self, operation: u64, fault: Fault, lasting: bool) {
-        let mut state = self.0.lock();
+        let mut state = self.state();
         let from = state.operations + operation;
         state.fault = Some((from, fault, lasting));
     }
 
     /// Loses power at the `nth` sync from now: nothing works from there on.
     pub(crate) fn lose_power_at_sync(&self, nth: u64) {
-        self.0.lock().power = nth;
+        self.state().power = nth;
     }
 
     /// Works again.
     pub(crate) fn mend(&self) {
-        self.0.lock().fault = None;
+        self.state().fault = None;
+        self.0.1.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock()
+    }
+
+    /// Begins an operation; the fault that hits it, once it no longer hangs.
+    fn begin(&self, operation: Operation) -> (MutexGuard<'_, State>, Option<Fault>) {
+        let mut state = self.state();
+        let fault = state.begin(operation);
+        if fault == Some(Fault::Hang) {
+            while matches!(state.fault, Some((_, Fault::Hang, _))) {
+                self.0.1.wait(&mut state);
+            }
+        }
+        (state, fault)
     }
 
     /// How many operations failed.
     pub(crate) fn hits(&self) -> u64 {
-        self.0.lock().hits
+        self.state().hits
     }
 
     pub(crate) fn operations(&self) -> u64 {
-        self.0.lock().operations
+        self.state().operations
     }
 
     pub(crate) fn syncs(&self) -> u64 {
-        self.0.lock().syncs
+        self.state().syncs
     }
 
     /// What a loss of power at this moment leaves: all that was synced, and any part of the rest.
     pub(crate) fn after_power_loss(&self) -> Vec<u8> {
-        let mut state = self.0.lock();
+        let mut state = self.state();
         let mut disk = state.durable.clone();
         state.settle(&mut disk, false);
         disk
@@ -201,18 +223,18 @@ impl Disk {
 
     /// What a kill of the process leaves: the system still writes everything.
     pub(crate) fn after_kill(&self) -> Vec<u8> {
-        self.0.lock().live.clone()
+        self.state().live.clone()
     }
 }
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().live.len() as u64)
+        Ok(self.state().live.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut state = self.0.lock();
-        if let Some(fault) = state.begin(Operation::Read) {
+        let (state, fault) = self.begin(Operation::Read);
+        if let Some(fault) = fault {
             return Err(fault.error());
         }
         let at = offset as usize;
@@ -226,8 +248,8 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.0.lock();
-        if let Some(fault) = state.begin(Operation::SetLen) {
+        let (mut state, fault) = self.begin(Operation::SetLen);
+        if let Some(fault) = fault {
             return Err(fault.error());
         }
         let change = Change::Length(len as usize);
@@ -237,8 +259,8 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.0.lock();
-        if let Some(fault) = state.begin(Operation::Sync) {
+        let (mut state, fault) = self.begin(Operation::Sync);
+        if let Some(fault) = fault {
             if fault == Fault::Sync {
                 let mut disk = std::mem::take(&mut state.durable);
                 state.settle(&mut disk, true);
@@ -256,8 +278,8 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.0.lock();
-        let (bytes, outcome) = match state.begin(Operation::Write) {
+        let (mut state, fault) = self.begin(Operation::Write);
+        let (bytes, outcome) = match fault {
             None => (data, Ok(())),
             Some(fault @ Fault::Short) => (&data[..data.len() / 2], Err(fault.error())),
             Some(fault) => return Err(fault.error()),
@@ -282,15 +304,24 @@ impl Store {
         disk: &Disk,
         cipher: Arc<dyn Cipher>,
     ) -> Result<(Self, Opened), StoreError> {
+        Self::danger_watched(disk, cipher, Stall::default())
+    }
+
+    /// The same with a watch over the disk that is as patient as is said.
+    pub(crate) fn danger_watched(
+        disk: &Disk,
+        cipher: Arc<dyn Cipher>,
+        stall: Stall,
+    ) -> Result<(Self, Opened), StoreError> {
         open::shielded(|| {
-            let created = disk.0.lock().live.is_empty();
+            let created = disk.state().live.is_empty();
             let mut builder = open::builder();
             builder.set_check_integrity_on_open(!created);
-            let db = builder.create_with_backend(disk.clone())?;
+            let db = builder.create_with_backend(Watched::new(disk.clone(), stall.clone()))?;
             if created {
                 open::write_genesis(&db, None)?;
             }
-            open::take_over(db, Path::new("danger"), cipher, created, true)
+            open::take_over(db, Path::new("danger"), cipher, (created, true), stall)
         })
     }
 }

@@ -4,14 +4,20 @@
 use std::collections::BTreeSet;
 
 use manushya_core::model::DataKeyId;
+use manushya_protocol::id::MemoryId;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::apply::{Tables, row_at, surviving_rows};
+use super::apply::Tables;
 use super::begin_durable;
 use super::error::StoreError;
-use super::schema::{SHRED, history_key, memory_key};
-use super::seal::reseal_memory;
-use super::segment::Segments;
+use super::record::{DirectoryHeader, MemoryAt};
+use super::schema::{
+    Kind, SHRED, SegmentId, SegmentOwner, directory_key, history_key, memory_key, part, prefixed,
+};
+use super::seal::{
+    directory_header, memory_header, open_directory_bytes, reseal_memory, seal_directory,
+};
+use super::segment::{RowRef, Segments};
 use crate::port::Cipher;
 
 /// Seals anew whatever is alive under the doomed keys.
@@ -35,6 +41,50 @@ pub(super) fn reseal_survivors(
                 tables.history()?.insert(&key, sealed.as_slice())?;
             }
         }
+    }
+    for segment in segments.renewed_directories() {
+        reseal_directory(&mut tables, segments, segment, cipher)?;
+    }
+    Ok(())
+}
+
+/// Seals anew the records of the directory that are sealed under the key of a segment.
+fn reseal_directory(
+    tables: &mut Tables<'_>,
+    segments: &mut Segments,
+    segment: SegmentId,
+    cipher: &dyn Cipher,
+) -> Result<(), StoreError> {
+    let SegmentOwner {
+        tenant, subject, ..
+    } = segment.owner;
+    // What is no identity's own may be any record of the tenant.
+    let range = match subject == tenant.to_bytes() {
+        true => prefixed::<33>(&tenant.to_bytes()),
+        false => {
+            let at = directory_key(tenant, Kind::Identity, subject);
+            at..=at
+        }
+    };
+    let mut found = Vec::new();
+    for row in tables
+        .directory()?
+        .range::<&[u8; 33]>(range.start()..=range.end())?
+    {
+        let (at, row) = row?;
+        if directory_header(row.value())?.key == segment.key {
+            found.push((*at.value(), row.value().to_vec()));
+        }
+    }
+    for (at, row) in found {
+        let plaintext = open_directory_bytes(cipher, &at, &row)?;
+        let kind = Kind::from_code(at[16]).ok_or_else(|| {
+            StoreError::corrupted("a record of the directory is of no known kind")
+        })?;
+        let key = segments.key(cipher, segment.owner, None)?;
+        let header = DirectoryHeader { key, subject };
+        let sealed = seal_directory(cipher, (tenant, kind, part(&at, 17)), header, &plaintext)?;
+        tables.directory()?.insert(&at, sealed.as_slice())?;
     }
     Ok(())
 }
@@ -87,4 +137,45 @@ pub(super) fn finish(
     }
     let keys: Vec<DataKeyId> = keys.into_iter().collect();
     shred(db, cipher, &keys)
+}
+
+/// The rows a doomed segment leaves behind: those that are still sealed under its key.
+fn surviving_rows(
+    tables: &mut Tables<'_>,
+    segment: SegmentId,
+    rows: &[RowRef],
+) -> Result<Vec<(RowRef, bool, Vec<u8>)>, StoreError> {
+    let mut found = Vec::new();
+    for row in rows {
+        let at = MemoryAt {
+            tenant: segment.owner.tenant,
+            id: row.id,
+        };
+        let is_it = |bytes: &[u8]| -> Result<bool, StoreError> {
+            let header = memory_header(at, bytes)?;
+            Ok(header.version == row.version && header.key == segment.key)
+        };
+        let key = memory_key(at.tenant, row.id);
+        if let Some(current) = tables.memories()?.get(&key)?
+            && is_it(current.value())?
+        {
+            found.push((*row, true, current.value().to_vec()));
+            continue;
+        }
+        let key = history_key(at.tenant, row.id, row.version);
+        if let Some(earlier) = tables.history()?.get(&key)?
+            && is_it(earlier.value())?
+        {
+            found.push((*row, false, earlier.value().to_vec()));
+        }
+    }
+    Ok(found)
+}
+
+/// The memory a row of a segment belongs to.
+fn row_at(segment: SegmentId, id: MemoryId) -> MemoryAt {
+    MemoryAt {
+        tenant: segment.owner.tenant,
+        id,
+    }
 }

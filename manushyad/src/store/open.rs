@@ -16,14 +16,17 @@ use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable};
 
+use super::backend::{Stall, Watched};
 use super::error::StoreError;
 use super::schema::{
-    AUDIT, DELETED, DIRECTORY, DUE, ERASED, HELD, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD,
-    META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, META_TRUSTED, OWNERS, SCHEMA, SEGMENTS,
-    SHRED,
+    AUDIT, CHECKPOINTS, DELETED, DIRECTORY, DUE, ERASED, HELD, HISTORY, KEYS, MEMORIES, META,
+    META_AUDIT_HEAD, META_CLEAN, META_CLOCK, META_GENESIS, META_SCHEMA, META_TRUSTED, OWNERS,
+    SCHEMA, SEGMENTS, SHRED,
 };
 use super::seal::open_directory;
-use super::{Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment};
+use super::{
+    Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment, taken,
+};
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -127,6 +130,7 @@ pub(super) fn write_genesis(db: &Database, home: Option<[u8; 16]>) -> Result<(),
         txn.open_table(DELETED)?;
         txn.open_table(HELD)?;
         txn.open_table(AUDIT)?;
+        txn.open_table(CHECKPOINTS)?;
         txn.open_table(SEGMENTS)?;
         txn.open_table(SHRED)?;
         txn.open_table(ERASED)?;
@@ -144,7 +148,14 @@ fn open_existing(
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(StoreError::from_io)?;
     let length = fs::metadata(path).map_err(StoreError::from_io)?.len();
     let check = !created && length <= CHECK_ALWAYS_BYTES_MAX;
-    let opened = builder().set_check_integrity_on_open(check).open(path);
+    let stall = Stall::default();
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(StoreError::from_io)?;
+    let opened = Watched::file(file, stall.clone()).and_then(|backend| {
+        let mut builder = builder();
+        builder.set_check_integrity_on_open(check);
+        builder.create_with_backend(backend)
+    });
     let db = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             StoreError::InUse {
@@ -153,7 +164,7 @@ fn open_existing(
         }
         other => other.into(),
     })?;
-    take_over(db, path, cipher, created, check)
+    take_over(db, path, cipher, (created, check), stall)
 }
 
 /// Makes a store of an open database. `checked` says that its pages were checked on opening.
@@ -161,8 +172,8 @@ pub(super) fn take_over(
     mut db: Database,
     path: &Path,
     cipher: Arc<dyn Cipher>,
-    created: bool,
-    checked: bool,
+    (created, checked): (bool, bool),
+    stall: Stall,
 ) -> Result<(Store, Opened), StoreError> {
     let (home, was_clean) = read_genesis(&db, path)?;
     if !was_clean && !checked && !db.check_integrity()? {
@@ -183,6 +194,8 @@ pub(super) fn take_over(
         cipher,
         state: Mutex::new(state),
         closed: AtomicBool::new(false),
+        stall,
+        readers: Mutex::default(),
     });
     Ok((Store { inner }, opened))
 }
@@ -208,7 +221,8 @@ fn read_genesis(db: &Database, path: &Path) -> Result<([u8; 16], bool), StoreErr
 fn mark_unclean(db: &Database) -> Result<(), StoreError> {
     let txn = begin_durable(db)?;
     txn.open_table(META)?.remove(META_CLEAN)?;
-    // A file from before there was a ledger has none.
+    // A file from before there were these has none.
+    txn.open_table(CHECKPOINTS)?;
     txn.open_table(ERASED)?;
     txn.commit()?;
     Ok(())
@@ -290,6 +304,10 @@ fn load(
     }
     let mut directory = Directory::default();
     directory.apply_all(&records);
+    directory.count(&taken::taken(
+        &txn.open_table(MEMORIES)?,
+        &txn.open_table(HISTORY)?,
+    )?);
     let meta = txn.open_table(META)?;
     let head = meta.get(META_AUDIT_HEAD)?;
     let opened = Opened {

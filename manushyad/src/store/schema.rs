@@ -39,6 +39,9 @@ pub(super) const DELETED: TableDefinition<'static, Fixed<32>, ()> = TableDefinit
 pub(super) const HELD: TableDefinition<'static, Fixed<32>, ()> = TableDefinition::new("held");
 /// sequence -> the bytes of an audit entry.
 pub(super) const AUDIT: TableDefinition<'static, Fixed<8>, Bytes> = TableDefinition::new("audit");
+/// how many entries there were -> the signed checkpoint of the audit log.
+pub(super) const CHECKPOINTS: TableDefinition<'static, Fixed<8>, Bytes> =
+    TableDefinition::new("checkpoints");
 /// tenant | subject | class | data key -> the rows that were sealed under it.
 pub(super) const SEGMENTS: TableDefinition<'static, Fixed<41>, Bytes> =
     TableDefinition::new("segments");
@@ -71,8 +74,12 @@ pub(super) enum Kind {
     Policy = 3,
     Plan = 4,
     Invitation = 7,
+    Binding = 8,
+    Limit = 9,
     SigningKey = 10,
     PolicyRevision = 20,
+    Approval = 21,
+    PolicyDraft = 22,
     Hold = 30,
     Receipt = 31,
     Retention = 32,
@@ -88,8 +95,12 @@ impl Kind {
             Self::Policy,
             Self::Plan,
             Self::Invitation,
+            Self::Binding,
+            Self::Limit,
             Self::SigningKey,
             Self::PolicyRevision,
+            Self::Approval,
+            Self::PolicyDraft,
             Self::Hold,
             Self::Receipt,
             Self::Retention,
@@ -108,8 +119,12 @@ impl Kind {
             Self::Policy => "policy",
             Self::Plan => "plan",
             Self::Invitation => "invitation",
+            Self::Binding => "binding",
+            Self::Limit => "limit",
             Self::SigningKey => "signing_key",
             Self::PolicyRevision => "policy_revision",
+            Self::Approval => "approval",
+            Self::PolicyDraft => "policy_draft",
             Self::Hold => "hold",
             Self::Receipt => "receipt",
             Self::Retention => "retention",

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use manushya_core::model::{DataKeyId, Memory, Place};
 use manushya_core::plan::Write;
-use manushya_protocol::id::{IdentityId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_protocol::id::{ApprovalId, IdentityId, PlanId, PolicyId, TenantId, TokenId};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::record::{
-    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_erasure, decode_gate,
-    decode_identity, decode_memory, decode_plan, decode_policy, decode_policy_revision,
-    decode_tenant, decode_token,
+    DirectoryHeader, MemoryAt, MemoryHeader, RECORD_VERSION, decode_approval, decode_erasure,
+    decode_gate, decode_identity, decode_memory, decode_plan, decode_policy, decode_policy_draft,
+    decode_policy_revision, decode_tenant, decode_token,
 };
 use super::schema::{Kind, part};
 use crate::port::{Cipher, CipherError};
@@ -169,7 +169,7 @@ pub(super) fn open_directory(
             .map(|it| Write::PutPolicy(Arc::new(it))),
         Kind::Plan => decode_plan(tenant, PlanId::from_bytes(id), &plaintext)
             .map(|it| Write::PutPlan(Arc::new(it))),
-        Kind::Invitation | Kind::SigningKey => {
+        Kind::Invitation | Kind::Binding | Kind::Limit | Kind::SigningKey => {
             decode_gate(kind, tenant, id, &plaintext).map(|it| Write::PutGate(Arc::new(it)))
         }
         Kind::PolicyRevision => decode_policy_revision(tenant, id, &plaintext)
@@ -177,6 +177,11 @@ pub(super) fn open_directory(
         Kind::Hold | Kind::Receipt | Kind::Retention | Kind::Backup => {
             decode_erasure(kind, tenant, id, &plaintext).map(|it| Write::PutErasure(Arc::new(it)))
         }
+        Kind::PolicyDraft => {
+            decode_policy_draft(tenant, &plaintext).map(|it| Write::PutDraft(Arc::new(it)))
+        }
+        Kind::Approval => decode_approval(tenant, ApprovalId::from_bytes(id), &plaintext)
+            .map(|it| Write::PutApproval(Arc::new(it))),
     };
     write.map_err(|error| error.of(kind.table()))
 }

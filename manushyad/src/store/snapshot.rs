@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use manushya_core::model::{Memory, MemoryKey};
+use manushya_core::model::{DataKeyId, Memory, MemoryKey};
+use manushya_core::plan::KeyUse;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use parking_lot::Mutex;
-use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTableMetadata};
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata,
+};
 
 use super::apply::blind_key;
 use super::error::StoreError;
@@ -15,10 +19,11 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS, memory_key,
-    prefixed,
+    AUDIT, Bytes, CHECKPOINTS, Class, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES,
+    OWNERS, SEGMENTS, memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
+use super::segment::segment_id;
 use crate::port::Cipher;
 
 /// How many rows go from the reading thread to the opening ones at once.
@@ -29,6 +34,8 @@ pub struct Snapshot {
     pub(super) txn: ReadTransaction,
     pub(super) memories: ReadOnlyTable<Fixed<32>, Bytes>,
     pub(super) cipher: Arc<dyn Cipher>,
+    /// While it is held, no key goes that this state needs and that was only replaced.
+    _reader: Arc<()>,
 }
 
 /// A memory as stored: still sealed, and cheap to hand to another thread.
@@ -72,14 +79,50 @@ impl Drop for HangUp<'_> {
 }
 
 impl Snapshot {
-    pub(super) fn new(db: &Database, cipher: Arc<dyn Cipher>) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        db: &Database,
+        cipher: Arc<dyn Cipher>,
+        reader: Arc<()>,
+    ) -> Result<Self, StoreError> {
         let txn = db.begin_read()?;
         let memories = txn.open_table(MEMORIES)?;
         Ok(Self {
             txn,
             memories,
             cipher,
+            _reader: reader,
         })
+    }
+
+    /// The data keys below `below` that are in use, at most `limit` of them by whose they are, and how
+    /// many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn keys_below(
+        &self,
+        below: DataKeyId,
+        limit: usize,
+    ) -> Result<(Vec<KeyUse>, u64), StoreError> {
+        let (mut found, mut count) = (Vec::new(), 0);
+        let table = self.txn.open_table(SEGMENTS)?;
+        for row in table.iter()? {
+            let id = segment_id(row?.0.value())?;
+            if id.key >= below {
+                continue;
+            }
+            count += 1;
+            if found.len() < limit {
+                found.push(KeyUse {
+                    tenant: id.owner.tenant,
+                    subject: id.owner.subject,
+                    memories: id.owner.class == Class::Memory,
+                    key: id.key,
+                });
+            }
+        }
+        Ok((found, count))
     }
 
     /// The current version of a memory, deleted and expired ones included.
@@ -232,6 +275,36 @@ impl Snapshot {
     /// [`StoreError`] if the row cannot be read.
     pub fn audit_len(&self) -> Result<u64, StoreError> {
         read::audit_len(&self.txn.open_table(AUDIT)?)
+    }
+
+    /// Signed checkpoints of more than `after` entries, with how many, the smallest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn checkpoints(&self, after: u64, most: usize) -> Result<Vec<(u64, String)>, StoreError> {
+        let table = self.txn.open_table(CHECKPOINTS)?;
+        let from = after.saturating_add(1).to_be_bytes();
+        let rows = table.range::<&[u8; 8]>(&from..)?.take(most);
+        rows.map(|row| {
+            let (size, note) = row?;
+            // What is not UTF-8 is no checkpoint either: who verifies it says so.
+            let note = String::from_utf8_lossy(note.value()).into_owned();
+            Ok((u64::from_be_bytes(*size.value()), note))
+        })
+        .collect()
+    }
+
+    /// How many checkpoints there are, and of how many entries the newest is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn last_checkpoint(&self) -> Result<(u64, u64), StoreError> {
+        let table = self.txn.open_table(CHECKPOINTS)?;
+        let last = table.last()?;
+        let size = last.map_or(0, |(size, _)| u64::from_be_bytes(*size.value()));
+        Ok((table.len()?, size))
     }
 
     /// At most `limit` rows of the erasure ledger from place `from` on.

@@ -12,7 +12,7 @@ use super::ledger::ErasedKind;
 use super::open::shielded;
 use super::record::MemoryAt;
 use super::schema::{
-    DELETED, DIRECTORY, DUE, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SEGMENTS, part,
+    DELETED, DIRECTORY, DUE, HELD, HISTORY, KEYS, Kind, MEMORIES, OWNERS, SEGMENTS, part,
 };
 use super::seal::{open_directory, open_memory};
 use super::segment::segment_id;
@@ -66,6 +66,10 @@ impl Snapshot {
             memory(key.value(), part(key.value(), 24));
         }
         for row in self.txn.open_table(DELETED)?.iter()? {
+            let key = row?.0;
+            memory(key.value(), part(key.value(), 16));
+        }
+        for row in self.txn.open_table(HELD)?.iter()? {
             let key = row?.0;
             memory(key.value(), part(key.value(), 16));
         }

@@ -140,6 +140,7 @@ impl Txn {
             cipher,
             tables: Tables::new(txn),
             segments,
+            taken: Vec::new(),
         };
         for record in records {
             match record {

@@ -15,10 +15,10 @@ use super::error::StoreError;
 use super::ledger::{ErasedRow, Ledger};
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
+    AUDIT, CHECKPOINTS, DUE, HISTORY, KEYS, MEMORIES, META, META_AUDIT_HEAD, META_CLOCK, OWNERS,
 };
 use super::segment::Segments;
-use super::{Inner, begin_durable, erase, open, read};
+use super::{Inner, begin_durable, erase, open, read, taken};
 use crate::port::Cipher;
 
 /// The longest audit entry, in bytes.
@@ -84,16 +84,20 @@ impl Txn {
         if writes.is_empty() {
             return Ok(());
         }
-        let applied = Applier {
-            cipher: &*self.inner.cipher,
-            tables: Tables::new(&self.txn),
-            segments: &mut self.segments,
-        }
-        .apply(writes);
+        let (applied, taken) = {
+            let mut applier = Applier {
+                cipher: &*self.inner.cipher,
+                tables: Tables::new(&self.txn),
+                segments: &mut self.segments,
+                taken: Vec::new(),
+            };
+            (applier.apply(writes), applier.taken)
+        };
         if let Err(error) = applied {
             self.broken = !error.is_refusal();
             return Err(error);
         }
+        self.directory.count(&taken);
         self.follow(writes);
         Ok(())
     }
@@ -116,6 +120,8 @@ impl Txn {
                         of.revisions(id)
                             .map(|it| Write::DropRevision(id, it.policy.id, it.policy.revision)),
                     )
+                    .chain(of.approvals(id).map(|it| Write::DropApproval(id, it.id)))
+                    .chain(of.draft(id).map(|_| Write::DropDraft(id)))
                     .chain(of.identities(id).map(|it| Write::EraseIdentity(id, it.id)))
                     .collect();
                 self.directory.apply_all(&gone);
@@ -189,6 +195,29 @@ impl Txn {
         Ok(())
     }
 
+    /// Stores the signed checkpoint of the first `size` entries.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`] above 16 KiB, [`StoreError::Refused`] for entries that are not there.
+    pub fn put_checkpoint(&mut self, size: u64, note: &str) -> Result<(), StoreError> {
+        if note.len() > AUDIT_ENTRY_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                what: "the checkpoint of the audit log",
+                actual: note.len(),
+                limit: AUDIT_ENTRY_BYTES_MAX,
+            });
+        }
+        if size > self.audit_len {
+            return Err(StoreError::Refused {
+                what: "the checkpoint is of entries that are not there",
+            });
+        }
+        let mut table = self.txn.open_table(CHECKPOINTS)?;
+        table.insert(&size.to_be_bytes(), note.as_bytes())?;
+        Ok(())
+    }
+
     /// Remembers that it is `now`, if that is the latest so far; [`super::Opened::latest`] gives it
     /// back.
     pub fn set_clock(&mut self, now: UnixMillis) {
@@ -231,7 +260,7 @@ impl Txn {
             open::put_time(&mut self.txn.open_table(META)?, META_CLOCK, self.clock)?;
         }
         let ledger = self.ledger.flush(&self.txn)?;
-        let (open, doomed) = self.segments.finish();
+        let (open, doomed, renewed) = self.segments.finish();
         // Held over the commit, so that the next transaction cannot begin from the state before.
         let mut state = self.inner.state.lock();
         self.txn.commit()?;
@@ -239,6 +268,7 @@ impl Txn {
         state.audit_len = self.audit_len;
         state.ledger = ledger;
         drop(state);
+        self.inner.retire(renewed);
         Ok(Committed {
             directory: self.directory,
             doomed,
@@ -310,6 +340,10 @@ impl View for Txn {
     fn versions(&self, tenant: TenantId, id: MemoryId) -> Result<u64, ViewError> {
         self.count_versions(MemoryAt { tenant, id })
             .map_err(unreadable)
+    }
+
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
+        taken::row_bytes(memory).map_err(unreadable)
     }
 
     fn memories_of(

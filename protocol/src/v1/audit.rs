@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{IdentityId, RequestId, TenantId, TokenId};
 use crate::unit::{AuditSeq, UnixMillis};
 use crate::v1::common::Page;
+use crate::v1::review::RevisionView;
 
 /// An audit entry, as shown. It holds no content, only who did what to which id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct AuditMore {
     /// Id of the session that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// Id of the request that waits for an approval, or was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// The key that was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_epoch: Option<KeyEpochView>,
@@ -78,6 +82,10 @@ pub struct AuditMore {
     /// What this daemon does not know how to read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<ExtensionView>,
+    /// The policy that decided, as it was then: only where one entry is shown, to who may read
+    /// policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<RevisionView>,
 }
 
 /// One step of a chain of delegation.
@@ -252,4 +260,84 @@ pub struct AuditConsistency {
     pub new: String,
     /// The hashes between the two roots (RFC 9162 section 2.1.4), each in base64.
     pub proof: Vec<String>,
+}
+
+/// Lists the checkpoints that were stored, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditCheckpoints {
+    /// The one of exactly this many entries.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Which part.
+    #[serde(default)]
+    pub page: Page,
+}
+
+/// A stored checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// How many entries there were.
+    pub size: u64,
+    /// RFC 6962 root over them, in hex; nothing if the text is not what was signed.
+    pub root: Option<String>,
+    /// The signed note.
+    pub checkpoint: String,
+}
+
+/// Reads entries for an export, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditExport {
+    /// Which entries. Its page, and whether the newest are wanted, do not count.
+    #[serde(default)]
+    pub filter: AuditList,
+    /// Those after this sequence.
+    pub after: AuditSeq,
+    /// Up to this sequence; up to the end as it is, if none is given.
+    #[serde(default)]
+    pub to: Option<AuditSeq>,
+}
+
+/// Answers [`AuditExport`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditExported {
+    /// The entries that are wanted and the caller may see.
+    pub items: Vec<AuditView>,
+    /// Ask again after this sequence.
+    pub after: AuditSeq,
+    /// Where the export ends: for the requests after the first, so that it does.
+    pub to: AuditSeq,
+    /// Whether these were the last.
+    pub end: bool,
+}
+
+/// How many entries there are, by what they say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCounts {
+    /// How many in all.
+    pub entries: u64,
+    /// Sequence of the first.
+    pub first: Option<AuditSeq>,
+    /// Sequence of the last.
+    pub last: Option<AuditSeq>,
+    /// By action and resource, the most first; at most 1,000 names, the rest as one.
+    pub by_action: Vec<Counted>,
+    /// By decision.
+    pub by_decision: Vec<Counted>,
+    /// By outcome.
+    pub by_outcome: Vec<Counted>,
+    /// By who acted: external id, its id where that is gone, or `anonymous`, `daemon`.
+    pub by_actor: Vec<Counted>,
+    /// By day (UTC), the earliest first; at most the newest 1,000.
+    pub by_day: Vec<Counted>,
+    /// How many are of days before those.
+    pub earlier: u64,
+}
+
+/// How many entries say the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// What they say.
+    pub name: String,
+    /// How many.
+    pub count: u64,
 }

@@ -60,6 +60,9 @@ pub struct IdentityView {
     /// session.
     #[serde(default)]
     pub last_seen_at: Option<UnixMillis>,
+    /// The processes that are it, and need no secret.
+    #[serde(default)]
+    pub bindings: Vec<BindingView>,
 }
 
 /// Makes an identity.
@@ -155,4 +158,29 @@ pub struct IdentityExport {
     pub tokens: Vec<crate::v1::token::TokenView>,
     /// How many memories it owns; `memory export --owner` streams them.
     pub memories: u64,
+}
+
+/// A binding: processes that are known by what the kernel says of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingView {
+    /// Its id.
+    pub id: crate::id::BindingId,
+    /// User id of the processes.
+    pub uid: u32,
+    /// SHA-256 of their program, in hex; none for any.
+    pub exe_sha256: Option<String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+/// Binds an identity to processes, or takes such a binding away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityBind {
+    /// Its id or its external id.
+    pub identity: String,
+    /// User id of the processes.
+    pub uid: u32,
+    /// SHA-256 of their program, in hex; without it, any program.
+    #[serde(default)]
+    pub exe_sha256: Option<String>,
 }

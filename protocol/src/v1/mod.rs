@@ -1,6 +1,7 @@
 //! Version 1 of the messages, one file a noun. Append-only.
 
 pub mod api_key;
+pub mod approval;
 pub mod audit;
 pub mod backup;
 pub mod common;
@@ -10,6 +11,7 @@ pub mod hello;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod live;
 pub mod memory;
 pub mod policy;
@@ -18,6 +20,7 @@ pub mod purge;
 pub mod recall;
 pub mod review;
 #[cfg(feature = "rpc")]
+pub mod seal;
 pub mod service;
 pub mod session;
 pub mod system;

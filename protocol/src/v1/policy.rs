@@ -18,6 +18,9 @@ pub enum Effect {
     Deny,
     /// Masks fields of memories in answers, beside what the others decide.
     Redact,
+    /// Denies until somebody who may manage policies grants this very request; it beats an allow of
+    /// the same priority.
+    Require,
 }
 
 /// A policy, as shown.

@@ -54,6 +54,10 @@ pub struct PermissionView {
     pub condition: Option<Value>,
     /// The policies that the condition comes from, in the order they are read.
     pub depends_on: Vec<String>,
+    /// `yes` or `conditional`: the answer if everything that needs an approval is approved. None where
+    /// that makes no difference.
+    #[serde(default)]
+    pub with_approval: Option<String>,
     /// Why, in one sentence.
     pub reason: String,
 }
@@ -168,7 +172,7 @@ pub struct ChangedDecision {
     pub action: String,
     /// What it was done to.
     pub resource: String,
-    /// What the live policies say, `allow` or `deny`.
+    /// What the live policies say, `allow`, `deny` or `require`.
     pub from: String,
     /// What the draft says.
     pub to: String,
@@ -187,4 +191,37 @@ pub struct ReasonCount {
     pub reason: String,
     /// How often.
     pub count: u64,
+}
+
+/// Lets a draft run beside the live policies, in place of the one before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyShadowSet {
+    /// The draft: these in place of those of the same names, or beside them. None stops it.
+    pub policies: Vec<PolicySpec>,
+}
+
+/// What runs beside the live policies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShadowStatus {
+    /// Whether a draft runs.
+    pub running: bool,
+    /// Its policies.
+    pub policies: Vec<PolicyView>,
+    /// External id of who set it.
+    pub by: Option<String>,
+    /// Since when.
+    pub since: Option<UnixMillis>,
+    /// How many requests since then it would have decided as they were decided. Looked for when the
+    /// status is asked for.
+    #[serde(default)]
+    pub same: u64,
+    /// How many it would have decided otherwise.
+    #[serde(default)]
+    pub different: u64,
+    /// The newest entries of those.
+    #[serde(default)]
+    pub examples: Vec<AuditSeq>,
+    /// How many entries since then were not looked at, the oldest: there were too many.
+    #[serde(default)]
+    pub not_read: u64,
 }

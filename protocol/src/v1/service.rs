@@ -2,9 +2,11 @@
 
 use crate::error::WireError;
 use crate::v1::api_key::{ApiKeyCreate, ApiKeyCreated, ApiKeyList, ApiKeyRef, ApiKeyView};
+use crate::v1::approval::{ApprovalDecide, ApprovalList, ApprovalView};
 use crate::v1::audit::{
-    AuditBytes, AuditConsistency, AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead,
-    AuditRef, AuditTail, AuditTailed, AuditView,
+    AuditBytes, AuditCheckpoints, AuditConsistency, AuditCounts, AuditExport, AuditExported,
+    AuditGrowth, AuditHeadView, AuditList, AuditProof, AuditRead, AuditRef, AuditTail, AuditTailed,
+    AuditView, CheckpointView,
 };
 use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, BackupView};
 use crate::v1::common::{Call, Done, Listed};
@@ -14,13 +16,14 @@ use crate::v1::erasure::{
 };
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
-    IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef, IdentityUpdate,
-    IdentityView, TenantRef, TenantView,
+    IdentityBind, IdentityCreate, IdentityCreated, IdentityExport, IdentityList, IdentityRef,
+    IdentityUpdate, IdentityView, TenantRef, TenantView,
 };
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
+use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -35,9 +38,10 @@ use crate::v1::provenance::{MemoryCanary, MemoryCanaryList, MemoryReview, Memory
 use crate::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged};
 use crate::v1::recall::{MemoryRecall, Recalled};
 use crate::v1::review::{
-    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
-    PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
+    LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet,
+    PolicySimulate, PolicyWhatCan, PolicyWhoCan, RevisionView, ShadowStatus, Simulated,
 };
+use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
@@ -220,6 +224,15 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+    /// Lists the stored checkpoints of the audit log.
+    async fn audit_checkpoints(
+        call: Call,
+        request: AuditCheckpoints,
+    ) -> Reply<Listed<CheckpointView>>;
+    /// Reads audit entries for an export.
+    async fn audit_export(call: Call, request: AuditExport) -> Reply<AuditExported>;
+    /// Counts audit entries.
+    async fn audit_stats(call: Call, request: AuditList) -> Reply<AuditCounts>;
 
     /// Starts a backup.
     async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
@@ -241,4 +254,34 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+
+    /// Lists the limits that hold.
+    async fn limit_list(call: Call, request: LimitList) -> Reply<Listed<LimitView>>;
+    /// Sets a limit.
+    async fn limit_set(call: Call, request: LimitSet) -> Reply<LimitView>;
+    /// Takes limits that were set away.
+    async fn limit_reset(call: Call, request: LimitReset) -> Reply<Done>;
+
+    /// Binds an identity to processes of a user of the host.
+    async fn identity_bind(call: Call, request: IdentityBind) -> Reply<IdentityView>;
+    /// Takes such a binding away.
+    async fn identity_unbind(call: Call, request: IdentityBind) -> Reply<Done>;
+    /// Drops every key from memory and refuses everything but `unseal` from then on.
+    async fn seal(call: Call) -> Reply<Done>;
+    /// Opens a sealed daemon again.
+    async fn unseal(call: Call, request: Unseal) -> Reply<Done>;
+    /// Makes a new root and wraps every key under it.
+    async fn key_rotate_root(call: Call) -> Reply<KeyRotated>;
+    /// Replaces some of the data keys.
+    async fn key_rotate_data(call: Call, request: KeyRotateData) -> Reply<KeyDataRotated>;
+    /// Locks the identity of the host, or takes the lock away.
+    async fn key_passphrase(call: Call, request: KeyPassphrase) -> Reply<Done>;
+    /// Lists requests that wait for an approval.
+    async fn approval_list(call: Call, request: ApprovalList) -> Reply<Listed<ApprovalView>>;
+    /// Grants or refuses one.
+    async fn approval_decide(call: Call, request: ApprovalDecide) -> Reply<ApprovalView>;
+    /// Lets a draft run beside the live policies, or stops it.
+    async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
+    /// Says what runs beside the live policies.
+    async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
 }

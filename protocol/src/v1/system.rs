@@ -39,7 +39,7 @@ pub struct WhoAmI {
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
-    /// `serving`.
+    /// `serving`, `sealing`, `sealed` (its keys are not in memory, and nothing is served), or `failed`.
     pub state: String,
     /// Seconds since it started.
     pub uptime_seconds: u64,
@@ -83,6 +83,21 @@ pub struct HostStatus {
     pub indexes: Vec<IndexStatus>,
     /// How reads are audited: `durable` or `deferred`.
     pub audit_reads: String,
+    /// The signed head of the audit log.
+    #[serde(default)]
+    pub audit_checkpoint: String,
+    /// The public key that signs it.
+    #[serde(default)]
+    pub audit_key: String,
+    /// Up to which entry a signed head is stored.
+    #[serde(default)]
+    pub audit_signed: u64,
+    /// Up to which entry signed heads have reached every anchor, since the daemon started.
+    #[serde(default)]
+    pub audit_anchored: u64,
+    /// Why an anchor was not reached, if one was not.
+    #[serde(default)]
+    pub audit_anchor_fault: Option<String>,
     /// Why nothing can be embedded for now.
     #[serde(default)]
     pub embedder_down: Option<String>,

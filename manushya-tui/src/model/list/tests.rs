@@ -9,7 +9,11 @@ impl Item for Row {
     const COLUMNS: &'static [&'static str] = &["PARITY", "NUMBER"];
     fn key(&self, column: &str) -> Key {
         match column {
-            "PARITY" => Key::text(if self.0.is_multiple_of(2) { "even" } else { "odd" }),
+            "PARITY" => Key::text(if self.0.is_multiple_of(2) {
+                "even"
+            } else {
+                "odd"
+            }),
             _ => Key::Number(f64::from(self.0)),
         }
     }
@@ -110,14 +114,23 @@ fn walk_ends_when_it_has_found_or_looked_at_enough() {
     list.set_filter("parity=even");
     list.take(listed(0..200, Some("a")), UnixMillis(0));
     let mut pages = 0_u32;
-    while list.take(listed(pages * 1000..(pages + 1) * 1000, Some("n")), UnixMillis(0)) {
+    while list.take(
+        listed(pages * 1000..(pages + 1) * 1000, Some("n")),
+        UnixMillis(0),
+    ) {
         pages += 1;
     }
-    assert!(pages < 10 && list.len() <= walk::FOUND_MAX + 1000, "{pages}");
+    assert!(
+        pages < 10 && list.len() <= walk::FOUND_MAX + 1000,
+        "{pages}"
+    );
     list.set_filter("nothing");
     list.start_walk();
     let mut pages = 0_u32;
-    while list.take(listed(pages * 1000..(pages + 1) * 1000, Some("n")), UnixMillis(0)) {
+    while list.take(
+        listed(pages * 1000..(pages + 1) * 1000, Some("n")),
+        UnixMillis(0),
+    ) {
         pages += 1;
     }
     assert!(u64::from(pages) * 1000 <= walk::LOOKED_MAX, "{pages}");

@@ -1,16 +1,19 @@
 //! `audit`: who did what, and proof of it.
 
+mod cef;
+mod export;
 mod offline;
 mod pages;
 mod prove;
 mod tail;
 mod verify;
+pub mod witness;
 
 use manushya_protocol::unit::AuditSeq;
-use manushya_protocol::v1::audit::{AuditList, AuditRef};
+use manushya_protocol::v1::audit::{AuditCheckpoints, AuditList, AuditRef};
 use manushya_protocol::v1::common::Page;
 
-use crate::cli::audit::{Audit, List};
+use crate::cli::audit::{Audit, CheckpointVerb, List};
 use crate::context::{Context, call};
 use crate::error::Outcome;
 
@@ -43,10 +46,42 @@ pub async fn run(verb: Audit, context: &Context) -> Outcome {
         },
         Audit::Key => prove::key(context).await,
         Audit::Prove(arguments) => prove::prove(&arguments, context).await,
+        Audit::Export(arguments) => export::export(&arguments, context).await,
+        Audit::Stats(arguments) => export::stats(&arguments, context).await,
+        Audit::Checkpoint(verb) => checkpoint(&verb, context).await,
         Audit::Consistency(arguments) => prove::consistency(&arguments, context).await,
         Audit::Head => {
             let client = context.connect().await?;
-            context.ui.item(&call!(client, audit_head).await?)
+            let head = call!(client, audit_head).await?;
+            witness::look(&client, &head.checkpoint, &head.public_key, context).await?;
+            context.ui.item(&head)
+        }
+    }
+}
+
+async fn checkpoint(verb: &CheckpointVerb, context: &Context) -> Outcome {
+    let client = context.connect().await?;
+    match verb {
+        CheckpointVerb::List(arguments) => {
+            context
+                .list(&arguments.paging, async |page| {
+                    let request = AuditCheckpoints { size: None, page };
+                    call!(client, audit_checkpoints, request).await
+                })
+                .await
+        }
+        CheckpointVerb::Show(arguments) => {
+            let request = AuditCheckpoints {
+                size: Some(arguments.size),
+                ..AuditCheckpoints::default()
+            };
+            let found = call!(client, audit_checkpoints, request).await?;
+            for checkpoint in &found.items {
+                context
+                    .ui
+                    .told(checkpoint, || checkpoint.checkpoint.clone())?;
+            }
+            Ok(())
         }
     }
 }

@@ -119,7 +119,7 @@ fn show(tailed: &AuditTailed, after: AuditSeq, all: bool, context: &Context) -> 
                 text.push_str("---\n");
                 text.push_str(&json::yaml(entry)?);
             }
-            Format::Json | Format::Jsonl => text.push_str(&json::json_line(entry)?),
+            Format::Json | Format::Jsonl | Format::Cef => text.push_str(&json::json_line(entry)?),
         }
     }
     if tailed.items.is_empty() && tailed.after.0 < after.0 {

@@ -56,6 +56,7 @@ pub async fn run(arguments: &Verify, context: &Context) -> Outcome {
         .with_timeout(context.patient(PATIENCE));
     let head = call!(client, audit_head).await?;
     let key = trusted_key(arguments.key.as_deref(), &head, context)?;
+    super::witness::look(&client, &head.checkpoint, &head.public_key, context).await?;
     let checkpoint = Checkpoint::verify(&head.checkpoint, &key)
         .map_err(|error| broken("the signature of the audit log does not verify", &error))?;
     let mut progress = context.ui.progress("verify", Some(checkpoint.size));

@@ -82,6 +82,7 @@ pub async fn run(verb: Policy, context: &Context) -> Outcome {
         Policy::Rollback(arguments) => review::rollback(arguments, context).await,
         Policy::Lint(arguments) => review::lint(&arguments, context).await,
         Policy::Simulate(arguments) => review::simulate(&arguments, context).await,
+        Policy::Shadow(verb) => review::shadow(verb, context).await,
     }
 }
 

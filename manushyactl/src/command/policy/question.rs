@@ -90,6 +90,7 @@ fn step_line(step: &ExplainStep, color: bool) -> String {
         Effect::Allow => "allow",
         Effect::Deny => "deny",
         Effect::Redact => "redact",
+        Effect::Require => "require",
     };
     let result = match (step.read, step.result.as_str()) {
         (false, _) => "not read: a higher priority decided".to_owned(),

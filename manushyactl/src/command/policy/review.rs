@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use manushya_protocol::exit;
 use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::policy::PolicySpec;
 use manushya_protocol::v1::review::{
-    LintView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate, PolicyWhatCan,
-    PolicyWhoCan, Simulated,
+    LintView, PolicyHistory, PolicyLint, PolicyRollback, PolicyShadowSet, PolicySimulate,
+    PolicyWhatCan, PolicyWhoCan, ShadowStatus, Simulated,
 };
 
 use super::files;
 use crate::cli::args::Paging;
-use crate::cli::policy::{History, Lint, Rollback, Simulate, WhatCan, WhoCan};
+use crate::cli::policy::{History, Lint, Rollback, Shadow, Simulate, WhatCan, WhoCan};
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::table::{self, one_line};
@@ -136,6 +137,13 @@ pub async fn lint(arguments: &Lint, context: &Context) -> Outcome {
 pub async fn simulate(arguments: &Simulate, context: &Context) -> Outcome {
     let read = files::read(&arguments.files.files)?;
     files::refuse(&read.findings)?;
+    if arguments.shadow {
+        if read.policies.is_empty() {
+            return Err(Stop::usage("there is no policy to run")
+                .hint("manushyactl policy shadow clear stops the draft that runs"));
+        }
+        return set_shadow(read.specs(), context).await;
+    }
     let client = context
         .connect()
         .await?
@@ -188,6 +196,55 @@ fn told(simulated: &Simulated) -> String {
     if simulated.not_read > 0 {
         let count = time::count(simulated.not_read);
         text += &format!("older entries that were left out: {count}\n");
+    }
+    text
+}
+
+/// Runs a verb of `policy shadow`.
+///
+/// # Errors
+///
+/// What the daemon answers with.
+pub async fn shadow(verb: Shadow, context: &Context) -> Outcome {
+    match verb {
+        Shadow::Status => {
+            let client = context
+                .connect()
+                .await?
+                .with_timeout(context.patient(PATIENCE));
+            let status = call!(client, policy_shadow_status).await?;
+            context.ui.document(&status, || runs(&status))
+        }
+        Shadow::Clear => set_shadow(Vec::new(), context).await,
+    }
+}
+
+async fn set_shadow(policies: Vec<PolicySpec>, context: &Context) -> Outcome {
+    let client = context.connect().await?;
+    let status = call!(client, policy_shadow_set, PolicyShadowSet { policies }).await?;
+    context.note_dry_run();
+    context.ui.document(&status, || runs(&status))
+}
+
+/// What runs, in words.
+fn runs(status: &ShadowStatus) -> String {
+    if !status.running {
+        return "no draft runs beside the live policies\n".to_owned();
+    }
+    let by = one_line(status.by.as_deref().unwrap_or("-"));
+    let since = status.since.map(|at| at.to_string()).unwrap_or_default();
+    let mut text = format!("a draft runs since {since}, set by {by}\n");
+    for policy in &status.policies {
+        text += &format!("  {}\n", one_line(&policy.name));
+    }
+    text += &format!(
+        "{} decided differently from it, {} the same\n",
+        time::things(status.different, "request was", "requests were"),
+        time::count(status.same),
+    );
+    if !status.examples.is_empty() {
+        let entries: Vec<String> = status.examples.iter().map(ToString::to_string).collect();
+        text += &format!("entries: {}\n", entries.join(" "));
     }
     text
 }

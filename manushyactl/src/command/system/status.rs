@@ -3,6 +3,7 @@
 use manushya_protocol::v1::system::{HostStatus, IndexStatus, Status};
 use serde::Serialize;
 
+use crate::command::audit::witness;
 use crate::context::{Context, call};
 use crate::error::Outcome;
 use crate::ui::render::{Column, Row};
@@ -32,6 +33,9 @@ impl Row for Shown<'_> {
         "host.connections",
         "host.embedder",
         "host.audit_reads",
+        "host.audit_signed",
+        "host.audit_anchored",
+        "host.audit_anchor_fault",
         "host.alerts",
         "host.last_alert_at",
         "host.embedder_down",
@@ -48,6 +52,10 @@ impl Row for Shown<'_> {
 pub async fn run(context: &Context) -> Outcome {
     let client = context.connect().await?;
     let status = call!(client, status).await?;
+    if let Some(host) = &status.host {
+        let head = (host.audit_checkpoint.as_str(), host.audit_key.as_str());
+        witness::glance(&client, head, context).await?;
+    }
     let socket = context.settings.socket.value.display().to_string();
     context.ui.told(&Shown(&status), || words(&status, &socket))
 }
@@ -111,7 +119,11 @@ fn words(status: &Status, socket: &str) -> String {
         let entries = time::things(host.audit_size, "entry", "entries");
         rows.push((
             "audit".to_owned(),
-            format!("{entries}  root {root}…  reads {}", host.audit_reads),
+            format!(
+                "{entries}  root {root}…  signed to {}  reads {}",
+                time::count(host.audit_signed),
+                host.audit_reads
+            ),
         ));
         rows.extend(alerts(host));
         rows.push((

@@ -151,6 +151,7 @@ fn identities_policies_and_checks_read_back_in_every_format() {
         created_at: time,
         updated_at: time,
         last_seen_at: None,
+        bindings: Vec::new(),
     }]);
     check(&[PolicyView {
         fields: Vec::new(),

@@ -1,29 +1,32 @@
 //! Whether the caller may: the credential, its scopes, then the policies.
 
+use std::sync::Arc;
+
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::MemoryId;
 
+pub use super::asking::{About, Asking};
 use super::chain;
 use super::refusal::Refusal;
 use crate::command::Context;
 use crate::directory::Directory;
 use crate::model::{
-    Action, Actor, AuditActor, AuditDraft, Decision, DelegationStep, Extensions, Identity, Memory,
-    Outcome, Resource, Role, TokenKind, Via,
+    Action, Actor, Approval, AuditActor, AuditDraft, Decision, DelegationStep, Extensions,
+    Identity, Memory, Outcome, Resource, ShadowVerdict, TokenKind, Via,
 };
-use crate::plan::Plan;
-use crate::policy::{
-    Facts, IdentityFacts, Mask, Masking, MemoryFacts, PolicySet, RequestFacts, TargetFacts, Verdict,
-};
+use crate::plan::{Plan, Write};
+use crate::policy::{Mask, MemoryFacts, TargetFacts, Verdict};
 use crate::view::{View, ViewError};
 
 /// What is asked for: one action on one resource by one caller. It collects the audit entry.
 pub struct Access<'a> {
-    directory: &'a Directory,
-    context: &'a Context,
+    pub(super) directory: &'a Directory,
+    pub(super) context: &'a Context,
     asking: Asking,
     /// The entry as far as it is known.
     pub audit: AuditDraft,
+    /// Approvals that are used up when this is done.
+    pub(super) used: Vec<Arc<Approval>>,
 }
 
 /// The entry of a request, before anything is decided.
@@ -80,125 +83,6 @@ fn credential_of(actor: &Actor) -> Extensions {
         Some((TokenKind::Access, _)) | None => {}
     }
     told
-}
-
-/// What policies can read of who asks and how, whatever is asked.
-///
-/// A request is decided on the authority of one identity. If another acts for it, that one and all in
-/// between can only be forbidden it: what no policy says of them takes nothing away.
-#[derive(Debug)]
-pub struct Asking {
-    role: Role,
-    identity: IdentityFacts,
-    delegates: Vec<(Role, IdentityFacts)>,
-    request: RequestFacts,
-}
-
-impl Asking {
-    /// The caller of a request; `None` if its tenant is gone, or one of those who act.
-    pub fn of(directory: &Directory, context: &Context) -> Option<Self> {
-        let mut asking = Self::as_if(directory, context, &context.actor.identity)?;
-        let tenant = directory.tenant(context.actor.identity.tenant)?;
-        for delegate in context.actor.delegates() {
-            let delegate = directory.identity(delegate.tenant, delegate.id)?;
-            let facts = IdentityFacts::new(delegate, &tenant.name);
-            asking.delegates.push((delegate.role.clone(), facts));
-        }
-        Some(asking)
-    }
-
-    /// Another identity, as if it had sent this request.
-    pub fn as_if(directory: &Directory, context: &Context, identity: &Identity) -> Option<Self> {
-        // What the directory says may be newer than what the request was authenticated against.
-        let identity = directory.identity(identity.tenant, identity.id)?;
-        let tenant = directory.tenant(identity.tenant)?;
-        let request = RequestFacts {
-            time: context.now,
-            transport: context.actor.transport.into(),
-            peer_uid: context.actor.peer_uid,
-            purpose: context.purpose.clone(),
-        };
-        Some(Self {
-            role: identity.role.clone(),
-            identity: IdentityFacts::new(identity, &tenant.name),
-            delegates: Vec::new(),
-            request,
-        })
-    }
-
-    /// The role of the one on whose authority it is.
-    pub fn role(&self) -> &Role {
-        &self.role
-    }
-
-    /// Those who act for it: each one's role, and the facts of it doing `action` to `resource`.
-    pub fn delegates(
-        &self,
-        action: Action,
-        resource: Resource,
-    ) -> impl Iterator<Item = (&Role, Facts<'_>)> {
-        self.delegates.iter().map(move |(role, identity)| {
-            (role, Facts::new(action, resource, identity, &self.request))
-        })
-    }
-
-    /// Decides: the authority has to be there, and no policy may forbid it to who acts on it.
-    pub fn decide<'a>(
-        &'a self,
-        set: &PolicySet,
-        action: Action,
-        resource: Resource,
-        about: &About<'a>,
-    ) -> Verdict {
-        let verdict = set.decide(&self.role, &about.complete(self.to(action, resource)));
-        if !verdict.allowed {
-            return verdict;
-        }
-        self.delegates(action, resource)
-            .map(|(role, facts)| set.decide(role, &about.complete(facts)))
-            .find(|verdict| !verdict.allowed && verdict.policy.is_some())
-            .unwrap_or(verdict)
-    }
-
-    /// What masks memories: when they are read, and when `action` is done to them, for the authority
-    /// and for all who act on it. What is masked for reading is masked in every answer.
-    pub fn maskings<'a>(&'a self, set: &'a PolicySet, action: Action) -> Vec<Masking<'a>> {
-        let mut all = Vec::new();
-        let also = Some(action).filter(|action| *action != Action::Read);
-        for action in [Action::Read].into_iter().chain(also) {
-            all.push(set.masking(&self.role, &self.to(action, Resource::Memory)));
-            let delegates = self.delegates(action, Resource::Memory);
-            all.extend(delegates.map(|(role, facts)| set.masking(role, &facts)));
-        }
-        all.retain(|masking| !masking.is_idle());
-        all
-    }
-
-    /// The facts of doing `action` to `resource`.
-    pub fn to(&self, action: Action, resource: Resource) -> Facts<'_> {
-        Facts::new(action, resource, &self.identity, &self.request)
-    }
-}
-
-/// What is acted on.
-#[derive(Clone, Debug)]
-pub enum About<'a> {
-    /// Nothing in particular.
-    Nothing,
-    /// A memory.
-    Memory(MemoryFacts<'a>),
-    /// Another identity.
-    Target(TargetFacts),
-}
-
-impl<'a> About<'a> {
-    fn complete(&self, facts: Facts<'a>) -> Facts<'a> {
-        match self {
-            Self::Nothing => facts,
-            Self::Memory(memory) => facts.with_memory(memory.clone()),
-            Self::Target(target) => facts.with_target(target.clone()),
-        }
-    }
 }
 
 /// Checks that the caller's identity and token are good in the state that is decided on, which may be
@@ -288,6 +172,7 @@ impl<'a> Access<'a> {
             context,
             asking,
             audit,
+            used: Vec::new(),
         })
     }
 
@@ -295,6 +180,40 @@ impl<'a> Access<'a> {
         let tenant = self.context.actor.identity.tenant;
         let set = self.directory.policy_set(tenant);
         self.asking.decide(&set, action, self.audit.resource, about)
+    }
+
+    /// Decides by the draft that runs beside the policies, for the entry alone. `free` says whether what
+    /// no policy speaks of is allowed.
+    fn overshadow(&mut self, about: &About<'_>, free: bool) {
+        let tenant = self.context.actor.identity.tenant;
+        let Some(draft) = self.directory.draft(tenant) else {
+            return;
+        };
+        let Some(set) = self.directory.shadow_set(tenant) else {
+            return;
+        };
+        let (action, resource) = (self.audit.action, self.audit.resource);
+        let verdict = self.asking.decide(set, action, resource, about);
+        let first = draft.policies.first().map(|policy| policy.stamp());
+        let Some(policy) = verdict.stamp().or(first) else {
+            return;
+        };
+        // A request that asks more than once is denied if any answer is.
+        let said = self.audit.extensions.shadows();
+        if said.iter().any(|said| said.decision == Decision::Deny) {
+            return;
+        }
+        let decision =
+            match verdict.allowed || self.by_right() || (free && verdict.policy.is_none()) {
+                true => Decision::Allow,
+                false => Decision::Deny,
+            };
+        // One verdict is always within the bounds.
+        let fits = self
+            .audit
+            .extensions
+            .set_shadows(&[ShadowVerdict { policy, decision }]);
+        debug_assert!(fits.is_ok(), "{fits:?}");
     }
 
     /// Whether it is allowed although no policy says so. The daemon keeps its own promises, and the
@@ -324,8 +243,7 @@ impl<'a> Access<'a> {
     ///
     /// A refusal with `DENIED`.
     pub fn require(&mut self) -> Result<(), Refusal> {
-        let verdict = self.verdict(self.audit.action, &About::Nothing);
-        self.ask(&verdict)
+        self.ask(&About::Nothing)
     }
 
     /// Asks the policies about an action on an identity.
@@ -335,9 +253,7 @@ impl<'a> Access<'a> {
     /// A refusal with `DENIED`.
     pub fn require_on(&mut self, target: &Identity) -> Result<(), Refusal> {
         self.audit.resource_id = Some(target.id.to_bytes());
-        let about = About::Target(TargetFacts::new(target));
-        let verdict = self.verdict(self.audit.action, &about);
-        self.ask(&verdict)
+        self.ask(&About::Target(TargetFacts::new(target)))
     }
 
     /// Allows an action on an identity unless a policy forbids it.
@@ -349,18 +265,49 @@ impl<'a> Access<'a> {
         self.audit.resource_id = Some(target.id.to_bytes());
         let about = About::Target(TargetFacts::new(target));
         let verdict = self.verdict(self.audit.action, &about);
-        if verdict.policy.is_some() {
-            return self.ask(&verdict);
-        }
-        self.audit.decision = Decision::Allow;
-        Ok(())
-    }
-
-    fn ask(&mut self, verdict: &Verdict) -> Result<(), Refusal> {
-        if self.settle(verdict) {
+        self.overshadow(&about, true);
+        if verdict.policy.is_none() {
+            self.audit.decision = Decision::Allow;
             return Ok(());
         }
-        Err(Refusal::denied(&self.audit, self.denial(verdict)))
+        if self.settle(&verdict) {
+            return Ok(());
+        }
+        let enough = |beyond: &Verdict| beyond.allowed || beyond.policy.is_none();
+        self.unless_approved(&verdict, &about, enough)
+    }
+
+    fn ask(&mut self, about: &About<'_>) -> Result<(), Refusal> {
+        let verdict = self.verdict(self.audit.action, about);
+        self.overshadow(about, false);
+        if self.settle(&verdict) {
+            return Ok(());
+        }
+        self.unless_approved(&verdict, about, |beyond| beyond.allowed)
+    }
+
+    /// Refuses what was decided against, unless an approval is missing and was granted. `enough` says
+    /// whether one is enough, of what the policies decide without those that ask for it.
+    fn unless_approved(
+        &mut self,
+        verdict: &Verdict,
+        about: &About<'_>,
+        enough: impl FnOnce(&Verdict) -> bool,
+    ) -> Result<(), Refusal> {
+        let Some(policy) = verdict.requires() else {
+            return Err(Refusal::denied(&self.audit, self.denial(verdict)));
+        };
+        // An approval is no permission: without it, it has to be allowed all the same.
+        let set = self
+            .directory
+            .policy_set(self.context.actor.identity.tenant);
+        let (action, resource) = (self.audit.action, self.audit.resource);
+        let beyond = self.asking.decide_beyond(&set, action, resource, about);
+        if enough(&beyond) {
+            return self.approved(policy);
+        }
+        self.audit.policy = beyond.stamp();
+        Err(Refusal::denied(&self.audit, self.denial(&beyond)))
     }
 
     /// What is said of a denial: the rule, so that an operator can look it up, but not its facts.
@@ -435,13 +382,14 @@ impl<'a> Access<'a> {
         }
         let about = About::Memory(MemoryFacts::new(memory, self.context.now));
         let verdict = self.verdict(self.audit.action, &about);
+        self.overshadow(&about, false);
         if self.settle(&verdict) {
             return Ok(());
         }
         let readable = self.context.actor.in_scope(Action::Read, Resource::Memory)
             && self.verdict(Action::Read, &about).allowed;
         if readable {
-            return Err(Refusal::denied(&self.audit, self.denial(&verdict)));
+            return self.unless_approved(&verdict, &about, |beyond| beyond.allowed);
         }
         Err(self.not_found(memory.id))
     }
@@ -492,7 +440,9 @@ impl<'a> Access<'a> {
         let resource = Resource::Memory;
         let mut also = Self::begin(self.directory, self.context, action, resource)?;
         also.audit.resource_id = Some(memory.id.to_bytes());
-        also.ask_memory(memory)
+        also.ask_memory(memory)?;
+        self.used.append(&mut also.used);
+        Ok(())
     }
 
     /// Asks the policies about making a memory, which does not exist yet.
@@ -503,9 +453,7 @@ impl<'a> Access<'a> {
     pub fn require_new(&mut self, memory: &Memory) -> Result<(), Refusal> {
         self.audit.resource_id = Some(memory.id.to_bytes());
         self.require_reach(memory)?;
-        let about = About::Memory(MemoryFacts::new(memory, self.context.now));
-        let verdict = self.verdict(self.audit.action, &about);
-        self.ask(&verdict)
+        self.ask(&About::Memory(MemoryFacts::new(memory, self.context.now)))
     }
 
     /// Checks that the caller's credential reaches a memory, which the caller knows of.
@@ -565,7 +513,7 @@ impl<'a> Access<'a> {
     }
 
     /// The plan of an allowed command. In a dry run its writes are dropped and the entry counts none.
-    pub fn plan<R>(mut self, writes: Vec<crate::plan::Write>, count: u64, reply: R) -> Plan<R> {
+    pub fn plan<R>(mut self, mut writes: Vec<Write>, count: u64, reply: R) -> Plan<R> {
         self.audit.outcome = Outcome::Ok;
         self.audit.count = count;
         if self.context.dry_run {
@@ -576,6 +524,8 @@ impl<'a> Access<'a> {
                 reply,
             };
         }
+        let used = std::mem::take(&mut self.used).into_iter();
+        writes.extend(used.map(Write::PutApproval));
         Plan {
             writes,
             audit: self.audit,

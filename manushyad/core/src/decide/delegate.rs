@@ -75,7 +75,7 @@ pub fn derive(
     require_active(&access, &identity)?;
     let (Via::Token(parent), Some(own)) = (context.actor.via, context.actor.links.first()) else {
         let error = WireError::new(ErrorCode::Denied, "there is no credential to hand on")
-            .reason("the operator of the host has none, and needs none")
+            .reason("the caller is known by its process and shows none")
             .hint(format!("manushyactl token issue {}", identity.external_id));
         return Err(Refusal::denied(&access.audit, error));
     };

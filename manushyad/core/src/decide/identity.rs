@@ -128,7 +128,7 @@ pub fn require<'a>(
     if let Err(refusal) = access.require_on(identity) {
         let own = identity.id == context.actor.identity.id;
         // Whether an identity exists is for those to know who may act on identities at all.
-        if own {
+        if own || refusal.with_approval.is_some() {
             return Err(refusal);
         }
         return Err(access.missing("identity", reference, "manushyactl identity list"));
@@ -286,8 +286,8 @@ fn host_operator(
     })
 }
 
-/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it and
-/// the invitation it came by.
+/// The writes that erase an identity, its tokens, and what holds its name: the plans to erase it,
+/// the invitation it came by, and its bindings.
 pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let tokens = view.directory().tokens(identity.tenant);
     let mut writes: Vec<Write> = tokens
@@ -303,13 +303,20 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let gates = view.directory().gates();
     let is_of_it = |record: &&Arc<GateRecord>| match &***record {
         GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
-        GateRecord::TokenKey(_) => false,
+        GateRecord::Binding(it) => it.identity == identity.id,
+        GateRecord::TokenKey(_) | GateRecord::Limit(_) => false,
     };
     writes.extend(
         gates
             .of(identity.tenant)
             .filter(is_of_it)
             .map(|record| Write::DropGate(record.tenant(), record.key())),
+    );
+    let approvals = view.directory().approvals(identity.tenant);
+    writes.extend(
+        approvals
+            .filter(|it| [it.identity, it.authority].contains(&identity.id))
+            .map(|approval| Write::DropApproval(approval.tenant, approval.id)),
     );
     writes.push(Write::EraseIdentity(identity.tenant, identity.id));
     writes

@@ -7,6 +7,7 @@ use manushya_protocol::v1::memory::{OnConflict, OnDuplicate};
 
 use super::access::Access;
 use super::duplicate;
+use super::limit::check_room;
 use super::refusal::Refusal;
 use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
@@ -149,7 +150,7 @@ pub fn add(
             .and_then(|id| id.map_or(Ok(None), |id| view.memory(memory.tenant, id)));
         match existing {
             Ok(Some(existing)) => {
-                return merge(context, access, existing, memory, on_conflict);
+                return merge(view, context, access, existing, memory, on_conflict);
             }
             Ok(None) => {}
             Err(error) => return Err(access.broken(error)),
@@ -166,6 +167,7 @@ pub fn add(
         return Ok(access.plan(Vec::new(), 0, duplicate_of(existing)));
     }
     memory.supersedes = alike.iter().map(|existing| existing.id).collect();
+    check_room(view, context, &access, &memory, true)?;
     let added = Added {
         id: memory.id,
         version: 1,
@@ -195,6 +197,7 @@ fn expired_at_birth(access: &Access<'_>) -> Refusal {
 
 /// Adds a memory whose key exists: the memory that has it may be live, deleted or expired.
 fn merge(
+    view: &impl View,
     context: &Context,
     mut access: Access<'_>,
     existing: Memory,
@@ -251,6 +254,7 @@ fn merge(
         access.require_also(Action::Update, &existing)?;
         access.require_also(Action::Update, &changed)?;
     }
+    check_room(view, context, &access, &changed, false)?;
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, answer(&changed, AddOutcome::Updated)))
 }
@@ -355,6 +359,7 @@ pub fn update(
         .hint("ask someone to whom it is not redacted");
         return Err(Refusal::denied(&access.audit, error));
     }
+    check_room(view, context, &access, &changed, false)?;
     let write = put(&changed, context);
     Ok(access.plan(vec![write], 1, changed))
 }

@@ -4,6 +4,9 @@
 //! one audit entry of the request, refusals included.
 
 pub mod access;
+pub mod approval;
+mod asking;
+pub mod binding;
 pub mod chain;
 pub mod delegate;
 mod duplicate;
@@ -12,6 +15,7 @@ pub mod hold;
 pub mod identity;
 pub mod invitation;
 pub mod key;
+pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;
@@ -23,7 +27,7 @@ pub mod tenant;
 pub mod token;
 
 pub use access::Access;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Wanting};
 
 #[cfg(test)]
 mod tests;

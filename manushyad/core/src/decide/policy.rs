@@ -12,8 +12,8 @@ use super::refusal::Refusal;
 use crate::command::{ApplyPolicies, ChangePolicy, Context, PolicyChange, RollBackPolicy};
 use crate::directory::Directory;
 use crate::model::{
-    Action, Effect, Invalid, Policy, PolicyEvent, PolicyName, PolicyRevision, Redacted, Resource,
-    Role, check_description,
+    Action, Effect, Invalid, Policy, PolicyDraft, PolicyEvent, PolicyName, PolicyRevision,
+    Redacted, Resource, Role, check_description,
 };
 use crate::plan::{Plan, Write};
 use crate::policy::Rule;
@@ -397,3 +397,56 @@ fn made_id(name: &str) -> PolicyId {
     bytes.copy_from_slice(&hash[..16]);
     PolicyId::from_bytes(bytes)
 }
+
+/// Lets a draft run beside the live policies, in place of the one before; without policies, stops it.
+///
+/// # Errors
+///
+/// A refusal, among others `INVALID_ARGUMENT` for a draft that cannot be applied.
+pub fn shadow(
+    view: &impl View,
+    context: &Context,
+    specs: &[PolicySpec],
+) -> Result<Plan<Option<Arc<PolicyDraft>>>, Refusal> {
+    let access = begin(view, context)?;
+    let directory = view.directory();
+    let tenant = context.actor.identity.tenant;
+    if specs.is_empty() {
+        let runs = directory.draft(tenant).is_some();
+        let writes = runs.then_some(Write::DropDraft(tenant));
+        let count = u64::from(runs);
+        return Ok(access.plan(writes.into_iter().collect(), count, None));
+    }
+    let bytes: usize = specs
+        .iter()
+        .map(|spec| spec.rule.to_string().len() + 4096)
+        .sum();
+    if bytes > SHADOW_BYTES_MAX {
+        let error = WireError::new(ErrorCode::ResourceExhausted, "the draft is too large").reason(
+            format!("a draft that runs has at most {SHADOW_BYTES_MAX} bytes of rules"),
+        );
+        return Err(Refusal::allowed(&access.audit, error));
+    }
+    let drafted = drafted(directory, context, specs)
+        .map_err(|error| Refusal::allowed(&access.audit, error))?;
+    let named = |policy: &&Arc<Policy>| {
+        let name = policy.name.as_str();
+        specs.iter().any(|spec| spec.name.as_deref() == Some(name))
+    };
+    let draft = Arc::new(PolicyDraft {
+        tenant,
+        policies: drafted
+            .iter()
+            .filter(named)
+            .map(|policy| Policy::clone(policy))
+            .collect(),
+        by: context.actor.identity.id,
+        at: context.now,
+    });
+    let count = draft.policies.len() as u64;
+    Ok(access.plan(vec![Write::PutDraft(draft.clone())], count, Some(draft)))
+}
+
+/// How large a draft that runs may be, in bytes of its rules and 4 KiB for each policy: it is one
+/// record of the store.
+const SHADOW_BYTES_MAX: usize = 384 << 10;

@@ -356,7 +356,13 @@ fn ended(directory: &Directory, context: &Context) -> impl Iterator<Item = Write
         plan.state == PlanState::Planned && plan.expires_at < long_ago
     };
     let plans = directory.plans(tenant).filter(lapsed);
-    tokens.chain(plans.map(move |plan| Write::DropPlan(tenant, plan.id)))
+    let approvals = directory
+        .approvals(tenant)
+        .filter(move |approval| approval.expires_at < long_ago)
+        .map(move |approval| Write::DropApproval(tenant, approval.id));
+    tokens
+        .chain(plans.map(move |plan| Write::DropPlan(tenant, plan.id)))
+        .chain(approvals)
 }
 
 /// Whether the sweeper has anything to do, so that an idle daemon writes no entries.

@@ -1,8 +1,10 @@
 //! Why a command was refused, for the caller and for the audit log.
 
+use std::sync::Arc;
+
 use manushya_protocol::error::{ErrorCode, WireError};
 
-use crate::model::{AuditDraft, Decision, Invalid, Outcome};
+use crate::model::{Approval, AuditDraft, Decision, Invalid, Outcome};
 use crate::view::ViewError;
 
 /// A refused command: what the caller is told, and the entry that is written all the same.
@@ -13,7 +15,16 @@ pub struct Refusal {
     /// What the audit log is told. Its outcome is the error's code.
     pub audit: Box<AuditDraft>,
     /// The store could not be read: everything that was waiting has to be given up.
-    pub broken: Option<ViewError>,
+    pub broken: Option<Box<ViewError>>,
+    /// It may be done with an approval, so that the caller may know of what it is about.
+    pub with_approval: Option<Box<Wanting>>,
+}
+
+/// An approval that is wanting.
+#[derive(Debug, Default)]
+pub struct Wanting {
+    /// A request that waits from now on; it is kept together with the entry.
+    pub waiting: Option<Arc<Approval>>,
 }
 
 impl Refusal {
@@ -40,7 +51,7 @@ impl Refusal {
         let error = WireError::new(ErrorCode::Internal, "the store cannot be read")
             .hint("manushyactl doctor");
         Self {
-            broken: Some(cause),
+            broken: Some(Box::new(cause)),
             ..Self::denied(audit, error)
         }
     }
@@ -57,6 +68,16 @@ impl Refusal {
             error,
             audit: Box::new(audit),
             broken: None,
+            with_approval: None,
+        }
+    }
+
+    /// The same, of what may be done with an approval.
+    #[must_use]
+    pub fn that_waits(self) -> Self {
+        Self {
+            with_approval: Some(Box::default()),
+            ..self
         }
     }
 }

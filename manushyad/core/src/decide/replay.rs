@@ -12,10 +12,10 @@ use manushya_protocol::unit::AuditSeq;
 
 use crate::directory::Directory;
 use crate::model::{
-    Action, AuditActor, AuditDraft, AuditEntry, Decision, Identity, Memory, Outcome, Resource,
+    Action, AuditActor, AuditDraft, AuditEntry, Decision, Identity, Memory, Outcome, Resource, Role,
 };
 use crate::policy::{
-    Answer, Certainty, Fact, Facts, IdentityFacts, MemoryFacts, PolicySet, RequestFact,
+    Answer, Certainty, Fact, Facts, IdentityFacts, MemoryFacts, Open, PolicySet, RequestFact,
     RequestFacts, TargetFacts,
 };
 
@@ -235,7 +235,19 @@ impl<'a> Replay<'a> {
         };
         let live = self.live.ask(&identity.role, &facts, &open);
         let drafted = self.draft.ask(&identity.role, &facts, &open);
-        match (word(&live), word(&drafted)) {
+        let memory = about.memory.as_ref();
+        let memory = memory.map(|it| MemoryFacts::new(it, draft.time));
+        let read = Facts::new(Action::Read, Resource::Memory, &who, &request);
+        let asked = Asked {
+            role: &identity.role,
+            facts: &facts,
+            read: &read,
+            memory: memory.as_ref(),
+            open: &open,
+        };
+        let from = asked.word(self.live, &live);
+        let to = asked.word(self.draft, &drafted);
+        match (from, to) {
             (Some(from), Some(to)) if from != to => {
                 let change = Change {
                     actor: identity.id,
@@ -264,11 +276,44 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The decision as a word; none if it depends on what is open.
-fn word(answer: &Answer) -> Option<&'static str> {
-    match answer.certainty {
-        Certainty::Yes => Some("allow"),
-        Certainty::No => Some("deny"),
-        Certainty::Conditional => None,
+/// What was asked, to name the answers.
+struct Asked<'a> {
+    role: &'a Role,
+    facts: &'a Facts<'a>,
+    /// The same of reading: what is masked then is masked in every answer.
+    read: &'a Facts<'a>,
+    memory: Option<&'a MemoryFacts<'a>>,
+    open: Open<'a>,
+}
+
+impl Asked<'_> {
+    /// The decision as a word; none if it depends on what is open.
+    fn word(&self, set: &PolicySet, answer: &Answer) -> Option<&'static str> {
+        match answer.certainty {
+            Certainty::Yes if self.masks(set) => Some("redact"),
+            Certainty::Yes => Some("allow"),
+            Certainty::No if self.waits(set, answer) => Some("require"),
+            Certainty::No => Some("deny"),
+            Certainty::Conditional => None,
+        }
+    }
+
+    /// Whether it would be allowed with an approval.
+    fn waits(&self, set: &PolicySet, answer: &Answer) -> bool {
+        answer.otherwise.requires().is_some()
+            && set.ask_beyond(self.role, self.facts, self.open).certainty != Certainty::No
+    }
+
+    /// Whether parts of a memory are masked in the answer.
+    fn masks(&self, set: &PolicySet) -> bool {
+        let shown = matches!(
+            self.facts.action(),
+            Action::Read | Action::Search | Action::Export | Action::Update | Action::Restore
+        );
+        let Some(memory) = self.memory.filter(|_| shown && set.redacts()) else {
+            return false;
+        };
+        let masks = |facts: &Facts<'_>| !set.masking(self.role, facts).of(memory).is_empty();
+        masks(self.facts) || masks(self.read)
     }
 }

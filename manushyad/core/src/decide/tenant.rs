@@ -203,6 +203,10 @@ pub fn erasing_writes(view: &impl View, tenant: TenantId) -> Vec<Write> {
         let policy = &revision.policy;
         Write::DropRevision(tenant, policy.id, policy.revision)
     }));
+    let approvals = directory.approvals(tenant);
+    writes.extend(approvals.map(|approval| Write::DropApproval(tenant, approval.id)));
+    let draft = directory.draft(tenant);
+    writes.extend(draft.map(|_| Write::DropDraft(tenant)));
     let identities = directory.identities(tenant);
     writes.extend(identities.map(|identity| Write::EraseIdentity(tenant, identity.id)));
     writes.push(Write::EraseTenant(tenant));

@@ -1,32 +1,45 @@
-//! Invitations and the keys that sign tokens, in RAM.
+//! Invitations, the keys that sign tokens, limits and bindings, in RAM.
 
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
-use manushya_protocol::id::{InvitationId, TenantId};
+use manushya_protocol::id::{BindingId, InvitationId, TenantId};
 
-use crate::model::{GateKey, GateRecord, Invitation, TokenKey};
+use crate::model::{
+    Binding, GateKey, GateRecord, Invitation, LimitName, LimitOverride, LimitTable, Role, TokenKey,
+};
 
 /// What lets somebody in. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Gates {
     records: OrdMap<(TenantId, GateKey), Arc<GateRecord>>,
     codes: HashMap<[u8; 16], (TenantId, InvitationId)>,
+    /// Bindings by the user of their processes.
+    uids: OrdMap<(u32, TenantId, BindingId), ()>,
+    /// Those of a tenant, as every call looks for them.
+    limits: HashMap<TenantId, Arc<[LimitOverride]>>,
 }
 
 impl Gates {
     pub(super) fn put(&mut self, record: &Arc<GateRecord>) {
         let at = (record.tenant(), record.key());
         let old = self.records.insert(at, record.clone());
-        self.forget_code(old.as_deref());
-        if let GateRecord::Invitation(it) = &**record {
-            self.codes.insert(it.tag, (it.tenant, it.id));
+        self.forget_lookup(old.as_deref());
+        match &**record {
+            GateRecord::Invitation(it) => drop(self.codes.insert(it.tag, (it.tenant, it.id))),
+            GateRecord::Limit(it) => {
+                let mut set = self.limits_set(it.tenant).to_vec();
+                set.push(it.clone());
+                self.limits.insert(it.tenant, set.into());
+            }
+            GateRecord::Binding(it) => drop(self.uids.insert((it.uid, it.tenant, it.id), ())),
+            GateRecord::TokenKey(_) => {}
         }
     }
 
     pub(super) fn remove(&mut self, tenant: TenantId, key: GateKey) {
         let old = self.records.remove(&(tenant, key));
-        self.forget_code(old.as_deref());
+        self.forget_lookup(old.as_deref());
     }
 
     pub(super) fn forget(&mut self, tenant: TenantId) {
@@ -34,11 +47,21 @@ impl Gates {
         for key in gone {
             self.remove(tenant, key);
         }
+        self.limits.remove(&tenant);
     }
 
-    fn forget_code(&mut self, old: Option<&GateRecord>) {
-        if let Some(GateRecord::Invitation(old)) = old {
-            self.codes.remove(&old.tag);
+    fn forget_lookup(&mut self, old: Option<&GateRecord>) {
+        match old {
+            Some(GateRecord::Invitation(old)) => drop(self.codes.remove(&old.tag)),
+            Some(GateRecord::Limit(old)) => {
+                let mut set = self.limits_set(old.tenant).to_vec();
+                set.retain(|it| it.id != old.id);
+                self.limits.insert(old.tenant, set.into());
+            }
+            Some(GateRecord::Binding(old)) => {
+                self.uids.remove(&(old.uid, old.tenant, old.id));
+            }
+            Some(GateRecord::TokenKey(_)) | None => {}
         }
     }
 
@@ -55,7 +78,7 @@ impl Gates {
     pub fn invitations(&self, tenant: TenantId) -> impl Iterator<Item = &Invitation> {
         self.of(tenant).filter_map(|record| match &**record {
             GateRecord::Invitation(it) => Some(it),
-            GateRecord::TokenKey(_) => None,
+            _ => None,
         })
     }
 
@@ -63,7 +86,7 @@ impl Gates {
     pub fn invitation(&self, tenant: TenantId, id: InvitationId) -> Option<&Invitation> {
         match &**self.records.get(&(tenant, GateKey::Invitation(id)))? {
             GateRecord::Invitation(it) => Some(it),
-            GateRecord::TokenKey(_) => None,
+            _ => None,
         }
     }
 
@@ -77,7 +100,62 @@ impl Gates {
     pub fn token_keys(&self, tenant: TenantId) -> impl Iterator<Item = &TokenKey> {
         self.of(tenant).filter_map(|record| match &**record {
             GateRecord::TokenKey(it) => Some(it),
-            GateRecord::Invitation(_) => None,
+            _ => None,
         })
+    }
+
+    /// The bindings of a tenant, oldest first.
+    pub fn bindings(&self, tenant: TenantId) -> impl Iterator<Item = &Binding> {
+        self.of(tenant).filter_map(|record| match &**record {
+            GateRecord::Binding(it) => Some(it),
+            _ => None,
+        })
+    }
+
+    /// The bindings of processes of a user, of every tenant.
+    pub fn bindings_of_uid(&self, uid: u32) -> impl Iterator<Item = &Binding> {
+        let low = (
+            TenantId::from_bytes([0; 16]),
+            BindingId::from_bytes([0; 16]),
+        );
+        self.uids
+            .range((uid, low.0, low.1)..)
+            .take_while(move |((of, ..), ())| *of == uid)
+            .filter_map(|((_, tenant, id), ())| {
+                match &**self.records.get(&(*tenant, GateKey::Binding(*id)))? {
+                    GateRecord::Binding(it) => Some(it),
+                    _ => None,
+                }
+            })
+    }
+
+    /// The limits that were set in a tenant.
+    pub fn limits_set(&self, tenant: TenantId) -> &[LimitOverride] {
+        self.limits.get(&tenant).map_or(&[], |set| &**set)
+    }
+
+    /// The limit that was set for a role, or else for all roles.
+    pub fn limit_set(
+        &self,
+        tenant: TenantId,
+        name: LimitName,
+        role: &Role,
+    ) -> Option<&LimitOverride> {
+        let set = self.limits_set(tenant);
+        let of = |it: &&LimitOverride| it.name == name && it.role.as_ref() == Some(role);
+        let all = |it: &&LimitOverride| it.name == name && it.role.is_none();
+        set.iter().find(of).or_else(|| set.iter().find(all))
+    }
+
+    /// How much a role may, in a tenant: what was set, or what the table says.
+    pub fn limit(
+        &self,
+        tenant: TenantId,
+        name: LimitName,
+        role: &Role,
+        table: LimitTable,
+    ) -> Option<u64> {
+        let set = self.limit_set(tenant, name, role);
+        set.map_or_else(|| table.value(name, Some(role)), |it| it.value)
     }
 }

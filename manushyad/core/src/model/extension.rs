@@ -15,7 +15,7 @@ pub const EXTENSIONS_MAX: usize = 16;
 pub const EXTENSION_BYTES_MAX: usize = 512;
 
 /// The most that all extensions of an entry take when encoded, tags and lengths included, in bytes.
-/// The tags below take 487 at the most.
+/// The tags below take 506 at the most.
 pub const EXTENSIONS_BYTES_MAX: usize = 768;
 
 /// The most steps of a chain of delegation.
@@ -31,6 +31,7 @@ const API_KEY: u8 = 4;
 const SESSION: u8 = 5;
 const KEY_EPOCH: u8 = 6;
 const NEXT_AUDIT_KEY: u8 = 7;
+const APPROVAL: u8 = 8;
 
 /// One extension: a tag and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +105,10 @@ pub enum AlertKind {
     AnchorMismatch,
     /// A budget or quota is used up.
     BudgetSpent,
+    /// The daemon dropped its keys from memory and serves nothing.
+    Sealed,
+    /// The daemon took up its keys again.
+    Unsealed,
 }
 
 impl AlertKind {
@@ -116,6 +121,8 @@ impl AlertKind {
         Self::AnchorFailed,
         Self::AnchorMismatch,
         Self::BudgetSpent,
+        Self::Sealed,
+        Self::Unsealed,
     ];
 
     /// Its stable number in entries.
@@ -128,6 +135,8 @@ impl AlertKind {
             Self::AnchorFailed => 5,
             Self::AnchorMismatch => 6,
             Self::BudgetSpent => 7,
+            Self::Sealed => 8,
+            Self::Unsealed => 9,
         }
     }
 
@@ -146,6 +155,8 @@ impl AlertKind {
             Self::AnchorFailed => "anchor_failed",
             Self::AnchorMismatch => "anchor_mismatch",
             Self::BudgetSpent => "budget_spent",
+            Self::Sealed => "sealed",
+            Self::Unsealed => "unsealed",
         }
     }
 }
@@ -248,6 +259,7 @@ impl Extensions {
             SESSION => self.session().is_some(),
             KEY_EPOCH => self.key_epoch().is_some(),
             NEXT_AUDIT_KEY => self.next_audit_key().is_some(),
+            APPROVAL => self.approval().is_some(),
             _ => false,
         }
     }
@@ -424,6 +436,16 @@ impl Extensions {
         );
     }
 
+    /// The id of the request that waits for an approval, or was approved.
+    pub fn approval(&self) -> Option<[u8; 16]> {
+        self.fixed(APPROVAL)
+    }
+
+    /// Sets what [`Self::approval`] returns.
+    pub fn set_approval(&mut self, id: [u8; 16]) {
+        self.set(APPROVAL, id.to_vec());
+    }
+
     fn fixed<const N: usize>(&self, tag: u8) -> Option<[u8; N]> {
         self.get(tag)?.try_into().ok()
     }
@@ -473,6 +495,7 @@ mod tests {
         });
         all.set_session([6; 16]);
         all.set_api_key([7; 16]);
+        all.set_approval([8; 16]);
         all.set_alert(AlertKind::RefreshReuse);
         all.set_key_epoch(KeyEpoch {
             kind: KeyKind::Audit,
@@ -497,11 +520,12 @@ mod tests {
         assert_eq!(all.alert(), Some(AlertKind::RefreshReuse));
         assert_eq!(all.api_key(), Some([7; 16]));
         assert_eq!(all.session(), Some([6; 16]));
+        assert_eq!(all.approval(), Some([8; 16]));
         assert_eq!(all.key_epoch().unwrap().epoch, 3);
         assert_eq!(all.next_audit_key().unwrap().signature, [5; 64]);
         assert_eq!(all.unread().count(), 0);
         // All known ones fit at once, so that setting one cannot fail.
-        assert_eq!(all.encoded_len(), 487);
+        assert_eq!(all.encoded_len(), 506);
         let mut again = Extensions::default();
         for one in all.iter() {
             again.push(one.clone()).unwrap();

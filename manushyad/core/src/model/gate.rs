@@ -1,8 +1,10 @@
-//! What lets somebody in, or vouches for it, beside tokens: invitations and the keys that sign tokens.
+//! What lets somebody in, vouches for it, or bounds it, beside tokens: invitations, the keys that sign
+//! tokens, limits, and bindings of processes.
 
-use manushya_protocol::id::{IdentityId, InvitationId, TenantId};
+use manushya_protocol::id::{BindingId, IdentityId, InvitationId, LimitId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 
+use super::limit::LimitOverride;
 use super::text::{ExternalId, Role};
 
 /// An invitation: whoever shows its code becomes a new identity, once.
@@ -74,6 +76,24 @@ impl Invitation {
     }
 }
 
+/// Processes that are an identity without a secret: of a user of the host, and of one program if that
+/// is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Its id.
+    pub id: BindingId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Who such a process is.
+    pub identity: IdentityId,
+    /// User id of the process.
+    pub uid: u32,
+    /// SHA-256 of its program.
+    pub program: Option<[u8; 32]>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
 /// What is known of a key that signs tokens; the key itself is the vault's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenKey {
@@ -94,6 +114,10 @@ pub enum GateRecord {
     Invitation(Invitation),
     /// A key that signs tokens.
     TokenKey(TokenKey),
+    /// A limit that was set.
+    Limit(LimitOverride),
+    /// A binding.
+    Binding(Binding),
 }
 
 /// Names one of these records in its tenant.
@@ -103,6 +127,10 @@ pub enum GateKey {
     Invitation(InvitationId),
     /// A key that signs tokens.
     TokenKey(u64),
+    /// A limit that was set.
+    Limit(LimitId),
+    /// A binding.
+    Binding(BindingId),
 }
 
 impl GateKey {
@@ -111,6 +139,8 @@ impl GateKey {
         match self {
             Self::Invitation(id) => id.to_bytes(),
             Self::TokenKey(key) => u128::from(key).to_be_bytes(),
+            Self::Limit(id) => id.to_bytes(),
+            Self::Binding(id) => id.to_bytes(),
         }
     }
 }
@@ -121,6 +151,8 @@ impl GateRecord {
         match self {
             Self::Invitation(it) => GateKey::Invitation(it.id),
             Self::TokenKey(it) => GateKey::TokenKey(it.key),
+            Self::Limit(it) => GateKey::Limit(it.id),
+            Self::Binding(it) => GateKey::Binding(it.id),
         }
     }
 
@@ -129,6 +161,8 @@ impl GateRecord {
         match self {
             Self::Invitation(it) => it.tenant,
             Self::TokenKey(it) => it.tenant,
+            Self::Limit(it) => it.tenant,
+            Self::Binding(it) => it.tenant,
         }
     }
 }

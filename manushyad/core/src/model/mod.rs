@@ -1,17 +1,23 @@
 //! Validated types: what Manushya is about, without where it lies or how it travels.
 
+mod approval;
 mod audit;
 mod credential;
 mod erasure;
 mod extension;
 mod gate;
 mod identity;
+mod limit;
 mod memory;
 mod policy;
 mod provenance;
 mod purge;
 mod text;
 
+pub use approval::{
+    APPROVAL_TTL_SECONDS, APPROVAL_TTL_SECONDS_MAX, APPROVAL_WAIT_SECONDS, APPROVALS_WAITING_MAX,
+    Approval, ApprovalState,
+};
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
 pub use erasure::{
@@ -22,11 +28,13 @@ pub use extension::{
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
-pub use gate::{GateKey, GateRecord, Invitation, InvitationState, TokenKey};
+pub use gate::{Binding, GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
+pub use limit::{LimitName, LimitOverride, LimitTable};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};
 pub use policy::{
-    Action, Effect, Policy, PolicyEvent, PolicyRevision, PolicyStamp, Redacted, Resource,
+    Action, Effect, Policy, PolicyDraft, PolicyEvent, PolicyRevision, PolicyStamp, Redacted,
+    Resource,
 };
 pub use provenance::Provenance;
 pub use purge::{PlanState, PurgePlan, PurgeScope};

@@ -231,3 +231,17 @@ pub struct PolicyRevision {
     /// Who did it.
     pub by: IdentityId,
 }
+
+/// A draft that runs beside the live policies of a tenant: what it would have said is audited, and
+/// nothing is decided by it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyDraft {
+    /// The tenant; it has one draft at the most.
+    pub tenant: TenantId,
+    /// The policies: in place of those of the same ids, or beside them. There is at least one.
+    pub policies: Vec<Policy>,
+    /// Who set it.
+    pub by: IdentityId,
+    /// Since when it runs.
+    pub at: UnixMillis,
+}

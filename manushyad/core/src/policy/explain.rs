@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::node::Node;
 use super::set::{Entry, PolicySet};
 use super::truth::{Missing, Outcome, Truth};
-use crate::model::{Resource, Role};
+use crate::model::{Effect, Resource, Role};
 
 /// How many parts of rules one explanation shows. Later policies are shown without their rules, so
 /// that the answer fits its frame.
@@ -32,7 +32,12 @@ impl PolicySet {
             let read = deciding.is_none_or(|deciding| entry.policy.priority >= deciding);
             let step = if read {
                 let decides = deciding == Some(entry.policy.priority);
-                read_step(entry, facts, decides, verdict.allowed, &mut budget)
+                read_step(
+                    entry,
+                    facts,
+                    verdict.effect().filter(|_| decides),
+                    &mut budget,
+                )
             } else {
                 step(entry)
             };
@@ -45,7 +50,7 @@ impl PolicySet {
             let masking = self
                 .redactions(role)
                 .take(STEPS_MAX - steps.len().min(STEPS_MAX));
-            let read = |entry| read_step(entry, facts, false, verdict.allowed, &mut budget);
+            let read = |entry| read_step(entry, facts, None, &mut budget);
             steps.extend(masking.map(read));
         }
         Explanation {
@@ -74,8 +79,7 @@ fn step(entry: &Entry) -> ExplainStep {
 fn read_step(
     entry: &Entry,
     facts: &Facts<'_>,
-    decides: bool,
-    allowed: bool,
+    decided: Option<Effect>,
     budget: &mut usize,
 ) -> ExplainStep {
     let truth = entry.evaluate(facts);
@@ -85,7 +89,7 @@ fn read_step(
         Truth::Unknown(missing) => format!("unknown: {missing}"),
         Truth::Error(reason) => format!("error: {reason}"),
     };
-    let decided = decides && entry.can_allow() == allowed && entry.decide(truth).is_some();
+    let decided = decided == Some(entry.policy.effect) && entry.decide(truth).is_some();
     let trace = match &entry.rule {
         Ok(rule) if *budget > 0 => Some(trace(rule.root(), View::of(facts), budget)),
         _ => None,

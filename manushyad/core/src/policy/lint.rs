@@ -162,6 +162,7 @@ impl<'a> Row<'a> {
                     Effect::Allow => "it never matches",
                     Effect::Deny => "it denies always",
                     Effect::Redact => "it masks always",
+                    Effect::Require => "it asks for an approval always",
                 };
                 let reason = format!("its rule is not accepted any more, so {does}: {first}");
                 findings.push(self.finding(Level::Warning, "refused", reason));
@@ -177,7 +178,7 @@ impl<'a> Row<'a> {
         if self.never_matches() {
             let what = match policy.effect {
                 Effect::Redact => "memory",
-                Effect::Allow | Effect::Deny => "resource",
+                Effect::Allow | Effect::Deny | Effect::Require => "resource",
             };
             let reason = format!("no action on any {what} can make its rule true");
             findings.push(self.finding(Level::Warning, "never-matches", reason));
@@ -209,7 +210,7 @@ impl<'a> Row<'a> {
         let name = &other.name;
         if mine.priority == other.priority && mine.effect != other.effect {
             let reason = format!(
-                "`{name}` says the opposite of the same at priority {}, where a deny always wins",
+                "`{name}` says the opposite of the same at priority {}, where the stricter always wins",
                 other.priority
             );
             return self.finding(Level::Warning, "contradicts", reason);
@@ -315,7 +316,9 @@ struct Cover<'a> {
 impl<'a> Cover<'a> {
     fn of(rows: &[Row<'a>]) -> Self {
         let (mut always, mut same) = (HashMap::new(), HashMap::new());
-        for row in rows {
+        // Behind one that asks for an approval others still count: for what is approved.
+        let decides = |row: &&Row<'a>| row.entry.policy.effect != Effect::Require;
+        for row in rows.iter().filter(decides) {
             let role = row.entry.policy.role.as_ref();
             let rule = row.entry.policy.rule.to_string();
             let allows = row.entry.can_allow();

@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::node::{Compare, Node, Operator};
 use super::set::{Entry, PolicySet, Verdict, refused};
 use super::truth::{Outcome, Truth};
-use crate::model::{Policy, Role};
+use crate::model::{Effect, Policy, Role};
 
 /// How many operators and values a condition has at the most; a longer one is left out.
 const CONDITION_NODES_MAX: usize = 256;
@@ -91,11 +91,27 @@ impl PolicySet {
     /// Yes and no hold whatever the open facts are. Where the answer is a condition, some values of
     /// them may still be impossible: whether any allows it is not looked for.
     pub fn ask(&self, role: &Role, facts: &Facts<'_>, open: Open<'_>) -> Answer {
+        self.ask_of(role, facts, open, |_| true)
+    }
+
+    /// Decides the same as if no policy asked for an approval.
+    pub fn ask_beyond(&self, role: &Role, facts: &Facts<'_>, open: Open<'_>) -> Answer {
+        self.ask_of(role, facts, open, |policy| policy.effect != Effect::Require)
+    }
+
+    fn ask_of(
+        &self,
+        role: &Role,
+        facts: &Facts<'_>,
+        open: Open<'_>,
+        counts: impl Fn(&Policy) -> bool,
+    ) -> Answer {
         let view = View::of(facts);
         let (action, resource) = (facts.action(), facts.resource());
         let mut pending: Vec<(&Entry, Node)> = Vec::new();
         let mut otherwise = Verdict::nothing_matched();
-        for entry in self.admitting(role, action, resource) {
+        let admitting = self.admitting(role, action, resource);
+        for entry in admitting.filter(|entry| counts(&entry.policy)) {
             let truth = match &entry.rule {
                 Err(errors) => Some(refused(errors)),
                 Ok(rule) if !reads(rule.root(), open) => {

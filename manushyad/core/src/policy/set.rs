@@ -50,6 +50,12 @@ impl Verdict {
         self.policy.as_ref().map(|policy| policy.stamp())
     }
 
+    /// The policy that asks for an approval, if that is what was decided.
+    pub fn requires(&self) -> Option<&Arc<Policy>> {
+        let policy = self.policy.as_ref();
+        policy.filter(|policy| policy.effect == Effect::Require)
+    }
+
     /// The effect of the policy that decided.
     pub fn effect(&self) -> Option<Effect> {
         self.policy.as_ref().map(|policy| policy.effect)
@@ -62,12 +68,16 @@ impl Verdict {
         };
         let name = &policy.name;
         match (&self.reason, policy.effect) {
+            (Reason::NotKnown(why), Effect::Require) => format!(
+                "policy `{name}` asks for an approval, since its rule cannot be decided: {why}"
+            ),
             (Reason::NotKnown(why), _) => {
                 format!("policy `{name}` denies it, since its rule cannot be decided: {why}")
             }
             (_, Effect::Allow) => format!("policy `{name}` allows it"),
             (_, Effect::Deny) => format!("policy `{name}` denies it"),
             (_, Effect::Redact) => format!("policy `{name}` redacts it"),
+            (_, Effect::Require) => format!("policy `{name}` asks for an approval"),
         }
     }
 
@@ -96,11 +106,15 @@ impl Entry {
         Self { policy, rule }
     }
 
-    /// Where it stands: falling priority, denies before allows, then by name.
-    fn rank(&self) -> (Reverse<i32>, bool, &str) {
+    /// Where it stands: falling priority, denies before approvals before allows, then by name.
+    fn rank(&self) -> (Reverse<i32>, u8, &str) {
         let policy = &self.policy;
-        let is_allow = policy.effect == Effect::Allow;
-        (Reverse(policy.priority), is_allow, policy.name.as_str())
+        let strictness = match policy.effect {
+            Effect::Deny => 0,
+            Effect::Require => 1,
+            Effect::Allow | Effect::Redact => 2,
+        };
+        (Reverse(policy.priority), strictness, policy.name.as_str())
     }
 
     /// Whether its rule may be other than false; cheap.
@@ -127,8 +141,12 @@ impl Entry {
         let reason = match (truth, self.policy.effect) {
             (Truth::True, _) => Reason::Matched,
             // A deny that cannot be decided denies; an allow that cannot be decided allows nothing.
-            (Truth::Unknown(missing), Effect::Deny) => Reason::NotKnown(missing.to_string()),
-            (Truth::Error(reason), Effect::Deny) => Reason::NotKnown(reason.into_owned()),
+            (Truth::Unknown(missing), Effect::Deny | Effect::Require) => {
+                Reason::NotKnown(missing.to_string())
+            }
+            (Truth::Error(reason), Effect::Deny | Effect::Require) => {
+                Reason::NotKnown(reason.into_owned())
+            }
             (Truth::Unknown(_) | Truth::Error(_), Effect::Allow) | (Truth::False, _) => {
                 return None;
             }
@@ -240,6 +258,13 @@ impl PolicySet {
         }
     }
 
+    /// Whether any policy asks for approvals.
+    pub fn requires_anything(&self) -> bool {
+        let own = self.by_role.values().flat_map(|ranked| &ranked.entries);
+        own.chain(&self.any.entries)
+            .any(|entry| entry.policy.effect == Effect::Require)
+    }
+
     /// How many active policies there are.
     pub fn len(&self) -> usize {
         let own = self.by_role.values().map(|ranked| ranked.entries.len());
@@ -296,7 +321,15 @@ impl PolicySet {
         merged(own, self.any.admitting(action, resource))
     }
 
-    /// Decides for `role` over `facts`.
+    /// Decides as if no policy asked for an approval.
+    pub fn decide_beyond(&self, role: &Role, facts: &Facts<'_>) -> Verdict {
+        self.admitting(role, facts.action(), facts.resource())
+            .filter(|entry| entry.policy.effect != Effect::Require)
+            .find_map(|entry| entry.decide(entry.evaluate(facts)))
+            .unwrap_or_else(Verdict::nothing_matched)
+    }
+
+    /// Decides for `role` over `facts`. What needs an approval is not allowed.
     ///
     /// The first priority at which any rule matches decides, and there a deny beats an allow. If
     /// nothing matches, it is denied. Rules about other roles, actions and resources cost nothing,

@@ -3,7 +3,7 @@
 use data_encoding::{BASE64, HEXLOWER};
 use manushya_core::directory::Directory;
 use manushya_core::model::AuditEntry;
-use manushya_protocol::id::TokenId;
+use manushya_protocol::id::{ApprovalId, TokenId};
 use manushya_protocol::v1::audit::{
     AuditMore, DelegationView, ExtensionView, KeyEpochView, ShadowView,
 };
@@ -33,6 +33,9 @@ pub fn show(directory: &Directory, entry: &AuditEntry) -> AuditMore {
         alert: all.alert().map(|kind| kind.as_str().to_owned()),
         api_key: all.api_key().map(|id| TokenId::from_bytes(id).to_string()),
         session: all.session().map(|id| TokenId::from_bytes(id).to_string()),
+        approval: all
+            .approval()
+            .map(|id| ApprovalId::from_bytes(id).to_string()),
         key_epoch: all.key_epoch().map(|key| KeyEpochView {
             key: key.kind.as_str().to_owned(),
             epoch: key.epoch,
@@ -45,6 +48,7 @@ pub fn show(directory: &Directory, entry: &AuditEntry) -> AuditMore {
                 bytes: HEXLOWER.encode(&one.bytes),
             })
             .collect(),
+        decided_by: None,
     }
 }
 

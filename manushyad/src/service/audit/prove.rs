@@ -160,7 +160,8 @@ impl Service {
         Ok(proof)
     }
 
-    fn sign_head(&self, head: &Head) -> Result<String, WireError> {
+    /// The signed head.
+    pub(in crate::service) fn sign_head(&self, head: &Head) -> Result<String, WireError> {
         Ok(checkpoint(head)?.sign(&self.vault.audit_signing_key()))
     }
 

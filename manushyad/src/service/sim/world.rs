@@ -172,12 +172,8 @@ impl World {
         let request_id = RequestId::from_bytes(self.id());
         let (tenant, id) = (self.tenant, self.people[who]);
         let running = self.running();
-        let identity = running
-            .writer
-            .published()
-            .directory
-            .identity(tenant, id)
-            .cloned();
+        let published = running.writer.published();
+        let identity = published.directory.identity(tenant, id).cloned();
         Context {
             actor: Actor {
                 identity: identity.unwrap(),
@@ -194,6 +190,8 @@ impl World {
             dry_run: false,
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
+            limit_table: manushya_core::model::LimitTable::Local,
+            content: None,
         }
     }
 

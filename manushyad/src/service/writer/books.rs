@@ -22,8 +22,9 @@ impl Writer {
         let (sender, receiver) = oneshot::channel();
         let command = books(decide, move |fate| drop(sender.send(fate)));
         // Each belongs to a call in flight, and of those there are only so many.
+        self.check_disk()?;
         self.queue.send(command).map_err(|_| stopping())?;
-        receiver.await.map_err(|_| stopping())?
+        self.fate(receiver).await
     }
 
     /// The same without waiting, and given up if there is too much to do.

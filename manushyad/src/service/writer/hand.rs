@@ -3,9 +3,13 @@
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
+use ed25519_dalek::SigningKey;
 use tokio::sync::mpsc;
 
-use super::{Batch, Decide, Indexes, LedgerFile, Published, Store, Thread, Writer};
+use super::{
+    Batch, Decide, Indexes, Keepers, LedgerFile, Notary, Published, Store, Thread, Writer,
+};
+use crate::config::Anchor;
 
 /// A writer without threads: it works when it is told to, and says how the process would have ended.
 pub(in crate::service) struct Hand {
@@ -25,12 +29,18 @@ impl Writer {
     ) -> (Self, Hand) {
         let stopped = Arc::new(OnceLock::new());
         let end = stopped.clone();
-        let end = Box::new(move |code| {
+        let ending = Box::new(move |code| {
             // The first one counts.
             let _ = end.set(code);
         });
-        let (writer, state, commands, applies) =
-            Self::assemble(store, published, indexes, ledger, end);
+        let signer = Box::new(|| SigningKey::from_bytes(&[3; 32]));
+        let notary = Notary::start(signer, Anchor::default(), 0).unwrap();
+        let keepers = Keepers {
+            notary,
+            ledger,
+            ending,
+        };
+        let (writer, state, commands, applies) = Self::assemble(store, published, indexes, keepers);
         let hand = Hand {
             state,
             commands,

@@ -150,6 +150,7 @@ pub(super) fn write_policy(out: &mut Writer, policy: &Policy) -> Result<(), Stor
         Effect::Allow => 1,
         Effect::Deny => 2,
         Effect::Redact => 3,
+        Effect::Require => 4,
     });
     if policy.effect == Effect::Redact {
         out.count(policy.fields.len());
@@ -190,6 +191,7 @@ pub(super) fn read_policy(
         1 => Effect::Allow,
         2 => Effect::Deny,
         3 => Effect::Redact,
+        4 => Effect::Require,
         _ => return Err(Malformed("an effect is unknown")),
     };
     let mut fields = Vec::new();

@@ -1,7 +1,9 @@
-//! Invitations and what is known of the keys that sign tokens, as bytes.
+//! Invitations, what is known of the keys that sign tokens, limits and bindings, as bytes.
 
-use manushya_core::model::{ExternalId, GateKey, GateRecord, Invitation, Role, TokenKey};
-use manushya_protocol::id::{IdentityId, InvitationId, TenantId};
+use manushya_core::model::{
+    Binding, ExternalId, GateKey, GateRecord, Invitation, LimitName, LimitOverride, Role, TokenKey,
+};
+use manushya_protocol::id::{BindingId, IdentityId, InvitationId, LimitId, TenantId};
 use manushya_protocol::limits;
 use zeroize::Zeroizing;
 
@@ -16,6 +18,8 @@ pub(in crate::store) fn gate_kind(key: GateKey) -> Kind {
     match key {
         GateKey::Invitation(_) => Kind::Invitation,
         GateKey::TokenKey(_) => Kind::SigningKey,
+        GateKey::Limit(_) => Kind::Limit,
+        GateKey::Binding(_) => Kind::Binding,
     }
 }
 
@@ -41,6 +45,19 @@ pub(in crate::store) fn encode_gate(record: &GateRecord) -> Result<Zeroizing<Vec
             out.i64(it.created_at.0);
             out.option(it.retired_at, |out, at| out.i64(at.0));
         }
+        GateRecord::Binding(it) => {
+            out.raw(&it.identity.to_bytes());
+            out.u32(it.uid);
+            out.option(it.program, |out, hash| out.raw(&hash));
+            out.i64(it.created_at.0);
+        }
+        GateRecord::Limit(it) => {
+            out.u8(it.name.code());
+            out.option(it.role.as_ref(), |out, role| out.text(role.as_str()));
+            out.option(it.value, |out, value| out.u64(value));
+            out.raw(&it.set_by.to_bytes());
+            out.i64(it.set_at.0);
+        }
     }
     close("the record", out)
 }
@@ -62,6 +79,23 @@ pub(in crate::store) fn decode_gate(
                 retired_at: bytes.option(read_moment)?,
             })
         }
+        Kind::Binding => GateRecord::Binding(Binding {
+            id: BindingId::from_bytes(id),
+            tenant,
+            identity: IdentityId::from_bytes(bytes.array()?),
+            uid: bytes.u32()?,
+            program: bytes.option(Reader::array)?,
+            created_at: read_moment(&mut bytes)?,
+        }),
+        Kind::Limit => GateRecord::Limit(LimitOverride {
+            id: LimitId::from_bytes(id),
+            tenant,
+            name: LimitName::from_code(bytes.u8()?).ok_or(Malformed("a limit is unknown"))?,
+            role: bytes.option(|bytes| Ok(Role::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
+            value: bytes.option(Reader::u64)?,
+            set_by: IdentityId::from_bytes(bytes.array()?),
+            set_at: read_moment(&mut bytes)?,
+        }),
         _ => GateRecord::Invitation(Invitation {
             id: InvitationId::from_bytes(id),
             tenant,

@@ -18,7 +18,10 @@ pub(super) use directory::{
 pub(super) use erasure::{decode_erasure, encode_erasure};
 pub(super) use gate::{decode_gate, encode_gate, gate_kind};
 pub(super) use memory::{MemoryAt, MemoryHeader, decode_memory, encode_memory};
-pub(super) use policies::{decode_policy_revision, encode_policy_revision, revision_id};
+pub(super) use policies::{
+    decode_approval, decode_policy_draft, decode_policy_revision, encode_approval,
+    encode_policy_draft, encode_policy_revision, revision_id,
+};
 pub(super) use token::{decode_token, encode_token};
 
 use manushya_core::model::Invalid;

@@ -1,5 +1,10 @@
-use manushya_core::model::{DataKeyId, Memory, PolicyEvent, PolicyRevision};
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId};
+use manushya_core::model::{
+    Action, Approval, ApprovalState, DataKeyId, Memory, PolicyDraft, PolicyEvent, PolicyRevision,
+    Resource,
+};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use proptest::prelude::*;
 
@@ -60,6 +65,26 @@ proptest! {
             let other = revision_id(policy.id, policy.revision.wrapping_add(1));
             prop_assert!(decode_policy_revision(policy.tenant, other, &bytes).is_err());
         }
+        let by = IdentityId::from_bytes([9; 16]);
+        let draft = PolicyDraft {
+            tenant: policy.tenant, policies: vec![policy.clone(), policy.clone()], by, at: policy.created_at,
+        };
+        let bytes = encode_policy_draft(&draft).unwrap();
+        prop_assert_eq!(decode_policy_draft(policy.tenant, &bytes), Ok(draft));
+        let states = [
+            ApprovalState::Waiting, ApprovalState::Granted(by), ApprovalState::Refused(by), ApprovalState::Used(by),
+        ];
+        for state in states {
+            let approval = Approval {
+                id: ApprovalId::from_bytes([1; 16]), tenant: policy.tenant, identity: by, authority: IdentityId::from_bytes([7; 16]), method: "memory_delete".to_owned(),
+                action: Action::Delete, resource: Resource::Memory, resource_id: Some([4; 16]),
+                policy: policy.stamp(), purpose: policy.description.clone(), state,
+                created_at: policy.created_at, expires_at: policy.updated_at,
+            };
+            let bytes = encode_approval(&approval).unwrap();
+            prop_assert!(decode_approval(policy.tenant, approval.id, &bytes[1..]).is_err());
+            prop_assert_eq!(decode_approval(policy.tenant, approval.id, &bytes), Ok(approval));
+        }
         let bytes = encode_plan(&plan).unwrap();
         prop_assert_eq!(decode_plan(plan.tenant, plan.id, &bytes), Ok(plan));
     }
@@ -96,6 +121,8 @@ proptest! {
         let _ = decode_token(tenant, TokenId::from_bytes(id), &bytes);
         let _ = decode_policy(tenant, PolicyId::from_bytes(id), &bytes);
         let _ = decode_policy_revision(tenant, id, &bytes);
+        let _ = decode_approval(tenant, ApprovalId::from_bytes(id), &bytes);
+        let _ = decode_policy_draft(tenant, &bytes);
         let _ = decode_plan(tenant, PlanId::from_bytes(id), &bytes);
         let at = MemoryAt { tenant, id: MemoryId::from_bytes(id) };
         let header = MemoryHeader {

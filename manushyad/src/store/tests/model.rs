@@ -387,6 +387,8 @@ proptest! {
                 let (again, opened) = home.open();
                 prop_assert_eq!(opened.was_clean, matches!(end, End::CommitAndReopen));
                 prop_assert_eq!(opened.audit_len, model.audit);
+                // What was counted write by write is what is there.
+                prop_assert_eq!(opened.directory.holdings(), directory.holdings());
                 (store, directory) = (again, opened.directory);
                 let report = store.verify().unwrap();
                 prop_assert_eq!(report.segments as usize, home.cipher.keys().len());

@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LAST_WAIT: Duration = Duration::from_secs(5);
 /// How often a batch is sent again when the daemon has no room for it.
 const RETRIES: u32 = 8;
+/// How long to wait at the most when the daemon says when to come back.
+const WAIT_MOST: Duration = Duration::from_secs(60);
 
 /// Imports JSON Lines.
 pub async fn run(arguments: &cli::Import, context: &Context) -> Outcome {
@@ -291,7 +293,10 @@ async fn add_many(client: &Client, batch: MemoryAddMany) -> Result<MemoryAddedMa
     loop {
         match call!(client, memory_add_many, batch.clone()).await {
             Err(error) if error.code == ErrorCode::ResourceExhausted && attempt < RETRIES => {
-                tokio::time::sleep(Duration::from_millis(20 << attempt)).await;
+                let least = Duration::from_millis(20 << attempt);
+                let told = error.retry_after_ms;
+                let told = told.map(|ms| Duration::from_millis(ms.get().into()));
+                tokio::time::sleep(told.map_or(least, |told| told.clamp(least, WAIT_MOST))).await;
                 attempt += 1;
             }
             other => return other,

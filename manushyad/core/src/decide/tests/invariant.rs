@@ -122,15 +122,20 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutToken(it) => it.tenant,
         Write::PutPolicy(it) => it.tenant,
         Write::PutPlan(it) => it.tenant,
+        Write::PutApproval(it) => it.tenant,
+        Write::PutDraft(it) => it.tenant,
         Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::PutGate(it) => it.tenant(),
+        Write::RenewKey(of) => of.tenant,
         Write::EraseIdentity(tenant, _)
         | Write::DropGate(tenant, _)
         | Write::DropToken(tenant, _)
         | Write::DropPolicy(tenant, _)
         | Write::DropPlan(tenant, _)
         | Write::DropRevision(tenant, ..)
+        | Write::DropApproval(tenant, _)
+        | Write::DropDraft(tenant)
         | Write::EraseMemory(tenant, _)
         | Write::DropErasure(tenant, _) => *tenant,
         Write::PutErasure(it) => it.tenant(),

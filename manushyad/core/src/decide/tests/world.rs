@@ -4,18 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId};
+use manushya_protocol::id::{
+    ApprovalId, IdentityId, MemoryId, PlanId, PolicyId, RequestId, TenantId, TokenId,
+};
 use manushya_protocol::unit::UnixMillis;
 use serde_json::Map;
 
 use super::command::{Command, Done, Reply};
 use crate::command::{Context, CreateTenant};
 use crate::decide::{Refusal, chain, tenant};
-use crate::directory::Directory;
+use crate::directory::{Directory, Taken};
 use crate::model::{
-    Actor, EmbedderTag, Embedding, ExternalId, Identity, Limits, Memory, MemoryContent, MemoryKey,
-    Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant, TenantName, Token,
-    TokenKind, Trust, Via,
+    Actor, Approval, EmbedderTag, Embedding, ExternalId, Identity, LimitTable, Limits, Memory,
+    MemoryContent, MemoryKey, Policy, PolicyRevision, Provenance, PurgePlan, Role, Scope, Tenant,
+    TenantName, Token, TokenKind, Trust, Via,
 };
 use crate::plan::Write;
 use crate::view::{View, ViewError};
@@ -38,6 +40,7 @@ pub struct Model {
     pub policies: BTreeMap<(TenantId, PolicyId), Arc<Policy>>,
     pub plans: BTreeMap<(TenantId, PlanId), Arc<PurgePlan>>,
     pub memories: BTreeMap<(TenantId, MemoryId), Kept>,
+    pub approvals: BTreeMap<(TenantId, ApprovalId), Arc<Approval>>,
     pub revisions: BTreeMap<(TenantId, PolicyId, u32), Arc<PolicyRevision>>,
 }
 
@@ -55,6 +58,7 @@ impl Model {
             Write::EraseTenant(id) => {
                 self.tenants.remove(&id);
                 self.memories.retain(|(tenant, _), _| *tenant != id);
+                self.directory.count(&[Taken::AllOf(id)]);
             }
             Write::PutIdentity(it) => drop(self.identities.insert((it.tenant, it.id), it)),
             Write::EraseIdentity(tenant, id) => drop(self.identities.remove(&(tenant, id))),
@@ -71,11 +75,16 @@ impl Model {
                     "a revision was changed"
                 );
             }
+            Write::RenewKey(_) => {}
             Write::DropRevision(tenant, id, revision) => {
                 drop(self.revisions.remove(&(tenant, id, revision)));
             }
+            // One a tenant; the directory alone keeps it.
+            Write::PutDraft(_) | Write::DropDraft(_) => {}
+            Write::PutApproval(it) => drop(self.approvals.insert((it.tenant, it.id), it)),
+            Write::DropApproval(tenant, id) => drop(self.approvals.remove(&(tenant, id))),
             Write::PutMemory { memory, due } => self.put_memory(*memory, due),
-            Write::EraseMemory(tenant, id) => drop(self.memories.remove(&(tenant, id))),
+            Write::EraseMemory(tenant, id) => self.erase_memory(tenant, id),
             // Only the directory has these.
             Write::PutGate(_) | Write::DropGate(..) => {}
             // The directory has those.
@@ -86,18 +95,40 @@ impl Model {
     fn put_memory(&mut self, memory: Memory, due: Option<UnixMillis>) {
         let at = (memory.tenant, memory.id);
         let mut history = Vec::new();
+        let (mut new, mut bytes) = (1, bytes_of(&memory).cast_signed());
         if let Some(old) = self.memories.remove(&at) {
             history = old.history;
+            new = 0;
             if memory.version > old.memory.version {
                 history.push(old.memory);
+            } else {
+                bytes -= bytes_of(&old.memory).cast_signed();
             }
         }
+        self.count(&memory, new, bytes);
         let kept = Kept {
             memory,
             history,
             due,
         };
         self.memories.insert(at, kept);
+    }
+
+    fn count(&mut self, memory: &Memory, memories: i64, bytes: i64) {
+        self.directory.count(&[Taken::By {
+            tenant: memory.tenant,
+            owner: memory.owner,
+            memories,
+            bytes,
+        }]);
+    }
+
+    fn erase_memory(&mut self, tenant: TenantId, id: MemoryId) {
+        if let Some(gone) = self.memories.remove(&(tenant, id)) {
+            let earlier: u64 = gone.history.iter().map(bytes_of).sum();
+            let bytes = bytes_of(&gone.memory) + earlier;
+            self.count(&gone.memory, -1, -bytes.cast_signed());
+        }
     }
 
     pub fn kept(&self, tenant: TenantId, id: MemoryId) -> &Memory {
@@ -139,6 +170,10 @@ impl View for Model {
         Ok(kept.map_or(0, |kept| kept.history.len() as u64))
     }
 
+    fn bytes_of(&self, memory: &Memory) -> Result<u64, ViewError> {
+        Ok(bytes_of(memory))
+    }
+
     fn memories_of(
         &self,
         tenant: TenantId,
@@ -165,6 +200,11 @@ impl View for Model {
         let found = due.into_iter().map(|(_, id, version)| (id, version));
         Ok(found.take(limit).collect())
     }
+}
+
+/// What stands for the bytes a version takes.
+pub fn bytes_of(memory: &Memory) -> u64 {
+    100 + memory.content.text.len() as u64
 }
 
 /// A vector that belongs to one text.
@@ -204,6 +244,7 @@ pub const TTL_SECONDS: u64 = 80 * 86_400;
 pub struct World {
     pub model: Model,
     pub now: UnixMillis,
+    pub limit_table: LimitTable,
     made: u64,
 }
 
@@ -212,6 +253,7 @@ impl World {
         Self {
             model: Model::default(),
             now: UnixMillis(1_795_426_200_000),
+            limit_table: LimitTable::Local,
             made: 0,
         }
     }
@@ -382,6 +424,8 @@ impl World {
             dry_run: false,
             whole_host: false,
             retention_seconds: RETENTION_SECONDS,
+            limit_table: self.limit_table,
+            content: None,
         }
     }
 

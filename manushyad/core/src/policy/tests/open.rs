@@ -82,6 +82,10 @@ proptest! {
                 let decided = set.decide(&role(), &world.facts()).allowed;
                 let same = without.decide(&role(), &world.facts()).allowed;
                 prop_assert_eq!(decided, same, "{} {}", finding.kind, &policy.name);
+                // Nor of what is approved.
+                let decided = set.decide_beyond(&role(), &world.facts()).allowed;
+                let same = without.decide_beyond(&role(), &world.facts()).allowed;
+                prop_assert_eq!(decided, same, "{} {}", finding.kind, &policy.name);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Properties over random rules, facts and policies. `PROPTEST_CASES` says how many.
+//! Properties over random rules, facts and policies. `PROPTEST_CASES` says how many; before a release
+//! a million.
 
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::oracle::{self, Answer};
 use super::world::{World, policies, remembered, rule, scalar, world};
-use crate::model::{Effect, Policy, Role};
-use crate::policy::{Filter, PolicySet, Rule, SearchScope, Truth};
+use crate::model::{Effect, Policy, Redacted, Role};
+use crate::policy::{Filter, PolicySet, Rule, SearchScope, Truth, Verdict};
 
 fn cases() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES")
@@ -30,22 +31,24 @@ fn role() -> Role {
     Role::new("agent").unwrap()
 }
 
-/// Decides by the oracle: the deciding priority, and whether it is allowed.
-fn decide_plainly(policies: &[Arc<Policy>], facts: &Value) -> (bool, Option<i32>) {
+/// Decides by the oracle: the deciding priority, and the strictest effect that matches there.
+fn decide_plainly(policies: &[Arc<Policy>], facts: &Value) -> Option<(i32, Effect)> {
     let matching: Vec<&Arc<Policy>> = policies
         .iter()
         .filter(|policy| policy.is_active)
         .filter(|policy| match oracle::verdict(&policy.rule, facts) {
             Answer::Is(value) => value == Value::Bool(true),
-            Answer::Unknown | Answer::Error => policy.effect == Effect::Deny,
+            Answer::Unknown | Answer::Error => policy.effect != Effect::Allow,
         })
         .collect();
-    let highest = matching.iter().map(|policy| policy.priority).max();
-    let mut deciding = matching
-        .iter()
-        .filter(|policy| Some(policy.priority) == highest);
-    let denied = deciding.any(|policy| policy.effect == Effect::Deny);
-    (highest.is_some() && !denied, highest)
+    let highest = matching.iter().map(|policy| policy.priority).max()?;
+    let says = |effect| {
+        let mut deciding = matching.iter().filter(|policy| policy.priority == highest);
+        deciding.any(|policy| policy.effect == effect)
+    };
+    let strict = [Effect::Deny, Effect::Require];
+    let found = strict.into_iter().find(|effect| says(*effect));
+    Some((highest, found.unwrap_or(Effect::Allow)))
 }
 
 fn reversed(rule: &Value) -> Value {
@@ -129,9 +132,43 @@ proptest! {
     fn decision_agrees_with_the_oracle(policies in policies(), world in world()) {
         let set = PolicySet::build(policies.iter().cloned());
         let verdict = set.decide(&role(), &world.facts());
-        let (allowed, priority) = decide_plainly(&policies, &world.json());
+        let plain = decide_plainly(&policies, &world.json());
+        let allowed = plain.is_some_and(|(_, effect)| effect == Effect::Allow);
         prop_assert_eq!(verdict.allowed, allowed, "{:?}", &verdict);
-        prop_assert_eq!(verdict.policy.map(|policy| policy.priority), priority);
+        let said = |verdict: &Verdict| {
+            let policy = verdict.policy.as_ref();
+            policy.map(|policy| (policy.priority, policy.effect))
+        };
+        prop_assert_eq!(said(&verdict), plain);
+        // What is approved is decided as if nobody had asked for an approval.
+        let beyond = set.decide_beyond(&role(), &world.facts());
+        let without = policies.into_iter().filter(|policy| policy.effect != Effect::Require);
+        let plain = decide_plainly(&without.collect::<Vec<_>>(), &world.json());
+        prop_assert_eq!(said(&beyond), plain);
+        prop_assert!(!allowed || beyond.allowed, "an approval takes nothing away");
+    }
+
+    #[test]
+    fn masks_agree_with_the_oracle(policies in policies(), world in world()) {
+        // Each policy masks a key of its own.
+        let masking = policies.iter().enumerate().map(|(place, policy)| {
+            let mut policy = Policy::clone(policy);
+            policy.effect = Effect::Redact;
+            policy.fields = vec![Redacted::Key(place.to_string())];
+            Arc::new(policy)
+        });
+        let masking: Vec<Arc<Policy>> = masking.collect();
+        let set = PolicySet::build(masking.iter().cloned());
+        let facts = world.facts();
+        let Some(memory) = world.memory.as_ref() else { return Ok(()) };
+        let mask = set.masking(&role(), &facts).of(&memory.facts());
+        for (place, policy) in masking.iter().enumerate() {
+            let hides = policy.is_active
+                && oracle::verdict(&policy.rule, &world.json()) != Answer::Is(false.into());
+            prop_assert_eq!(mask.keys.contains(&place.to_string()), hides, "{:?}", policy.rule);
+        }
+        // They decide nothing.
+        prop_assert_eq!(set.decide(&role(), &facts), Verdict::nothing_matched());
     }
 
     #[test]

@@ -353,14 +353,13 @@ pub fn rule() -> BoxedStrategy<Value> {
 pub fn policies() -> impl Strategy<Value = Vec<Arc<Policy>>> {
     let one = (
         rule(),
-        any::<bool>(),
+        prop::sample::select(vec![Effect::Allow, Effect::Deny, Effect::Require]),
         -1..2_i32,
         any::<bool>(),
         prop::bool::weighted(0.9),
     );
     prop::collection::vec(one, 0..8).prop_map(|all| {
-        let build = |(index, (rule, deny, priority, any_role, is_active))| {
-            let effect = if deny { Effect::Deny } else { Effect::Allow };
+        let build = |(index, (rule, effect, priority, any_role, is_active))| {
             let mut policy = policy(&format!("p{index}"), rule, effect, priority);
             policy.is_active = is_active;
             if any_role {

@@ -1,0 +1,272 @@
+//! `audit export` and `audit stats`.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use manushya_protocol::client::Client;
+use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::v1::audit::{
+    AuditCounts, AuditExport, AuditExported, AuditList, AuditView, Counted,
+};
+use serde::Serialize;
+
+use super::cef;
+use super::pages::PATIENCE;
+use crate::cli::audit::{Export, Select, Stats};
+use crate::config::Format;
+use crate::context::{Context, call};
+use crate::error::{Outcome, Stop};
+use crate::ui::render::{self, Row as _};
+use crate::ui::{json, time};
+
+#[cfg(feature = "embedded")]
+use crate::embedded::Encrypted;
+
+/// What an export is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Jsonl,
+    Csv,
+    Cef,
+}
+
+impl Shape {
+    fn of(context: &Context) -> Outcome<Self> {
+        match context.ui.format {
+            Format::Table | Format::Jsonl => Ok(Self::Jsonl),
+            Format::Csv => Ok(Self::Csv),
+            Format::Cef => Ok(Self::Cef),
+            Format::Json | Format::Yaml | Format::Name => Err(Stop::usage(
+                "an export of the audit log is a stream of lines",
+            )
+            .hint("-o jsonl, csv or cef")),
+        }
+    }
+
+    fn head(self) -> String {
+        match self {
+            Self::Csv => json::csv_line(AuditView::FIELDS.iter().map(ToString::to_string)),
+            Self::Jsonl | Self::Cef => String::new(),
+        }
+    }
+
+    fn lines(self, entries: &[AuditView]) -> Outcome<String> {
+        match self {
+            Self::Jsonl => render::lines(Format::Jsonl, entries),
+            Self::Csv => render::lines(Format::Csv, entries),
+            Self::Cef => Ok(entries.iter().map(cef::line).collect()),
+        }
+    }
+}
+
+/// Where an export goes: as it is, or encrypted.
+enum Sink {
+    Plain(Box<dyn Write + Send>),
+    #[cfg(feature = "embedded")]
+    Encrypted(Encrypted),
+}
+
+impl Sink {
+    fn new(out: Box<dyn Write + Send>, recipients: &[String]) -> Outcome<Self> {
+        if recipients.is_empty() {
+            return Ok(Self::Plain(out));
+        }
+        #[cfg(feature = "embedded")]
+        return Encrypted::new(recipients, out).map(Self::Encrypted);
+        #[cfg(not(feature = "embedded"))]
+        return Err(crate::command::system::no_daemon());
+    }
+
+    fn write(&mut self, text: &str) -> std::io::Result<()> {
+        match self {
+            Self::Plain(out) => out.write_all(text.as_bytes()),
+            #[cfg(feature = "embedded")]
+            Self::Encrypted(out) => out.write(text.as_bytes()),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(mut out) => out.flush(),
+            #[cfg(feature = "embedded")]
+            Self::Encrypted(out) => out.finish(),
+        }
+    }
+}
+
+/// What was exported.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    entries: u64,
+    to: AuditSeq,
+    file: String,
+    #[serde(skip)]
+    path: &'a Path,
+}
+
+fn filter(select: &Select) -> AuditList {
+    AuditList {
+        actor: select.actor.clone(),
+        since: select.since,
+        until: select.until,
+        ..AuditList::default()
+    }
+}
+
+/// Writes the entries, a page at a time.
+pub async fn export(arguments: &Export, context: &Context) -> Outcome {
+    let shape = Shape::of(context)?;
+    let client = context.connect().await?;
+    let client = client.with_timeout(context.patient(PATIENCE));
+    let filter = filter(&arguments.select);
+    // Before a file is made: who may not read the log leaves none behind.
+    let first = page(&client, &filter, AuditSeq(0), None).await?;
+    let Some(path) = arguments.file.out.as_deref() else {
+        if !arguments.recipient.is_empty() && std::io::stdout().is_terminal() {
+            return Err(Stop::usage("an encrypted export is no text for a terminal")
+                .hint("--out FILE, or send it on with a pipe"));
+        }
+        let sink = Sink::new(Box::new(std::io::stdout()), &arguments.recipient)?;
+        let write = stream(&client, &filter, first, (shape, sink), |_| ()).await?;
+        return write.map(drop).map_err(Stop::from);
+    };
+    let partial = partial_name(path);
+    let file = open(&partial)?;
+    let synced = file
+        .try_clone()
+        .map_err(|error| Stop::unwritable(path, &error))?;
+    let sink = Sink::new(Box::new(BufWriter::new(file)), &arguments.recipient)?;
+    let mut progress = context.ui.progress("export", Some(first.to.0));
+    let to = first.to;
+    let written = stream(&client, &filter, first, (shape, sink), |at: AuditSeq| {
+        progress.at(at.0, || time::things(at.0, "entry", "entries"));
+    })
+    .await;
+    progress.finish();
+    // What is not whole must not lie about under the name of an export.
+    let entries = written.and_then(|written| {
+        written
+            .and_then(|entries| synced.sync_all().map(|()| entries))
+            .and_then(|entries| std::fs::rename(&partial, path).map(|()| entries))
+            .map_err(|error| Stop::unwritable(path, &error))
+    });
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(stop) => {
+            let _ = std::fs::remove_file(&partial);
+            return Err(stop);
+        }
+    };
+    let told = Told {
+        entries,
+        to,
+        file: path.display().to_string(),
+        path,
+    };
+    let things = time::things(entries, "entry", "entries");
+    let words = format!(
+        "{things} written to {}, up to entry {to}\n",
+        told.path.display()
+    );
+    match context.ui.format {
+        // Lines are asked for in the file; what is told of it is for people, or JSON.
+        Format::Jsonl => context.ui.emit(&json::json_line(&told)?),
+        _ => context.ui.emit(&words),
+    }
+}
+
+async fn page(
+    client: &Client,
+    filter: &AuditList,
+    after: AuditSeq,
+    to: Option<AuditSeq>,
+) -> Outcome<AuditExported> {
+    let request = AuditExport {
+        filter: filter.clone(),
+        after,
+        to,
+    };
+    Ok(call!(client, audit_export, request).await?)
+}
+
+/// Writes pages until the end; says how many entries those were, or why they could not be written.
+async fn stream(
+    client: &Client,
+    filter: &AuditList,
+    mut read: AuditExported,
+    (shape, mut sink): (Shape, Sink),
+    mut told: impl FnMut(AuditSeq),
+) -> Outcome<std::io::Result<u64>> {
+    let mut entries = 0;
+    if let Err(error) = sink.write(&shape.head()) {
+        return Ok(Err(error));
+    }
+    loop {
+        let text = shape.lines(&read.items)?;
+        if let Err(error) = sink.write(&text) {
+            return Ok(Err(error));
+        }
+        entries += read.items.len() as u64;
+        told(read.after);
+        if read.end {
+            return Ok(sink.finish().map(|()| entries));
+        }
+        read = page(client, filter, read.after, Some(read.to)).await?;
+    }
+}
+
+fn partial_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+fn open(path: &Path) -> Outcome<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+        .open(path)
+        .map_err(|error| Stop::unwritable(path, &error))
+}
+
+/// How many names of a kind are told to people.
+const TOLD_MAX: usize = 15;
+
+/// Counts entries.
+pub async fn stats(arguments: &Stats, context: &Context) -> Outcome {
+    let client = context.connect().await?;
+    let client = client.with_timeout(context.patient(PATIENCE));
+    let counts = call!(client, audit_stats, filter(&arguments.select)).await?;
+    context.ui.told(&counts, || words(&counts))
+}
+
+fn words(counts: &AuditCounts) -> String {
+    let mut text = time::things(counts.entries, "entry", "entries");
+    if let (Some(first), Some(last)) = (counts.first, counts.last) {
+        text.push_str(&format!(", from {first} to {last}"));
+    }
+    text.push('\n');
+    let newest = counts.by_day.len().saturating_sub(TOLD_MAX);
+    for (title, part, skipped) in [
+        ("action", &counts.by_action[..], 0),
+        ("decision", &counts.by_decision[..], 0),
+        ("outcome", &counts.by_outcome[..], 0),
+        ("actor", &counts.by_actor[..], 0),
+        ("day", &counts.by_day[newest..], newest),
+    ] {
+        text.push_str(&format!("\nby {title}\n"));
+        if skipped > 0 {
+            text.push_str(&format!("  ({skipped} earlier days: -o json)\n"));
+        }
+        for Counted { name, count } in part.iter().take(TOLD_MAX) {
+            text.push_str(&format!("  {:>12}  {name}\n", time::count(*count)));
+        }
+        let left = part.len().saturating_sub(TOLD_MAX);
+        if left > 0 {
+            text.push_str(&format!("  ({left} more: -o json)\n"));
+        }
+    }
+    text
+}
