@@ -71,6 +71,9 @@ fn expired_memories_are_shown_on_demand_and_jobs_and_keys_too() {
     tui.then("forgetful", "/forgetful");
     tui.press(ENTER);
     tui.then("filter: forgetful", "p");
+    tui.sees("what forgetful may do");
     tui.sees("memory.read");
+    // What it may do to its own only has its condition.
     tui.sees("agent-own-memories");
+    tui.sees("memory.owner");
 }
