@@ -267,8 +267,8 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     ))
 }
 
-/// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is no reason not to
-/// start, since a backup may have been restored; but it is told, and `doctor` fails.
+/// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is
+/// no reason not to start, since a backup may have been restored; but it is told, and `doctor` fails.
 fn keepers(
     config: &Config,
     store: &Store,

@@ -395,13 +395,13 @@ impl Manushya for Session {
         memory_reembed(request: MemoryReembed) -> ReembedView;
         audit_prove(request: AuditRef) -> AuditProof;
         audit_consistency(request: AuditGrowth) -> AuditConsistency;
+        audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
+        audit_export(request: AuditExport) -> AuditExported;
+        audit_stats(request: AuditList) -> AuditCounts;
         memory_review_list(request: MemoryReviewList) -> Listed<MemoryView>;
         memory_review(request: MemoryReview) -> MemoryView;
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
-        audit_checkpoints(request: AuditCheckpoints) -> Listed<CheckpointView>;
-        audit_export(request: AuditExport) -> AuditExported;
-        audit_stats(request: AuditList) -> AuditCounts;
     }
 }

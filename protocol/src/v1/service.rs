@@ -221,6 +221,15 @@ pub trait Manushya {
     async fn audit_prove(call: Call, request: AuditRef) -> Reply<AuditProof>;
     /// Proves that the audit log only grew.
     async fn audit_consistency(call: Call, request: AuditGrowth) -> Reply<AuditConsistency>;
+    /// Lists the stored checkpoints of the audit log.
+    async fn audit_checkpoints(
+        call: Call,
+        request: AuditCheckpoints,
+    ) -> Reply<Listed<CheckpointView>>;
+    /// Reads audit entries for an export.
+    async fn audit_export(call: Call, request: AuditExport) -> Reply<AuditExported>;
+    /// Counts audit entries.
+    async fn audit_stats(call: Call, request: AuditList) -> Reply<AuditCounts>;
 
     /// Starts a backup.
     async fn backup_create(call: Call, request: BackupCreate) -> Reply<BackupStarted>;
@@ -242,13 +251,4 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
-    /// Lists the stored checkpoints of the audit log.
-    async fn audit_checkpoints(
-        call: Call,
-        request: AuditCheckpoints,
-    ) -> Reply<Listed<CheckpointView>>;
-    /// Reads audit entries for an export.
-    async fn audit_export(call: Call, request: AuditExport) -> Reply<AuditExported>;
-    /// Counts audit entries.
-    async fn audit_stats(call: Call, request: AuditList) -> Reply<AuditCounts>;
 }
