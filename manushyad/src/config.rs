@@ -20,6 +20,9 @@ use anchor::RawAudit;
 pub use self::embedder::{EmbedderChoice, HttpOptions};
 pub use self::search::SearchOptions;
 
+/// What the passphrase is called among the credentials of a systemd service.
+const CREDENTIAL: &str = "manushya-passphrase";
+
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
@@ -61,6 +64,7 @@ struct RawDaemon {
     operator_uids: Option<Vec<u32>>,
     socket_gid: Option<u32>,
     passphrase_file: Option<PathBuf>,
+    lock_memory: Option<bool>,
     erasure_ledger: Option<PathBuf>,
     log: Option<String>,
     log_format: Option<String>,
@@ -134,6 +138,8 @@ pub struct Config {
     pub socket_gid: Option<u32>,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
+    /// Whether the memory of the daemon is kept out of swap where the kernel allows it.
+    pub lock_memory: bool,
     /// Where the copy of the erasure ledger lies.
     pub erasure_ledger: PathBuf,
     /// What is logged, as a filter of the crate `tracing-subscriber`.
@@ -178,6 +184,13 @@ impl Layered {
                 .hint(format!("it comes from {origin}"))
         })
     }
+}
+
+/// The passphrase that systemd hands to the service (`LoadCredential=`), if it does.
+fn credential() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|it| !it.is_empty())?;
+    let file = PathBuf::from(folder).join(CREDENTIAL);
+    file.exists().then_some(file)
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
@@ -272,7 +285,10 @@ impl Config {
             search,
             operator_uids: daemon.operator_uids.unwrap_or_default(),
             socket_gid: daemon.socket_gid,
-            passphrase_file: options.passphrase_file.clone().or(daemon.passphrase_file),
+            passphrase_file: (options.passphrase_file.clone())
+                .or(daemon.passphrase_file)
+                .or_else(credential),
+            lock_memory: daemon.lock_memory.unwrap_or(true),
             log: at("log", None, daemon.log)
                 .parse("info".to_owned(), |text| Ok(text.to_owned()))?,
             log_format: at("log_format", options.log_format.clone(), daemon.log_format)

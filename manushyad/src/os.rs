@@ -3,9 +3,10 @@
 mod clock;
 
 use std::io;
+use std::sync::OnceLock;
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit, setrlimit, umask};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 pub use clock::{Hands, Jump, Left, Machine, SystemClock};
 
@@ -27,6 +28,45 @@ pub fn harden() -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     umask(Mode::from_raw_mode(0o077));
     Ok(())
+}
+
+/// Why the memory of this process is not locked; none if it is.
+static UNLOCKED: OnceLock<Option<String>> = OnceLock::new();
+
+/// Keeps all memory of this process out of swap, now and later, if the kernel allows that without
+/// bound. With a bound it would be worse than nothing: the daemon would end where it is reached.
+pub fn lock_memory() {
+    let _ = UNLOCKED.set(try_lock_memory().err());
+}
+
+/// Says why the memory of this process may get into swap; none if it cannot.
+pub fn memory_unlocked() -> Option<&'static str> {
+    match UNLOCKED.get() {
+        None => Some("the program that runs the daemon did not ask for it"),
+        Some(reason) => reason.as_deref(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn try_lock_memory() -> Result<(), String> {
+    use rustix::mm::{MlockAllFlags, mlockall};
+    let none = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    // Whoever may raise the bound raises it.
+    let _ = setrlimit(Resource::Memlock, none);
+    if let Some(bytes) = getrlimit(Resource::Memlock).current {
+        return Err(format!("only {} KiB may be locked", bytes >> 10));
+    }
+    // Pages are locked when they are first touched, so that nothing is taken up that is not used.
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(flags).map_err(|error| format!("the kernel refuses: {error}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_lock_memory() -> Result<(), String> {
+    Err("this system is not Linux".to_owned())
 }
 
 /// Randomness from the kernel (`getrandom`).

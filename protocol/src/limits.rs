@@ -124,3 +124,6 @@ pub const RETENTION_SECONDS_DEFAULT: u64 = 30 * 86_400;
 pub const PLAN_TTL_SECONDS: u64 = 3600;
 /// How many memories one purge plan may cover.
 pub const PLAN_MEMORIES_MAX: usize = 1_000_000;
+
+/// Longest file of a passphrase, in bytes.
+pub const PASSPHRASE_BYTES_MAX: usize = 4096;

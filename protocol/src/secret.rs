@@ -47,6 +47,49 @@ impl<'de> Deserialize<'de> for BearerToken {
     }
 }
 
+/// The passphrase of the keys. Zeroed on drop; `Debug` never shows it.
+///
+/// It serialises in the clear, since it must cross the socket; nothing else may serialise it.
+#[derive(Clone)]
+pub struct Passphrase(SecretString);
+
+impl Passphrase {
+    /// Takes the first line of a text, as files that hold a passphrase have it.
+    pub fn of_text(text: &str) -> Self {
+        Self(SecretString::from(
+            text.lines().next().unwrap_or_default().to_owned(),
+        ))
+    }
+
+    /// Whether there is none in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.expose_secret().is_empty()
+    }
+
+    /// Hands it to what derives a key from it.
+    pub fn into_secret(self) -> SecretString {
+        self.0
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+impl Serialize for Passphrase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
+}
+
+impl<'de> Deserialize<'de> for Passphrase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(SecretString::from(String::deserialize(deserializer)?)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +99,13 @@ mod tests {
         let token = BearerToken::new("eyJhbGciOi.secret.part\n");
         assert_eq!(format!("{token:?}"), "BearerToken(..)");
         assert_eq!(token.expose(), "eyJhbGciOi.secret.part");
+    }
+
+    #[test]
+    fn passphrase_is_the_first_line_and_debug_shows_nothing() {
+        let passphrase = Passphrase::of_text(" correct horse \nsecond line\n");
+        assert_eq!(format!("{passphrase:?}"), "Passphrase(..)");
+        assert_eq!(passphrase.into_secret().expose_secret(), " correct horse ");
+        assert!(Passphrase::of_text("\nx").is_empty());
     }
 }

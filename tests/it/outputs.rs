@@ -152,6 +152,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "invite", "--role", "agent", "--dry-run"],
         &["key", "rotate", "jwt"],
         &["memory", "reembed", "--status"],
+        &["seal", "--dry-run"],
+        &["unseal"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();

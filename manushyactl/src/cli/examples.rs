@@ -186,7 +186,15 @@ pub const ALL: &[(&str, &[&str])] = &[
         &["manushyactl invitation resend inv_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
     ("key list", &["manushyactl key list"]),
-    ("key rotate", &["manushyactl key rotate jwt"]),
+    ("key rotate", &["manushyactl key rotate data"]),
+    (
+        "key passphrase set",
+        &["manushyactl key passphrase set --file /run/secrets/manushya"],
+    ),
+    (
+        "key passphrase remove",
+        &["manushyactl key passphrase remove"],
+    ),
     ("key jwks", &["manushyactl key jwks > jwks.json"]),
     (
         "memory add",
@@ -523,6 +531,8 @@ pub const ALL: &[(&str, &[&str])] = &[
         "backup forget",
         &["manushyactl backup forget bkp_0r3k9c2v1g7hm0q8d4n5s6t7u0"],
     ),
+    ("seal", &["manushyactl seal"]),
+    ("unseal", &["manushyactl unseal"]),
     ("config show", &["manushyactl config show --origin"]),
     ("config path", &["manushyactl config path"]),
     (

@@ -1,16 +1,38 @@
 //! `key`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Verbs of `key`.
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    /// List the keys that sign access tokens
+    /// List the keys of this host: of tokens, the root, the audit log and data
     List,
     /// Put a new key in the place of one; what the old one signed stays good until it ends
     Rotate(KeyRotate),
     /// Write the public keys as a JSON Web Key Set, so that others can verify tokens
     Jwks,
+    /// Lock the identity of this host by a passphrase, or take the lock away
+    #[command(subcommand)]
+    Passphrase(Passphrase),
+}
+
+/// Verbs of `key passphrase`.
+#[derive(Debug, Subcommand)]
+pub enum Passphrase {
+    /// Lock the identity: each start from here on needs the passphrase
+    Set(PassphraseSet),
+    /// Write the identity in the clear, for its owner only
+    Remove,
+}
+
+/// Arguments of `key passphrase set`.
+#[derive(Args, Debug)]
+pub struct PassphraseSet {
+    /// File whose first line is the passphrase, `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Arguments of `key rotate`.
@@ -26,4 +48,8 @@ pub struct KeyRotate {
 pub enum Rotatable {
     /// The key that signs access tokens
     Jwt,
+    /// The root, under which all others are wrapped; no record is written
+    Root,
+    /// The keys of records: all are sealed anew, while the daemon serves
+    Data,
 }

@@ -156,6 +156,10 @@ pub enum Command {
     Man(system::Topic),
     /// Explain a command or a topic: exit-codes, environment, output
     Help(system::Topic),
+    /// Drop every key from memory at once and serve nothing until `unseal`
+    Seal,
+    /// Open a sealed daemon again
+    Unseal(system::Unseal),
     /// Run the daemon in this process
     #[command(subcommand, hide = true)]
     Daemon(system::Daemon),

@@ -16,6 +16,15 @@ pub struct Up {
     pub passphrase_file: Option<PathBuf>,
 }
 
+/// Arguments of `unseal`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Unseal {
+    /// File whose first line is the passphrase of the keys, `-` for standard input [default: what
+    /// the daemon's configuration names, or an identity without one]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
 /// Arguments of `quickstart`.
 #[derive(Args, Debug)]
 pub struct Quickstart {

@@ -68,6 +68,8 @@ pub async fn run(command: Command, context: &Context) -> Outcome {
         Command::Completions(arguments) => help::completions(&arguments, context),
         Command::Man(topic) => help::man(&topic.words, context),
         Command::Help(topic) => help::help(&topic.words, context),
+        Command::Seal => system::seal::seal(context).await,
+        Command::Unseal(arguments) => system::seal::unseal(&arguments, context).await,
         Command::Daemon(_) => Err(system::no_daemon()),
     }
 }

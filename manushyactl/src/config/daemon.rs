@@ -33,6 +33,7 @@ pub const KEYS: &[(&str, Option<&str>, Option<&str>)] = &[
     ("operator_uids", None, Some("[]")),
     ("socket_gid", None, None),
     ("passphrase_file", None, None),
+    ("lock_memory", None, Some("true")),
     ("log", Some("MANUSHYA_LOG"), Some("info")),
     ("log_format", Some("MANUSHYA_LOG_FORMAT"), None),
     ("embedder", Some("MANUSHYA_EMBEDDER"), Some("static")),

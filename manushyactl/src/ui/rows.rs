@@ -173,8 +173,8 @@ rows! {
             "revoked_at" "accepted_at" "identity_id"];
     KeyView: name "kid",
         columns ["KID" "kid" Text, "KIND" "kind" Text, "STATE" "state" State,
-            "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
-        fields ["kid" "kind" "state" "created_at" "retired_at"];
+            "KEYS" "count" Count, "CREATED" "created_at" Age, "RETIRED" "retired_at" Age],
+        fields ["kid" "kind" "state" "count" "created_at" "retired_at"];
     PermissionView: name "identity",
         columns ["IDENTITY" "identity" Text, "ROLE" "role" Text, "ACTION" "action" Text,
             "RESOURCE" "resource" Text, "ANSWER" "answer" State, "POLICY" "policy" Text,

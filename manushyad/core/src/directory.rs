@@ -139,7 +139,7 @@ impl Directory {
             Write::DropRevision(tenant, id, revision) => {
                 self.revisions.remove(&(*tenant, (*id, *revision)));
             }
-            Write::PutMemory { .. } | Write::EraseMemory(..) => {}
+            Write::PutMemory { .. } | Write::EraseMemory(..) | Write::RenewKey(_) => {}
             Write::PutErasure(record) => self.erasures.put(record),
             Write::DropErasure(tenant, key) => self.erasures.remove(*tenant, key),
         }

@@ -6,9 +6,22 @@ use manushya_protocol::id::{IdentityId, MemoryId, PlanId, PolicyId, TenantId, To
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    AuditDraft, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory, Policy,
-    PolicyRevision, PurgePlan, Tenant, Token,
+    AuditDraft, DataKeyId, ErasureKey, ErasureRecord, GateKey, GateRecord, Identity, Memory,
+    Policy, PolicyRevision, PurgePlan, Tenant, Token,
 };
+
+/// Whose records a data key seals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The identity, or the tenant again for what is no identity's.
+    pub subject: [u8; 16],
+    /// Memories, and not records of the directory.
+    pub memories: bool,
+    /// The key.
+    pub key: DataKeyId,
+}
 
 /// One change of the store. A plan's writes take effect together with its audit entry, or not at
 /// all; the index follows from them.
@@ -56,6 +69,9 @@ pub enum Write {
     PutErasure(Arc<ErasureRecord>),
     /// Removes one of those.
     DropErasure(TenantId, ErasureKey),
+    /// Seals under new keys what is sealed under this one, and has it destroyed. Nothing else
+    /// changes. A key that is no longer in use is passed over.
+    RenewKey(KeyUse),
 }
 
 /// What a command does.

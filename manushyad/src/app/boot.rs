@@ -19,7 +19,6 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
 use manushya_protocol::id::{IdentityId, PolicyId, RequestId, TenantId};
 use secrecy::SecretString;
-use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
 use crate::auth::TokenKeys;
@@ -28,12 +27,11 @@ use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::jobs;
 use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
-use crate::rpc;
 use crate::service::indexes::Indexes;
 use crate::service::ledger;
 use crate::service::notary::{Notary, newest_anchored};
 use crate::service::writer::{Keepers, Published, Writer, WriterThreads, chain, end_process};
-use crate::service::{LastUses, Service, Trouble};
+use crate::service::{LastUses, SealSwitch, Service, Trouble};
 use crate::store::{Opened, Store};
 use crate::vault::{Unlock, Vault};
 
@@ -45,8 +43,6 @@ pub struct Booted {
     pub threads: WriterThreads,
     /// The machine's clock, to be looked at for jumps.
     pub clock: Arc<SystemClock>,
-    /// The home's lock, held as long as the daemon lives.
-    pub lock: File,
 }
 
 /// An error of the start.
@@ -118,9 +114,9 @@ pub(super) fn unlock(config: &Config) -> Result<Unlock, WireError> {
     Ok(Unlock::Passphrase(SecretString::from(line.to_owned())))
 }
 
-fn open_vault(config: &Config) -> Result<Vault, WireError> {
+fn open_vault(config: &Config, given: Option<Unlock>) -> Result<Vault, WireError> {
     let folder = config.home.data.join("keys");
-    let unlock = unlock(config)?;
+    let unlock = given.map_or_else(|| unlock(config), Ok)?;
     if !Vault::exists(&folder) && store_path(config).exists() {
         let message = format!("the keys are missing: there is no {}", folder.display());
         return Err(WireError::new(ErrorCode::Integrity, message)
@@ -190,18 +186,26 @@ fn open_store(config: &Config, vault: Arc<Vault>) -> Result<(Store, Opened), Wir
     Ok((store, opened))
 }
 
-/// Boots. The socket is bound, but nobody is served yet.
+/// The user ids that operate this host: those of the configuration, and whoever owns the daemon's own
+/// files.
+pub(super) fn operators(config: &Config, lock: &File) -> Result<Vec<u32>, WireError> {
+    let owner = lock
+        .metadata()
+        .map_err(|error| failed("the home cannot be read", &error))?
+        .uid();
+    let mut uids = config.operator_uids.clone();
+    uids.push(owner);
+    Ok(uids)
+}
+
+/// Boots all that the socket is to serve, in a home whose lock is held. The keys are opened with what
+/// is given, or else with what the configuration names.
 ///
 /// # Errors
 ///
-/// `CONFLICT` if another daemon has the home, `INTEGRITY` if what is on disk is not what was
-/// written, and others with their reasons.
-pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
-    for folder in [&config.home.data, &config.home.state] {
-        private_folder(folder)?;
-    }
-    let lock = lock_home(&config.home)?;
-    let vault = Arc::new(open_vault(&config)?);
+/// `INTEGRITY` if what is on disk is not what was written, and others with their reasons.
+pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted, WireError> {
+    let vault = Arc::new(open_vault(&config, given)?);
     let (store, opened) = open_store(&config, vault.clone())?;
     let (latest, trusted) = (opened.latest, opened.trusted);
     let (clock, jump) = SystemClock::starting(Left { latest, trusted });
@@ -226,14 +230,7 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
     let keepers = keepers(&config, &store, &vault, (published.head.size(), ledger))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
-    // The daemon's own files are its owner's: whoever that is operates this host.
-    let owner = lock
-        .metadata()
-        .map_err(|error| failed("the home cannot be read", &error))?
-        .uid();
-    let mut operator_uids = config.operator_uids.clone();
-    operator_uids.push(owner);
-    let listener = rpc::bind(&config.socket, config.socket_gid).await?;
+    let operator_uids = operators(&config, lock)?;
     if let Some(jump) = jump {
         drop(writer.observe(jobs::clock::alert(&ports, jump))?);
     }
@@ -254,17 +251,14 @@ pub async fn boot(config: Config) -> Result<(Booted, UnixListener), WireError> {
         duplicates: tokio::sync::Mutex::default(),
         last_uses: LastUses::default(),
         trouble: Trouble::default(),
+        sealing: SealSwitch::default(),
         proofs: Default::default(),
     });
-    Ok((
-        Booted {
-            service,
-            threads,
-            lock,
-            clock,
-        },
-        listener,
-    ))
+    Ok(Booted {
+        service,
+        threads,
+        clock,
+    })
 }
 
 /// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is

@@ -1,31 +1,30 @@
 //! From a command line to a serving daemon, and back down again.
 
 pub mod boot;
+mod era;
 pub mod flags;
 pub mod restore;
 
 pub mod telemetry;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use manushya_protocol::error::WireError;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use crate::config::{Config, RunOptions};
-use crate::jobs;
 use crate::os;
-use crate::rpc::Server;
-use crate::service::writer::chain;
-use boot::Booted;
+use crate::service::is_sealed;
+use era::{End, Signals, Socket};
 
 /// Runs the daemon until it is told to stop. Errors go to standard error, as the CLI prints them.
 pub fn run(options: &RunOptions) -> ExitCode {
     let outcome = Config::resolve(options).and_then(|config| {
         os::harden()
             .map_err(|error| boot::failed("the process cannot be closed to others", &error))?;
+        if config.lock_memory {
+            os::lock_memory();
+        }
         telemetry::start(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -57,75 +56,33 @@ fn print_error(error: &WireError) {
     }
 }
 
+/// Serves the home, open or sealed, until the daemon is told to stop.
 async fn serve(config: Config) -> Result<(), WireError> {
-    let (booted, listener) = boot::boot(config).await?;
-    let (stopping, stop) = watch::channel(false);
-    let server = tokio::spawn(Server::new(booted.service.clone()).serve(listener, stop.clone()));
-    let jobs = jobs::start(&booted.service, &booted.clock, &stop)
-        .map_err(|error| boot::failed("the daemon's jobs cannot be started", &error))?;
-    tracing::info!(
-        socket = %booted.service.config.socket.display(),
-        version = env!("CARGO_PKG_VERSION"),
-        "Serving."
-    );
-    wait_for_stop(&booted).await?;
-    tracing::info!("Draining.");
-    let _ = stopping.send(true);
-    let _ = server.await;
-    jobs.join().await;
-    close(booted)
-}
-
-/// Waits for SIGTERM, SIGINT or the call `shutdown`.
-async fn wait_for_stop(booted: &Booted) -> Result<(), WireError> {
-    let listen =
-        |kind| signal(kind).map_err(|error| boot::failed("signals cannot be heard", &error));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    // A closed terminal is no reason to stop a daemon.
-    let mut hangup = listen(SignalKind::hangup())?;
+    for folder in [&config.home.data, &config.home.state] {
+        boot::private_folder(folder)?;
+    }
+    let lock = boot::lock_home(&config.home)?;
+    let mut signals = Signals::listen()?;
+    let mut booted = match is_sealed(&config.home.data) {
+        true => None,
+        false => Some(boot::boot(config.clone(), &lock, None)?),
+    };
+    // Nothing is bound before everything behind it stands.
+    let mut socket = Socket::bind(&config).await?;
     loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => tracing::info!("Hangup ignored."),
-            () = booted.service.stop.notified() => return Ok(()),
-        }
+        booted = match booted {
+            Some(open) => match era::open(open, &mut socket, &mut signals).await? {
+                End::Stopped => break,
+                End::Sealed => None,
+            },
+            None => match era::sealed(&config, &lock, &mut socket, &mut signals).await? {
+                Some(open) => Some(open),
+                None => break,
+            },
+        };
     }
-}
-
-/// Saves the index, ends the writer and closes the store in order.
-fn close(booted: Booted) -> Result<(), WireError> {
-    let Booted {
-        service,
-        threads,
-        lock,
-        clock,
-    } = booted;
-    jobs::snapshot::save_all(&service);
-    let socket = service.config.socket.clone();
-    let (store, vault) = (service.store.clone(), service.vault.clone());
-    // The writer ends when the last one who could queue a command is gone.
-    let alone = Arc::try_unwrap(service).is_ok();
-    if !alone {
-        tracing::warn!("Something still uses the service; the store is left unclean.");
-        return Ok(());
-    }
-    let ended_well = threads.join();
-    if !ended_well {
-        tracing::warn!("The writer did not end well; the store is left unclean.");
-        return Ok(());
-    }
-    let closed = store
-        .note_time(clock.left().latest, clock.left().trusted)
-        .and_then(|()| store.close());
-    // Spare keys that outlive the process would have to be destroyed at the next start.
-    if let Err(error) = vault.drop_spares() {
-        tracing::warn!(error = %chain(&error), "Spare keys could not be given back.");
-    }
-    let _ = std::fs::remove_file(socket);
+    let _ = std::fs::remove_file(&config.socket);
     drop(lock);
-    closed.map_err(|error| boot::failed("the store cannot be closed", &error))?;
     tracing::info!("Stopped.");
     Ok(())
 }

@@ -106,8 +106,11 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Removes keys that have nothing left to verify.
+/// Removes keys that have nothing left to verify or to open.
 async fn prune(service: &Service) {
+    if let Err(error) = service.retire_keys() {
+        tracing::error!(code = %error.code, "Replaced keys could not be destroyed.");
+    }
     match service.prune_jwt_keys(service.ports.clock.now()).await {
         Ok(gone) if gone.is_empty() => {}
         Ok(gone) => tracing::info!(keys = gone.len(), "Removed keys whose tokens have ended."),

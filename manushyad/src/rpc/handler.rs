@@ -32,7 +32,9 @@ use manushya_protocol::v1::identity::{
 use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use manushya_protocol::v1::key::{JwkSet, KeyRotated, KeyView};
+use manushya_protocol::v1::key::{
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView,
+};
 use manushya_protocol::v1::live::{Events, EventsSeen};
 use manushya_protocol::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -54,6 +56,7 @@ use manushya_protocol::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
+use manushya_protocol::v1::seal::Unseal;
 use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
@@ -67,6 +70,7 @@ use tarpc::context::Context;
 use tokio::sync::Notify;
 use tracing::Instrument;
 
+use super::door::Door;
 use crate::auth::PeerCred;
 use crate::service::{Caller, Credential, Service};
 
@@ -82,7 +86,7 @@ const CAPABILITIES: &[&str] = &[
 /// One connection's state, shared by its requests.
 #[derive(Clone)]
 pub struct Session {
-    service: Arc<Service>,
+    door: Door,
     peer: PeerCred,
     /// The connection is one of those kept for who administers the daemon.
     reserved: bool,
@@ -93,9 +97,9 @@ pub struct Session {
 
 impl Session {
     /// A connection that has not said hello.
-    pub fn new(service: Arc<Service>, peer: PeerCred, reserved: bool) -> Self {
+    pub fn new(door: Door, peer: PeerCred, reserved: bool) -> Self {
         Self {
-            service,
+            door,
             peer,
             reserved,
             caller: Arc::default(),
@@ -135,18 +139,21 @@ impl Session {
         F: FnOnce(Arc<Service>, Request) -> Fut,
         Fut: Future<Output = Reply<T>>,
     {
-        let request_id = self.service.new_request_id();
+        let request_id = self.door.new_request_id();
         let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
         let started = Instant::now();
         let outcome = async {
             let caller = self.caller()?;
-            let context = self.service.authenticate(caller, &call, request_id).await?;
-            serve(self.service.clone(), context).await
+            let service = self.door.open()?;
+            let context = service.authenticate(caller, &call, request_id).await?;
+            serve(service.clone(), context).await
         }
         .instrument(span.clone())
         .await;
         let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.service.writer.tally().took(method, elapsed_us);
+        if let Ok(service) = self.door.open() {
+            service.writer.tally().took(method, elapsed_us);
+        }
         match &outcome {
             Ok(_) => tracing::debug!(parent: &span, elapsed_us, "Served."),
             Err(error) => tracing::info!(parent: &span, elapsed_us, code = %error.code, "Refused."),
@@ -160,11 +167,11 @@ impl Session {
         F: FnOnce(Arc<Service>, Caller, RequestId) -> Fut,
         Fut: Future<Output = Reply<T>>,
     {
-        let request_id = self.service.new_request_id();
+        let request_id = self.door.new_request_id();
         let span = tracing::info_span!("request", %request_id, method, peer_uid = self.peer.uid);
         let outcome = async {
             let caller = self.caller()?.clone();
-            serve(self.service.clone(), caller, request_id).await
+            serve(self.door.open()?.clone(), caller, request_id).await
         }
         .instrument(span.clone())
         .await;
@@ -172,6 +179,39 @@ impl Session {
             tracing::info!(parent: &span, code = %error.code, "Refused.");
         }
         outcome.map_err(|error| named(error, request_id))
+    }
+
+    /// Who says hello, if that is known. Without a token a peer may be nobody here; such a one may ask
+    /// for the status only. While the daemon is sealed, nobody is known.
+    async fn recognise(
+        &self,
+        caller: &Caller,
+        request_id: RequestId,
+    ) -> Result<Option<WhoAmI>, WireError> {
+        let service = match &self.door {
+            Door::Open(service) => service,
+            Door::Sealed(sealed) if self.reserved && !sealed.is_operator(self.peer.uid) => {
+                return Err(crowded(self.peer.uid));
+            }
+            Door::Sealed(_) => return Ok(None),
+        };
+        let known = service.resolve_quietly(caller, request_id);
+        let administers = |context| service.administers(context);
+        if self.reserved && !known.as_ref().is_ok_and(administers) {
+            return Err(crowded(self.peer.uid));
+        }
+        match known {
+            Ok(context) => Ok(Some(service.whoami(&context))),
+            Err(_) if matches!(caller.credential, Credential::Peer) => Ok(None),
+            Err(_) => {
+                let refused = service
+                    .authenticate(caller, &Call::default(), request_id)
+                    .await;
+                Err(refused.err().unwrap_or_else(|| {
+                    WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
+                }))
+            }
+        }
     }
 
     fn welcome(&self, hello: Hello) -> Result<(Caller, u32), WireError> {
@@ -238,31 +278,12 @@ macro_rules! forward {
 
 impl Manushya for Session {
     async fn hello(self, _: Context, hello: Hello) -> Reply<Welcome> {
-        let request_id = self.service.new_request_id();
+        let request_id = self.door.new_request_id();
         let (caller, api) = self
             .welcome(hello)
             .map_err(|error| named(error, request_id))?;
-        let shows_token = matches!(caller.credential, Credential::Token(_));
-        // Without a token a peer may be nobody here; such a one may ask for the status only.
-        let known = self.service.resolve_quietly(&caller, request_id);
-        let administers = |context| self.service.administers(context);
-        if self.reserved && !known.as_ref().is_ok_and(administers) {
-            return Err(named(crowded(self.peer.uid), request_id));
-        }
-        let identity = match known {
-            Ok(context) => Some(self.service.whoami(&context)),
-            Err(_) if !shows_token => None,
-            Err(_) => {
-                let refused = self
-                    .service
-                    .authenticate(&caller, &Call::default(), request_id)
-                    .await;
-                let error = refused.err().unwrap_or_else(|| {
-                    WireError::new(ErrorCode::Unauthenticated, "the access token is not good")
-                });
-                return Err(named(error, request_id));
-            }
-        };
+        let known = self.recognise(&caller, request_id).await;
+        let identity = known.map_err(|error| named(error, request_id))?;
         if self.caller.set(caller).is_err() {
             let error = WireError::new(ErrorCode::Conflict, "hello was said already")
                 .reason("a connection has one credential for its whole life");
@@ -285,11 +306,36 @@ impl Manushya for Session {
     }
 
     async fn status(self, _: Context, call: Call) -> Reply<Status> {
-        let request_id = self.service.new_request_id();
+        let request_id = self.door.new_request_id();
         let caller = self.caller().map_err(|error| named(error, request_id))?;
         drop(call);
-        let context = self.service.resolve_quietly(caller, request_id).ok();
-        Ok(self.service.status(context.as_ref()))
+        let service = match &self.door {
+            Door::Open(service) => service,
+            Door::Sealed(sealed) => return Ok(sealed.status(self.peer.uid)),
+        };
+        let context = service.resolve_quietly(caller, request_id).ok();
+        Ok(service.status(context.as_ref()))
+    }
+
+    async fn shutdown(self, _: Context, call: Call) -> Reply<Done> {
+        if let (Door::Sealed(sealed), Ok(_)) = (&self.door, self.caller()) {
+            return sealed.shutdown(self.peer.uid, call.dry_run);
+        }
+        self.run("shutdown", call, |service, context| async move {
+            service.shutdown(context).await
+        })
+        .await
+    }
+
+    async fn unseal(self, _: Context, call: Call, request: Unseal) -> Reply<Done> {
+        if let (Door::Sealed(sealed), Ok(_)) = (&self.door, self.caller()) {
+            return sealed.unseal(self.peer, request, call.dry_run).await;
+        }
+        drop(request);
+        self.run("unseal", call, |service, context| async move {
+            service.unseal(context).await
+        })
+        .await
     }
 
     async fn session_refresh(
@@ -318,7 +364,6 @@ impl Manushya for Session {
 
     forward! {
         doctor() -> Diagnosis;
-        shutdown() -> Done;
         tenant_create(request: TenantRef) -> TenantView;
         tenant_list() -> Listed<TenantView>;
         tenant_show(request: TenantRef) -> TenantView;
@@ -403,5 +448,9 @@ impl Manushya for Session {
         memory_canary(request: MemoryCanary) -> MemoryView;
         memory_canary_list(request: MemoryCanaryList) -> Listed<MemoryView>;
         memory_recall(request: MemoryRecall) -> Recalled;
+        seal() -> Done;
+        key_rotate_root() -> KeyRotated;
+        key_rotate_data(request: KeyRotateData) -> KeyDataRotated;
+        key_passphrase(request: KeyPassphrase) -> Done;
     }
 }

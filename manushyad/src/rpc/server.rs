@@ -18,10 +18,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::door::Door;
 use super::handler::Session;
 use super::transport::Transport;
 use crate::auth::PeerCred;
-use crate::service::{Service, stopped};
+use crate::service::stopped;
 
 /// How long a drain waits for requests in flight.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -129,15 +130,15 @@ impl Drop for Seat {
 
 /// Serves the socket until told to stop.
 pub struct Server {
-    service: Arc<Service>,
+    door: Door,
     users: Arc<PerUser>,
 }
 
 impl Server {
-    /// A server of `service`.
-    pub fn new(service: Arc<Service>) -> Self {
+    /// A server of what is behind `door`.
+    pub fn new(door: Door) -> Self {
         Self {
-            service,
+            door,
             users: Arc::default(),
         }
     }
@@ -180,17 +181,17 @@ impl Server {
             tracing::warn!(peer_uid = peer.uid, "A user has too many connections.");
             return;
         };
-        let service = self.service.clone();
+        let door = self.door.clone();
         let stop = stop.clone();
         connections.spawn(async move {
-            service.connections.fetch_add(1, Ordering::Relaxed);
+            door.connections().fetch_add(1, Ordering::Relaxed);
             // Its own task catches what a hostile frame may do to the protocol's machinery.
-            let session = Session::new(service.clone(), peer, seat.reserved);
+            let session = Session::new(door.clone(), peer, seat.reserved);
             let served = tokio::spawn(connection(session, stream, stop)).await;
             if served.is_err() {
                 tracing::warn!(peer_uid = peer.uid, "A connection ended in a panic.");
             }
-            service.connections.fetch_sub(1, Ordering::Relaxed);
+            door.connections().fetch_sub(1, Ordering::Relaxed);
             drop(seat);
         });
     }

@@ -58,6 +58,7 @@ impl Service {
         let mut checks = vec![
             self.check_permissions(),
             self.check_recovery_key(),
+            check_memory(),
             self.check_store(),
             self.check_disk(),
             self.check_queue(),
@@ -222,6 +223,34 @@ impl Service {
             Some("look at the daemon's log"),
         )
     }
+}
+
+/// Whether what is in RAM can get onto a disk.
+fn check_memory() -> Check {
+    let id = "memory.locked";
+    match crate::os::memory_unlocked() {
+        None => {
+            let evidence = "memory is never swapped, and not dumped".to_owned();
+            check(id, Verdict::Ok, evidence, None)
+        }
+        Some(reason) if !has_swap() => {
+            let evidence =
+                format!("{reason}; there is no swap on this machine, and nothing is dumped");
+            check(id, Verdict::Ok, evidence, None)
+        }
+        Some(reason) => {
+            let fix =
+                "LimitMEMLOCK=infinity (or ulimit -l unlimited), or turn swap off or encrypt it";
+            let evidence = format!("keys and texts may get into swap: {reason}");
+            check(id, Verdict::Warning, evidence, Some(fix))
+        }
+    }
+}
+
+/// Whether this machine swaps to anything, as far as can be seen.
+fn has_swap() -> bool {
+    let swaps = std::fs::read_to_string("/proc/swaps");
+    swaps.is_ok_and(|text| text.lines().count() > 1)
 }
 
 /// Collects the files below `folder` that others may read or write.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+use manushya_core::audit::VerifierKey;
 use manushya_core::command::Context;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::key::is_needed;
@@ -61,13 +63,14 @@ fn rotated(directory: &Directory, all: &[u64], now: UnixMillis) -> Vec<Write> {
 }
 
 impl Service {
-    /// Lists the keys that sign or verify tokens, oldest first.
+    /// Lists the keys that sign or verify tokens, oldest first, then root, log and data keys.
     ///
     /// # Errors
     ///
     /// What the deciding said.
     pub async fn key_list(&self, context: Context) -> Result<Listed<KeyView>, WireError> {
         let keys = self.vault.jwt_key_ids();
+        let others = self.other_keys()?;
         self.read(&context, |view, context| {
             let access = require_operator(view, context, Action::Read)?;
             let directory = view.directory();
@@ -90,9 +93,12 @@ impl Service {
                             .map(|it| it.created_at)
                             .filter(|at| *at != UnixMillis(0)),
                         retired_at: record.and_then(|it| it.retired_at),
+                        count: None,
                     }
                 })
                 .collect();
+            let mut items = items;
+            items.extend(others.iter().cloned());
             let total = items.len() as u64;
             let listed = Listed {
                 items,
@@ -102,6 +108,27 @@ impl Service {
             Ok(access.plan(Vec::new(), total, listed))
         })
         .await
+    }
+
+    /// The keys beside those of tokens: the root, the log's, and those of records.
+    fn other_keys(&self) -> Result<[KeyView; 3], WireError> {
+        let show = |kind: &str, kid: String, state: &str, count| KeyView {
+            kid,
+            kind: kind.to_owned(),
+            state: state.to_owned(),
+            created_at: None,
+            retired_at: None,
+            count,
+        };
+        let public = self.vault.audit_signing_key().verifying_key();
+        let audit = VerifierKey::new(super::audit_origin()?, public);
+        let next = self.vault.next_data_key().0.to_string();
+        let data = self.ports.cipher.keys().len() as u64;
+        Ok([
+            show("root", self.vault.epoch().to_string(), "wrapping", None),
+            show("audit", HEXLOWER.encode(&audit.id()), "signing", None),
+            show("data", next, "sealing", Some(data)),
+        ])
     }
 
     /// Shows the public keys, so that others can verify tokens. Every caller may have them.

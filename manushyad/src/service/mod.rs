@@ -33,6 +33,8 @@ mod recall;
 mod receipt;
 mod review;
 pub mod room;
+mod rotate;
+pub mod seal;
 mod search;
 mod session;
 #[cfg(test)]
@@ -63,6 +65,7 @@ use tokio::sync::{Notify, watch};
 
 pub use embedding::{Step, Trouble};
 pub use login::{Caller, Credential};
+pub use seal::{SealSwitch, Sealed, Unsealing, is_sealed};
 pub use usage::LastUses;
 use view::ReadView;
 
@@ -108,6 +111,8 @@ pub struct Service {
     pub last_uses: LastUses,
     /// What goes wrong with embedding.
     pub trouble: Trouble,
+    /// Told when the daemon shall be sealed.
+    pub sealing: SealSwitch,
     /// What proofs about the audit log need of it.
     pub proofs: Mutex<manushya_core::audit::Tree>,
 }

@@ -55,6 +55,8 @@ impl Service {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: if self.writer.has_failed() {
                 "failed"
+            } else if self.sealing.is_thrown() {
+                "sealing"
             } else {
                 "serving"
             }

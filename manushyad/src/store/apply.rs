@@ -21,7 +21,7 @@ use super::schema::{
     tag_key,
 };
 use super::seal::{directory_header, memory_header, seal_directory, seal_memory};
-use super::segment::{RowRef, Segments, memory_owner};
+use super::segment::{RowRef, Segments, memory_owner, segment_of};
 use crate::port::Cipher;
 
 /// The tables of one call, each opened when it is first needed: opening costs more than an insert.
@@ -110,6 +110,7 @@ enum Prepared {
     EraseTenant(TenantId),
     Memory(MemoryAt, Stored, MemoryHeader, Zeroizing<Vec<u8>>),
     EraseMemory(MemoryAt),
+    Renew(SegmentId),
 }
 
 fn put_gate(it: &GateRecord) -> Result<Prepared, StoreError> {
@@ -263,6 +264,7 @@ impl Applier<'_, '_> {
                 let (kind, id) = erasure_id(self.cipher, *tenant, key);
                 Prepared::Drop(kind, *tenant, id)
             }
+            Write::RenewKey(of) => Prepared::Renew(segment_of(of)),
         })
     }
 
@@ -328,6 +330,7 @@ impl Applier<'_, '_> {
                 self.put_memory(at, old, header, &plaintext)
             }
             Prepared::EraseMemory(at) => self.erase_memory(at),
+            Prepared::Renew(id) => self.segments.renew(self.tables.txn, id),
         }
     }
 

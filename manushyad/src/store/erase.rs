@@ -9,8 +9,11 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use super::apply::{Tables, row_at, surviving_rows};
 use super::begin_durable;
 use super::error::StoreError;
-use super::schema::{SHRED, history_key, memory_key};
-use super::seal::reseal_memory;
+use super::record::DirectoryHeader;
+use super::schema::{
+    Kind, SHRED, SegmentId, SegmentOwner, directory_key, history_key, memory_key, part, prefixed,
+};
+use super::seal::{directory_header, open_directory_bytes, reseal_memory, seal_directory};
 use super::segment::Segments;
 use crate::port::Cipher;
 
@@ -35,6 +38,50 @@ pub(super) fn reseal_survivors(
                 tables.history()?.insert(&key, sealed.as_slice())?;
             }
         }
+    }
+    for segment in segments.renewed_directories() {
+        reseal_directory(&mut tables, segments, segment, cipher)?;
+    }
+    Ok(())
+}
+
+/// Seals anew the records of the directory that are sealed under the key of a segment.
+fn reseal_directory(
+    tables: &mut Tables<'_>,
+    segments: &mut Segments,
+    segment: SegmentId,
+    cipher: &dyn Cipher,
+) -> Result<(), StoreError> {
+    let SegmentOwner {
+        tenant, subject, ..
+    } = segment.owner;
+    // What is no identity's own may be any record of the tenant.
+    let range = match subject == tenant.to_bytes() {
+        true => prefixed::<33>(&tenant.to_bytes()),
+        false => {
+            let at = directory_key(tenant, Kind::Identity, subject);
+            at..=at
+        }
+    };
+    let mut found = Vec::new();
+    for row in tables
+        .directory()?
+        .range::<&[u8; 33]>(range.start()..=range.end())?
+    {
+        let (at, row) = row?;
+        if directory_header(row.value())?.key == segment.key {
+            found.push((*at.value(), row.value().to_vec()));
+        }
+    }
+    for (at, row) in found {
+        let plaintext = open_directory_bytes(cipher, &at, &row)?;
+        let kind = Kind::from_code(at[16]).ok_or_else(|| {
+            StoreError::corrupted("a record of the directory is of no known kind")
+        })?;
+        let key = segments.key(cipher, segment.owner, None)?;
+        let header = DirectoryHeader { key, subject };
+        let sealed = seal_directory(cipher, (tenant, kind, part(&at, 17)), header, &plaintext)?;
+        tables.directory()?.insert(&at, sealed.as_slice())?;
     }
     Ok(())
 }

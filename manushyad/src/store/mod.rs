@@ -81,6 +81,16 @@ struct Inner {
     state: Mutex<State>,
     closed: AtomicBool,
     stall: Stall,
+    readers: Mutex<Readers>,
+}
+
+/// Who reads which state, so that a key goes when nobody needs it any more.
+#[derive(Default)]
+struct Readers {
+    /// Held by every snapshot since the last keys were replaced.
+    now: Arc<()>,
+    /// Held by the snapshots before, with the keys that only they need.
+    before: Vec<(Arc<()>, Vec<DataKeyId>)>,
 }
 
 /// What the next transaction has to know of the last.
@@ -96,6 +106,15 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         Ok(&self.db)
+    }
+
+    /// Has data keys destroyed once nobody reads a state that needs them.
+    fn retire(&self, keys: Vec<DataKeyId>) {
+        if !keys.is_empty() {
+            let mut readers = self.readers.lock();
+            let before = std::mem::take(&mut readers.now);
+            readers.before.push((before, keys));
+        }
     }
 }
 
@@ -149,7 +168,32 @@ impl Store {
     ///
     /// [`StoreError::Cipher`] if the keystore cannot be written: then repeat it.
     pub fn shred(&self, doomed: &[DataKeyId]) -> Result<(), StoreError> {
-        erase::shred(self.inner.db()?, &*self.inner.cipher, doomed)
+        // What is erased may lie under a key that was replaced, in old pages.
+        let waiting = std::mem::take(&mut self.inner.readers.lock().before);
+        let replaced = waiting.iter().flat_map(|(_, keys)| keys.iter().copied());
+        let keys: Vec<DataKeyId> = doomed.iter().copied().chain(replaced).collect();
+        erase::shred(self.inner.db()?, &*self.inner.cipher, &keys)
+    }
+
+    /// Destroys the data keys that were replaced and that nobody reads with any more; returns how
+    /// many others wait. Opening the store does what was left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::shred`].
+    pub fn retire_keys(&self) -> Result<u64, StoreError> {
+        let (gone, left) = {
+            let mut readers = self.inner.readers.lock();
+            let all = std::mem::take(&mut readers.before);
+            let unread = |(reader, _): &(Arc<()>, _)| Arc::strong_count(reader) == 1;
+            let (gone, left): (Vec<_>, Vec<_>) = all.into_iter().partition(unread);
+            let count = left.iter().map(|(_, keys)| keys.len() as u64).sum();
+            readers.before = left;
+            (gone, count)
+        };
+        let keys: Vec<DataKeyId> = gone.into_iter().flat_map(|(_, keys)| keys).collect();
+        erase::shred(self.inner.db()?, &*self.inner.cipher, &keys)?;
+        Ok(left)
     }
 
     /// A consistent view of what is committed, beside the writer. It keeps the pages it sees from
@@ -159,7 +203,9 @@ impl Store {
     ///
     /// [`StoreError::Closed`], or what the disk says.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        Snapshot::new(self.inner.db()?, self.inner.cipher.clone())
+        // Taken first: a key that is replaced in between waits for this reader for nothing.
+        let reader = self.inner.readers.lock().now.clone();
+        Snapshot::new(self.inner.db()?, self.inner.cipher.clone(), reader)
     }
 
     /// Checks that every row opens and that all tables agree. It reads the whole store once and

@@ -193,6 +193,7 @@ pub(super) fn take_over(
         state: Mutex::new(state),
         closed: AtomicBool::new(false),
         stall,
+        readers: Mutex::default(),
     });
     Ok((Store { inner }, opened))
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use manushya_core::model::DataKeyId;
+use manushya_core::plan::KeyUse;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use redb::{ReadableTable, WriteTransaction};
 
@@ -63,6 +64,8 @@ pub(super) struct Segments {
     added: HashMap<SegmentId, Vec<u8>>,
     doomed: BTreeSet<SegmentId>,
     doomed_keys: BTreeSet<DataKeyId>,
+    /// Those of them that nothing was erased under: they are only to be replaced.
+    renewed: BTreeSet<SegmentId>,
 }
 
 /// A memory's owner as the owner of segments.
@@ -74,6 +77,22 @@ pub(super) fn memory_owner(tenant: TenantId, owner: IdentityId) -> SegmentOwner 
     }
 }
 
+/// The segment of a key.
+pub(super) fn segment_of(of: &KeyUse) -> SegmentId {
+    let class = match of.memories {
+        true => Class::Memory,
+        false => Class::Directory,
+    };
+    SegmentId {
+        owner: SegmentOwner {
+            tenant: of.tenant,
+            subject: of.subject,
+            class,
+        },
+        key: of.key,
+    }
+}
+
 impl Segments {
     pub(super) fn new(open: OpenSegments) -> Self {
         Self {
@@ -81,6 +100,7 @@ impl Segments {
             added: HashMap::new(),
             doomed: BTreeSet::new(),
             doomed_keys: BTreeSet::new(),
+            renewed: BTreeSet::new(),
         }
     }
 
@@ -128,9 +148,33 @@ impl Segments {
     pub(super) fn doom(&mut self, id: SegmentId) {
         self.doomed.insert(id);
         self.doomed_keys.insert(id.key);
+        self.renewed.remove(&id);
         if self.open.get(&id.owner).is_some_and(|it| it.key == id.key) {
             self.open.remove(&id.owner);
         }
+    }
+
+    /// Destroys a data key that is in use, but not before those who read an earlier state have ended:
+    /// nothing was erased. What is sealed under it is sealed anew when the transaction is committed.
+    pub(super) fn renew(
+        &mut self,
+        txn: &WriteTransaction,
+        id: SegmentId,
+    ) -> Result<(), StoreError> {
+        let known = self.added.contains_key(&id)
+            || txn.open_table(SEGMENTS)?.get(&id.to_bytes())?.is_some();
+        if known && !self.doomed.contains(&id) {
+            self.doom(id);
+            self.renewed.insert(id);
+        }
+        Ok(())
+    }
+
+    /// The segments of the directory that are to be sealed anew.
+    pub(super) fn renewed_directories(&self) -> Vec<SegmentId> {
+        let all = self.renewed.iter().copied();
+        all.filter(|id| id.owner.class == Class::Directory)
+            .collect()
     }
 
     /// Dooms every segment of a tenant.
@@ -201,9 +245,14 @@ impl Segments {
         Ok(())
     }
 
-    /// What is open after the commit, and the keys to destroy.
-    pub(super) fn finish(self) -> (OpenSegments, Vec<DataKeyId>) {
-        (self.open, self.doomed_keys.into_iter().collect())
+    /// What is open after the commit, the keys to destroy at once, and those to destroy later.
+    pub(super) fn finish(self) -> (OpenSegments, Vec<DataKeyId>, Vec<DataKeyId>) {
+        let later: Vec<DataKeyId> = self.renewed.iter().map(|id| id.key).collect();
+        let mut now = self.doomed_keys;
+        for key in &later {
+            now.remove(key);
+        }
+        (self.open, now.into_iter().collect(), later)
     }
 }
 

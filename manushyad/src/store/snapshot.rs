@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use manushya_core::model::{Memory, MemoryKey};
+use manushya_core::model::{DataKeyId, Memory, MemoryKey};
+use manushya_core::plan::KeyUse;
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use parking_lot::Mutex;
@@ -18,10 +19,11 @@ use super::ledger::{self, ErasedRow};
 use super::read;
 use super::record::MemoryAt;
 use super::schema::{
-    AUDIT, Bytes, CHECKPOINTS, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES, OWNERS,
-    memory_key, prefixed,
+    AUDIT, Bytes, CHECKPOINTS, Class, DELETED, DUE, ERASED, Fixed, HELD, HISTORY, KEYS, MEMORIES,
+    OWNERS, SEGMENTS, memory_key, prefixed,
 };
 use super::seal::{memory_header, open_memory};
+use super::segment::segment_id;
 use crate::port::Cipher;
 
 /// How many rows go from the reading thread to the opening ones at once.
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub(super) txn: ReadTransaction,
     pub(super) memories: ReadOnlyTable<Fixed<32>, Bytes>,
     pub(super) cipher: Arc<dyn Cipher>,
+    /// While it is held, no key goes that this state needs and that was only replaced.
+    _reader: Arc<()>,
 }
 
 /// A memory as stored: still sealed, and cheap to hand to another thread.
@@ -75,14 +79,50 @@ impl Drop for HangUp<'_> {
 }
 
 impl Snapshot {
-    pub(super) fn new(db: &Database, cipher: Arc<dyn Cipher>) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        db: &Database,
+        cipher: Arc<dyn Cipher>,
+        reader: Arc<()>,
+    ) -> Result<Self, StoreError> {
         let txn = db.begin_read()?;
         let memories = txn.open_table(MEMORIES)?;
         Ok(Self {
             txn,
             memories,
             cipher,
+            _reader: reader,
         })
+    }
+
+    /// The data keys below `below` that are in use, at most `limit` of them by whose they are, and how
+    /// many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if a row cannot be read.
+    pub fn keys_below(
+        &self,
+        below: DataKeyId,
+        limit: usize,
+    ) -> Result<(Vec<KeyUse>, u64), StoreError> {
+        let (mut found, mut count) = (Vec::new(), 0);
+        let table = self.txn.open_table(SEGMENTS)?;
+        for row in table.iter()? {
+            let id = segment_id(row?.0.value())?;
+            if id.key >= below {
+                continue;
+            }
+            count += 1;
+            if found.len() < limit {
+                found.push(KeyUse {
+                    tenant: id.owner.tenant,
+                    subject: id.owner.subject,
+                    memories: id.owner.class == Class::Memory,
+                    key: id.key,
+                });
+            }
+        }
+        Ok((found, count))
     }
 
     /// The current version of a memory, deleted and expired ones included.

@@ -254,7 +254,7 @@ impl Txn {
             open::put_time(&mut self.txn.open_table(META)?, META_CLOCK, self.clock)?;
         }
         let ledger = self.ledger.flush(&self.txn)?;
-        let (open, doomed) = self.segments.finish();
+        let (open, doomed, renewed) = self.segments.finish();
         // Held over the commit, so that the next transaction cannot begin from the state before.
         let mut state = self.inner.state.lock();
         self.txn.commit()?;
@@ -262,6 +262,7 @@ impl Txn {
         state.audit_len = self.audit_len;
         state.ledger = ledger;
         drop(state);
+        self.inner.retire(renewed);
         Ok(Committed {
             directory: self.directory,
             doomed,

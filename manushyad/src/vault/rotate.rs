@@ -42,6 +42,24 @@ impl Vault {
         self.forget_old_roots(&mut disk)
     }
 
+    /// Makes a new root, wraps every key under it and forgets the one before; returns its epoch.
+    /// Copies of the keystore before do not open with the new `root.age`. No record is touched;
+    /// what [`Vault::seal_file`] made can be read no more, as after an erasure.
+    ///
+    /// # Errors
+    ///
+    /// What a step meets; then it can be repeated, and a start finishes it.
+    pub fn rotate_root(&self) -> Result<u64, VaultError> {
+        let mut disk = self.disk.lock();
+        if is_at_newest(&disk) && disk.roots.len() > 1 {
+            self.forget_old_roots(&mut disk)?;
+        }
+        self.announce_root(&mut disk)?;
+        self.rewrap(&mut disk, &HashSet::new())?;
+        self.forget_old_roots(&mut disk)?;
+        Ok(disk.keystore.epoch())
+    }
+
     /// Finishes what a crash cut off: after the first step the keys that were to go are unknown and
     /// stay until the caller names them again; the root changes all the same.
     pub(super) fn finish_interrupted(&self) -> Result<(), VaultError> {

@@ -18,6 +18,7 @@ pub mod purge;
 pub mod recall;
 pub mod review;
 #[cfg(feature = "rpc")]
+pub mod seal;
 pub mod service;
 pub mod session;
 pub mod system;

@@ -21,7 +21,7 @@ use crate::v1::identity::{
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{JwkSet, KeyRotated, KeyView};
+use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
     MemoryAdd, MemoryAddMany, MemoryAdded, MemoryAddedMany, MemoryDelete, MemoryHistory,
@@ -39,6 +39,7 @@ use crate::v1::review::{
     LintView, PermissionView, PolicyHistory, PolicyLint, PolicyRollback, PolicySimulate,
     PolicyWhatCan, PolicyWhoCan, RevisionView, Simulated,
 };
+use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
@@ -251,4 +252,15 @@ pub trait Manushya {
     -> Reply<Listed<MemoryView>>;
     /// Searches memories and makes a block of text of them for a prompt.
     async fn memory_recall(call: Call, request: MemoryRecall) -> Reply<Recalled>;
+
+    /// Drops every key from memory and refuses everything but `unseal` from then on.
+    async fn seal(call: Call) -> Reply<Done>;
+    /// Opens a sealed daemon again.
+    async fn unseal(call: Call, request: Unseal) -> Reply<Done>;
+    /// Makes a new root and wraps every key under it.
+    async fn key_rotate_root(call: Call) -> Reply<KeyRotated>;
+    /// Replaces some of the data keys.
+    async fn key_rotate_data(call: Call, request: KeyRotateData) -> Reply<KeyDataRotated>;
+    /// Locks the identity of the host, or takes the lock away.
+    async fn key_passphrase(call: Call, request: KeyPassphrase) -> Reply<Done>;
 }

@@ -39,7 +39,7 @@ pub struct WhoAmI {
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
-    /// `serving`.
+    /// `serving`, `sealing`, `sealed` (its keys are not in memory, and nothing is served), or `failed`.
     pub state: String,
     /// Seconds since it started.
     pub uptime_seconds: u64,

@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong with this installation, and how to fix it. Works with the daemon down.
 
+use manushya_protocol::error::ErrorCode;
 use manushya_protocol::exit;
 use manushya_protocol::v1::system::{Check, Verdict};
 
@@ -72,6 +73,12 @@ async fn remote(context: &Context) -> Vec<Check> {
     ];
     match call!(client, doctor).await {
         Ok(diagnosis) => checks.extend(diagnosis.checks),
+        Err(error) if error.code == ErrorCode::VaultLocked => checks.push(local::check(
+            "daemon.sealed",
+            Verdict::Warning,
+            "no key is in memory and nothing is served; the other checks have to wait".to_owned(),
+            error.hint.clone(),
+        )),
         Err(error) => checks.push(local::check(
             "daemon.doctor",
             Verdict::Warning,

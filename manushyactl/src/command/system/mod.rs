@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod down;
 pub mod local;
+pub mod seal;
 pub mod status;
 pub mod up;
 

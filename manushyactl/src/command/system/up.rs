@@ -178,8 +178,10 @@ fn last_lines(context: &Context) -> String {
 
 async fn show(state: &'static str, client: &Client, context: &Context) -> Outcome {
     let status = call!(client, status).await?;
+    // That it runs is not that it serves.
+    let sealed = status.state == "sealed";
     let running = Running {
-        state,
+        state: if sealed { "sealed" } else { state },
         version: status.version,
         pid: status.pid,
         socket: context.settings.socket.value.display().to_string(),
@@ -213,9 +215,10 @@ fn words(running: &Running) -> String {
         );
         rows.push(("you".to_owned(), text));
     }
-    rows.push((
-        "next".to_owned(),
-        "manushyactl memory add \"Deploys go out on Tuesdays\"".to_owned(),
-    ));
+    let next = match running.state {
+        "sealed" => "manushyactl unseal",
+        _ => "manushyactl memory add \"Deploys go out on Tuesdays\"",
+    };
+    rows.push(("next".to_owned(), next.to_owned()));
     table::pairs(&rows)
 }

@@ -104,6 +104,10 @@ pub enum AlertKind {
     AnchorMismatch,
     /// A budget or quota is used up.
     BudgetSpent,
+    /// The daemon dropped its keys from memory and serves nothing.
+    Sealed,
+    /// The daemon took up its keys again.
+    Unsealed,
 }
 
 impl AlertKind {
@@ -116,6 +120,8 @@ impl AlertKind {
         Self::AnchorFailed,
         Self::AnchorMismatch,
         Self::BudgetSpent,
+        Self::Sealed,
+        Self::Unsealed,
     ];
 
     /// Its stable number in entries.
@@ -128,6 +134,8 @@ impl AlertKind {
             Self::AnchorFailed => 5,
             Self::AnchorMismatch => 6,
             Self::BudgetSpent => 7,
+            Self::Sealed => 8,
+            Self::Unsealed => 9,
         }
     }
 
@@ -146,6 +154,8 @@ impl AlertKind {
             Self::AnchorFailed => "anchor_failed",
             Self::AnchorMismatch => "anchor_mismatch",
             Self::BudgetSpent => "budget_spent",
+            Self::Sealed => "sealed",
+            Self::Unsealed => "unsealed",
         }
     }
 }

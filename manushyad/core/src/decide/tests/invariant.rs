@@ -125,6 +125,7 @@ fn tenant_of(write: &Write) -> TenantId {
         Write::PutRevision(it) => it.policy.tenant,
         Write::PutMemory { memory, .. } => memory.tenant,
         Write::PutGate(it) => it.tenant(),
+        Write::RenewKey(of) => of.tenant,
         Write::EraseIdentity(tenant, _)
         | Write::DropGate(tenant, _)
         | Write::DropToken(tenant, _)

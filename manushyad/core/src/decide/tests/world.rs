@@ -71,6 +71,7 @@ impl Model {
                     "a revision was changed"
                 );
             }
+            Write::RenewKey(_) => {}
             Write::DropRevision(tenant, id, revision) => {
                 drop(self.revisions.remove(&(tenant, id, revision)));
             }
