@@ -233,7 +233,7 @@ mod tests {
     fn examples_name_only_commands_that_exist() {
         let mut paths = Vec::new();
         leaves(&command(), "", &mut paths);
-        for (path, _) in examples::ALL {
+        for (path, _) in examples::all() {
             let known = path.is_empty() || paths.iter().any(|p| p == path || p.starts_with(path));
             assert!(known, "{path}");
         }
