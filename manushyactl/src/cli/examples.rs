@@ -1,5 +1,6 @@
 //! The examples that lead every command's help. A test parses each of them.
 
+mod audit;
 mod authority;
 mod host;
 mod memory;
@@ -9,7 +10,7 @@ pub type Example = (&'static str, &'static [&'static str]);
 
 /// Every command that has examples.
 pub fn all() -> impl Iterator<Item = &'static Example> {
-    [host::ALL, authority::ALL, memory::ALL]
+    [host::ALL, authority::ALL, memory::ALL, audit::ALL]
         .into_iter()
         .flatten()
 }

@@ -26,6 +26,8 @@ const ENTRIES: u64 = 1000;
 pub const INTERVAL: Duration = Duration::from_secs(60);
 /// How long the command that takes a checkpoint may run.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long the end of the daemon waits for the anchors.
+const LAST_TIME_MAX: Duration = Duration::from_secs(3);
 /// How many checkpoints may wait for the anchors.
 const WAITING_MAX: usize = 64;
 /// Where the journal of systemd listens.
@@ -131,11 +133,21 @@ impl Notary {
 }
 
 impl Drop for Notary {
-    /// Waits until what was signed is anchored, for as long as a command may take.
+    /// Waits until what was signed is anchored, but not for an anchor that hangs: nothing of the daemon
+    /// is in its thread, and `doctor` tells what is missing.
     fn drop(&mut self) {
         self.anchors = None;
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let until = Instant::now() + LAST_TIME_MAX;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if thread.is_finished() {
             let _ = thread.join();
+        } else {
+            tracing::error!("An anchor hangs; the last checkpoint may not have reached it.");
         }
     }
 }
