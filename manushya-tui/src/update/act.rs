@@ -40,16 +40,13 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
             });
         }
         Action::Help => model.overlay = Some(Overlay::Help(palette::help(model))),
-        Action::CopyId => match model.selected() {
-            Some((id, _)) => copy(model, id, out),
-            None => model.tell(Role::Warn, "nothing is selected"),
-        },
+        Action::CopyId => {
+            let id = model.selected().map(|(id, _)| id);
+            copy_if_any(model, id, out);
+        }
         Action::CopyRow => {
             let row = with_list!(model, list => list.current().map(|it| it.json()), None);
-            match row {
-                Some(row) => copy(model, row, out),
-                None => model.tell(Role::Warn, "nothing is selected"),
-            }
+            copy_if_any(model, row, out);
         }
         Action::Mark => {
             with_list!(model, list => list.mark(), ());
@@ -81,6 +78,13 @@ pub fn perform(model: &mut Model, action: Action, out: &mut Out) {
         Action::Suspend => out.push(Effect::Suspend),
         Action::Quit => out.push(Effect::Quit(0)),
         _ => of_screen(model, action, out),
+    }
+}
+
+fn copy_if_any(model: &mut Model, text: Option<String>, out: &mut Out) {
+    match text {
+        Some(text) => copy(model, text, out),
+        None => model.tell(Role::Warn, "nothing is selected"),
     }
 }
 

@@ -72,6 +72,8 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #limits = "local"
 # A file whose first line is the passphrase of the keys.
 #passphrase_file = "/run/credentials/manushya-passphrase"
+# Whether the daemon's memory is kept out of swap, where the kernel allows it.
+#lock_memory = true
 # Where the copy of the erasure ledger lies; by default in the state folder. Best on another disk.
 #erasure_ledger = "/mnt/other/erasures.ledger"
 # What is logged: error, warn, info, debug or a filter such as "info,manushyad=debug".
