@@ -9,6 +9,7 @@ use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::v1::memory::{ItemResult, MemoryAdd, MemoryAddMany};
 
 use crate::daemon::{Daemon, Programs};
+use crate::home::Home;
 
 /// The hidden first argument that makes a driver the daemon.
 const DAEMON: &str = "__daemon";
@@ -36,6 +37,34 @@ pub fn programs(ctl: PathBuf) -> std::io::Result<Programs> {
 /// An error of the driver itself.
 pub fn failed(message: &str, reason: impl std::fmt::Display) -> WireError {
     WireError::new(ErrorCode::Internal, message).reason(reason.to_string())
+}
+
+/// A line of the daemon's configuration of an argument `key=value`: numbers, truth values and whatever
+/// is quoted or bracketed as they are, other values as text.
+///
+/// # Errors
+///
+/// What is wrong with it, in one sentence.
+pub fn setting(argument: &str) -> Result<String, String> {
+    let (key, value) = argument
+        .split_once('=')
+        .ok_or_else(|| format!("--set takes key=value, not `{argument}`"))?;
+    let as_is = value.parse::<f64>().is_ok()
+        || matches!(value, "true" | "false")
+        || value.starts_with(['"', '\'', '[', '{']);
+    Ok(if as_is {
+        format!("{key} = {value}")
+    } else {
+        // A string of JSON is one of TOML.
+        format!("{key} = {}", serde_json::Value::from(value))
+    })
+}
+
+/// A daemon in a temporary home with these lines of configuration.
+pub fn start(programs: &Programs, settings: &[String]) -> Daemon {
+    let home = Home::new();
+    home.configure(&settings.join("\n"));
+    Daemon::start_in(programs, home)
 }
 
 /// Tells how a driver ended.

@@ -11,11 +11,12 @@ use super::search::Search;
 use super::top::Scored;
 use super::vectors::Unit;
 
-/// How many memories are looked at to tell rare words from common ones. Reading them costs less than
-/// counting every word of the lenders exactly.
+/// Of up to how many memories all are looked at to tell rare words from common ones.
+const ALL_MAX: u64 = 2048;
+/// How many of more are. Reading them costs less than counting every word of the lenders exactly.
 const SAMPLE: u64 = 256;
 
-/// How rare the words of a few memories are.
+/// How rare words are among some memories.
 struct Rarity {
     documents: u64,
     holding: HashMap<u32, u64>,
@@ -69,11 +70,11 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// How many of some memories that the caller may see, evenly spread, have each of these terms.
+    /// How many of the memories that the caller may see, or of some evenly spread, have each term.
     fn rarity(&self, shares: &HashMap<u32, f32>) -> Rarity {
         let slots: &RoaringBitmap = self.permitted.slots.as_ref().unwrap_or(&self.state.live);
         let all = slots.len();
-        let documents = all.min(SAMPLE);
+        let documents = if all <= ALL_MAX { all } else { SAMPLE };
         let mut holding: HashMap<u32, u64> = HashMap::with_capacity(shares.len());
         for number in 0..documents {
             let place = number * all / documents;

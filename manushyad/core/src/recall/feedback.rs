@@ -17,7 +17,7 @@ const WORDS: usize = 10;
 /// What the taken words weigh together, as a share of the question's own.
 const SHARE: f32 = 0.15;
 /// What the vectors of the best weigh beside the question's.
-const PULL: f32 = 2.0;
+const PULL: f32 = 1.5;
 
 /// A word that some of the best have.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -11,7 +11,7 @@ use super::language::Language;
 use super::tokens;
 
 /// What a word counts that only holds a sentence together.
-const FUNCTION_WORD: f32 = 0.15;
+const FUNCTION_WORD: f32 = 0.2;
 
 /// English function words: articles, pronouns, prepositions, conjunctions, auxiliaries, question
 /// words and their contractions, the closed classes of the language.

@@ -33,49 +33,61 @@ fn apply(index: &TenantIndex, model: &mut Model, changes: &[Change]) {
     }
 }
 
+impl Question {
+    /// What is asked of the model.
+    fn ask<'a>(&'a self, query: &'a str, vector: Option<&'a [f32]>) -> Ask<'a> {
+        Ask {
+            query,
+            vector,
+            mode: self.mode,
+            filter: &self.filter,
+            permit: self.permit,
+            rule: self.rule,
+            now: UnixMillis(self.now),
+            visibility: self.visibility,
+            boost: self.boost,
+        }
+    }
+
+    /// What the index answers to the same.
+    fn answer(&self, index: &TenantIndex, ask: &Ask<'_>, ranking: Ranking) -> SearchOutcome {
+        let terms = index.terms(ask.query);
+        let mut may = |facts: &super::super::SlotFacts<'_>| self.permit.unwrap().decide(facts);
+        let mut rule = |facts: &super::super::SlotFacts<'_>| self.rule.unwrap().decide(facts);
+        let asked = SearchRequest {
+            mode: self.mode,
+            limit: self.limit,
+            permit: match self.permit {
+                None => Permit::All,
+                Some(Policy { reads, .. }) => Permit::PerFacts(Rule {
+                    reads,
+                    decide: &mut may,
+                }),
+            },
+            rule: self.rule.map(|Policy { reads, .. }| Rule {
+                reads,
+                decide: &mut rule,
+            }),
+            now: ask.now,
+            explain: true,
+            ranking: Ranking {
+                visibility: self.visibility,
+                boost: self.boost,
+                ..ranking
+            },
+            ..request(&terms, ask.vector, &self.filter)
+        };
+        index.search(asked).unwrap()
+    }
+}
+
 fn check(index: &TenantIndex, model: &Model, question: &Question) {
     let query = text(&question.words);
     let vector = question.vector.map(|seed| Random(seed).vector(DIMS));
-    let ask = Ask {
-        query: &query,
-        vector: vector.as_deref(),
-        mode: question.mode,
-        filter: &question.filter,
-        permit: question.permit,
-        rule: question.rule,
-        now: UnixMillis(question.now),
-        visibility: question.visibility,
-        boost: question.boost,
-    };
+    let ask = question.ask(&query, vector.as_deref());
     let expected = model.search(&ask);
     let by_id: BTreeMap<_, _> = expected.iter().copied().collect();
-    let terms = index.terms(&query);
-    let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
-    let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
-    let asked = SearchRequest {
-        mode: question.mode,
-        limit: question.limit,
-        permit: match question.permit {
-            None => Permit::All,
-            Some(Policy { reads, .. }) => Permit::PerFacts(Rule {
-                reads,
-                decide: &mut may,
-            }),
-        },
-        rule: question.rule.map(|Policy { reads, .. }| Rule {
-            reads,
-            decide: &mut rule,
-        }),
-        now: ask.now,
-        explain: true,
-        ranking: Ranking {
-            visibility: question.visibility,
-            boost: question.boost,
-            ..Ranking::default()
-        },
-        ..request(&terms, ask.vector, &question.filter)
-    };
-    let outcome = index.search(asked).unwrap();
+    let outcome = question.answer(index, &ask, Ranking::default());
     let (actual, left) = (outcome.hits, outcome.left.unwrap());
     let told = left.filter + left.unlike + left.floor + left.duplicate + left.limit;
     assert_eq!(told + actual.len() as u64, left.searchable);
@@ -103,47 +115,16 @@ fn check(index: &TenantIndex, model: &Model, question: &Question) {
 fn check_choice(index: &TenantIndex, model: &Model, question: &Question) {
     let query = text(&question.words);
     let vector = question.vector.map(|seed| Random(seed).vector(DIMS));
-    let ask = Ask {
-        query: &query,
-        vector: vector.as_deref(),
-        mode: question.mode,
-        filter: &question.filter,
-        permit: question.permit,
-        rule: question.rule,
-        now: UnixMillis(question.now),
-        visibility: question.visibility,
-        boost: question.boost,
-    };
+    let ask = question.ask(&query, vector.as_deref());
     let candidates = model.candidates(&ask);
-    let terms = index.terms(&query);
-    let mut may = |facts: &super::super::SlotFacts<'_>| question.permit.unwrap().decide(facts);
-    let mut rule = |facts: &super::super::SlotFacts<'_>| question.rule.unwrap().decide(facts);
-    let asked = SearchRequest {
-        mode: question.mode,
-        limit: question.limit,
-        permit: match question.permit {
-            None => Permit::All,
-            Some(Policy { reads, .. }) => Permit::PerFacts(Rule {
-                reads,
-                decide: &mut may,
-            }),
-        },
-        rule: question.rule.map(|Policy { reads, .. }| Rule {
-            reads,
-            decide: &mut rule,
-        }),
-        now: ask.now,
-        explain: true,
-        ranking: Ranking {
-            boost: question.boost,
-            diversify: question.diversify,
-            collapse: question.collapse,
-            visibility: question.visibility,
-            around: 2,
-        },
-        ..request(&terms, ask.vector, &question.filter)
+    let ranking = Ranking {
+        diversify: question.diversify,
+        collapse: question.collapse,
+        around: 2,
+        ..Ranking::default()
     };
-    check_answer(model, question, &candidates, index.search(asked).unwrap());
+    let outcome = question.answer(index, &ask, ranking);
+    check_answer(model, question, &candidates, outcome);
 }
 
 fn check_answer(

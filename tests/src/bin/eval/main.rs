@@ -20,7 +20,7 @@ use manushya_protocol::client::Client;
 use manushya_protocol::error::WireError;
 use manushya_protocol::v1::memory::{MemoryAdd, MemorySearch, SearchMode};
 use manushya_tests::own::{self, BATCH, add_batch, failed, settle};
-use manushya_tests::{Daemon, Home, call};
+use manushya_tests::{Daemon, call};
 use serde_json::Value;
 
 use measure::{Question, Report};
@@ -83,9 +83,7 @@ fn run(options: &Options) -> Result<(), WireError> {
         .enable_all()
         .build()
         .map_err(|error| failed("no runtime can be made", error))?;
-    let home = Home::new();
-    home.configure(&options.settings.join("\n"));
-    let daemon = Daemon::start_in(&programs, home);
+    let daemon = own::start(&programs, &options.settings);
     let report = runtime.block_on(async {
         let client = daemon.client(None).await?;
         for batch in memories.chunks(BATCH) {

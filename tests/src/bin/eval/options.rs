@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use manushya_protocol::v1::memory::SearchMode;
+use manushya_tests::own;
 
 /// How it is called.
 pub const USAGE: &str = "\
@@ -45,13 +46,8 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Str
             "--memories" => memories = Some(PathBuf::from(value)),
             "--queries" => queries = Some(PathBuf::from(value)),
             "--mode" => mode = mode_of(&value)?,
-            "--embedder" => settings.push(setting("embedder", &value)),
-            "--set" => {
-                let (key, value) = value
-                    .split_once('=')
-                    .ok_or_else(|| format!("--set takes key=value, not `{value}`"))?;
-                settings.push(setting(key, value));
-            }
+            "--embedder" => settings.push(own::setting(&format!("embedder={value}"))?),
+            "--set" => settings.push(own::setting(&value)?),
             "-o" | "--output" if value == "json" => {}
             "-o" | "--output" => return Err("the only output is json".to_owned()),
             other => return Err(format!("there is no option `{other}`")),
@@ -73,20 +69,6 @@ fn mode_of(name: &str) -> Result<SearchMode, String> {
         other => Err(format!(
             "--mode is hybrid, lexical or semantic, not `{other}`"
         )),
-    }
-}
-
-/// A line of TOML: numbers, truth values and whatever is quoted or bracketed as they are, other
-/// values as text.
-fn setting(key: &str, value: &str) -> String {
-    let as_is = value.parse::<f64>().is_ok()
-        || matches!(value, "true" | "false")
-        || value.starts_with(['"', '\'', '[', '{']);
-    if as_is {
-        format!("{key} = {value}")
-    } else {
-        // A string of JSON is one of TOML.
-        format!("{key} = {}", serde_json::Value::from(value))
     }
 }
 

@@ -15,7 +15,7 @@ use manushya_tests::{Daemon, call, hostile};
 
 use crate::Options;
 use crate::drive::{Plan, drive};
-use crate::phases::{connect, memory, question};
+use crate::phases::{connect, memory, Within, question};
 use crate::report::{descriptors, print, rss_mb};
 
 /// How much slower a well-behaved client may be served while others do their worst.
@@ -101,7 +101,7 @@ async fn searches(
     };
     let (texts, memories) = (texts.clone(), options.memories);
     drive(clients, plan, move |client, number| {
-        let request = question(&texts, number, memories, false);
+        let request = question(&texts, number, memories, Within::All);
         async move { call!(client, memory_search, request).await.map(drop) }
     })
     .await
@@ -135,7 +135,7 @@ pub async fn soak(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Res
     };
     let (texts, memories) = (texts.clone(), options.memories);
     let measured = drive(&clients, plan, move |client, number| {
-        let search = question(&texts, number, memories, false);
+        let search = question(&texts, number, memories, Within::All);
         let mut write = memory(&texts, number % memories);
         async move {
             match number % 10 {

@@ -19,7 +19,7 @@ use manushya_tests::own;
 
 const USAGE: &str = "\
 usage: load add|search|mixed|hostile|soak [--memories N] [--clients C] [--in-flight K] [--filter-owner]
-            [--seconds S] [--minutes M] [--queries N] [--ctl PATH] [-o json]
+            [--seconds S] [--minutes M] [--queries N] [--ctl PATH] [--set key=value]... [-o json]
 
   add       adds N memories one by one
   search    imports N memories, then searches them
@@ -31,11 +31,13 @@ usage: load add|search|mixed|hostile|soak [--memories N] [--clients C] [--in-fli
   --memories N     how many memories [default: 10000]
   --clients C      connections [default: 1]
   --in-flight K    requests in flight on each [default: 1]
-  --filter-owner   also search with a filter that leaves one owner of a hundred
+  --filter-owner   also search with a filter that leaves one owner of a hundred, and with one that
+                   leaves a session of 100 memories
   --seconds S      end each phase after this long [default: 30]
   --minutes M      of a soak [default: 30]
   --queries N      searches of a phase [default: 5000]
-  --ctl PATH       also time `PATH status` as a whole process [default: it-manushyactl beside this]";
+  --ctl PATH       also time `PATH status` as a whole process [default: it-manushyactl beside this]
+  --set key=value  a key of the daemon's configuration; may be given again";
 
 /// What is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub struct Options {
     pub queries: usize,
     /// The command line to time.
     pub ctl: Option<PathBuf>,
+    /// Lines of the daemon's configuration.
+    pub settings: Vec<String>,
 }
 
 fn number(name: &str, value: Option<String>, most: usize) -> Result<usize, String> {
@@ -110,6 +114,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         minutes: 30,
         queries: 5_000,
         ctl: beside.filter(|path| path.is_file()),
+        settings: Vec::new(),
     };
     while let Some(name) = arguments.next() {
         match name.as_str() {
@@ -121,6 +126,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--seconds" => options.seconds = number(&name, arguments.next(), 3_600)? as u64,
             "--minutes" => options.minutes = number(&name, arguments.next(), 10_000)? as u64,
             "--filter-owner" => options.filter_owner = true,
+            "--set" => {
+                let argument = arguments.next().unwrap_or_default();
+                options.settings.push(own::setting(&argument)?);
+            }
             "--ctl" => options.ctl = arguments.next().map(PathBuf::from),
             "-o" | "--output" => match arguments.next().as_deref() {
                 Some("json") => {}
@@ -178,6 +187,7 @@ mod tests {
             "add --clients x",
             "add --in-flight 65",
             "add --x",
+            "add --set x",
             "add -o xml",
         ] {
             assert!(parsed(line).is_err(), "{line}");

@@ -16,7 +16,7 @@ use manushya_tests::measure::Measured;
 use manushya_tests::own::{BATCH, add_batch, failed, settle};
 use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
-use manushya_tests::{Daemon, Programs, call, caller};
+use manushya_tests::{Daemon, Programs, call, caller, own};
 
 use crate::drive::{Plan, drive};
 use crate::endure;
@@ -28,6 +28,20 @@ const CHARACTERS: usize = 200;
 /// Owners, if one of a hundred is to be searched.
 const OWNERS: usize = 100;
 
+/// Memories of one session: of 100,000 one in a thousand.
+const SESSION: usize = 100;
+
+/// What a search is asked to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// All that may be seen.
+    All,
+    /// What one owner of a hundred has.
+    Owner,
+    /// One session.
+    Session,
+}
+
 /// Runs all phases of what was asked for.
 ///
 /// # Errors
@@ -38,7 +52,7 @@ pub fn run(options: &Options, programs: &Programs) -> Result<(), WireError> {
         .enable_all()
         .build()
         .map_err(|error| failed("no runtime can be made", error))?;
-    let daemon = Daemon::start(programs);
+    let daemon = own::start(programs, &options.settings);
     let texts = Arc::new(Texts::new());
     runtime.block_on(async {
         match options.op {
@@ -76,7 +90,7 @@ pub fn memory(texts: &Texts, number: usize) -> MemoryAdd {
     MemoryAdd {
         text: text(texts, number),
         key: Some(format!("load-{number}")),
-        session: Some(format!("session-{}", number / 50)),
+        session: Some(format!("session-{}", number / SESSION)),
         tags: vec![format!("tag-{}", number % 20)],
         ..Default::default()
     }
@@ -178,20 +192,24 @@ async fn import(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Resul
 }
 
 async fn searches(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Result<(), WireError> {
-    let filters: &[(&str, bool)] = match options.filter_owner {
-        true => &[("search", false), ("search_filtered", true)],
-        false => &[("search", false)],
+    let filters: &[(&str, Within)] = match options.filter_owner {
+        true => &[
+            ("search", Within::All),
+            ("search_filtered", Within::Owner),
+            ("search_session", Within::Session),
+        ],
+        false => &[("search", Within::All)],
     };
-    for (name, filtered) in filters {
+    for (name, within) in filters {
         let clients = connect(daemon, options.clients).await?;
         let plan = Plan {
             count: options.queries,
             in_flight: options.in_flight,
             most: Duration::from_secs(options.seconds),
         };
-        let (texts, memories, filtered) = (texts.clone(), options.memories, *filtered);
+        let (texts, memories, within) = (texts.clone(), options.memories, *within);
         let measured = drive(&clients, plan, move |client, number| {
-            let request = question(&texts, number, memories, filtered);
+            let request = question(&texts, number, memories, within);
             async move { call!(client, memory_search, request).await.map(drop) }
         })
         .await?;
@@ -201,15 +219,18 @@ async fn searches(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Res
 }
 
 /// A question about one of that many memories.
-pub fn question(texts: &Texts, number: usize, memories: usize, filtered: bool) -> MemorySearch {
+pub fn question(texts: &Texts, number: usize, memories: usize, within: Within) -> MemorySearch {
     let mut random = Random::new(0xbeef ^ number as u64);
-    let about = text(texts, random.below(memories));
-    let owner = filtered.then(|| format!("owner-{}", random.below(OWNERS)));
+    let about = random.below(memories);
+    let query = texts.question(&mut random, &text(texts, about));
+    let owner = (within == Within::Owner).then(|| format!("owner-{}", random.below(OWNERS)));
+    let session = (within == Within::Session).then(|| format!("session-{}", about / SESSION));
     MemorySearch {
-        query: texts.question(&mut random, &about),
+        query,
         limit: Some(10),
         filter: MemoryFilter {
             owner,
+            session,
             ..Default::default()
         },
         ..Default::default()
@@ -227,7 +248,7 @@ async fn mixed(options: &Options, daemon: &Daemon, texts: &Arc<Texts>) -> Result
     let (texts, memories) = (texts.clone(), options.memories);
     let measured = drive(&clients, plan, move |client, number| {
         let (search, mut write) = (
-            question(&texts, number, memories, false),
+            question(&texts, number, memories, Within::All),
             memory(&texts, memories + number),
         );
         async move {

@@ -1,0 +1,121 @@
+//! Memories of which known shares can be asked for.
+
+use manushya_core::model::{Kind, Memory, MemoryContent, Provenance};
+use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
+use manushya_protocol::unit::UnixMillis;
+use manushya_tests::random::Random;
+use manushya_tests::text::Texts;
+use manushyad::embed::StaticEmbedder;
+use manushyad::index::{IndexOptions, TenantIndex};
+use manushyad::port::Embedder as _;
+
+/// The shares of the memories that can be asked for, the smallest first.
+pub const SHARES: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 0.5, 1.0];
+
+/// Characters of a text.
+const CHARACTERS: usize = 200;
+
+/// Memories and questions.
+pub struct Corpus {
+    pub memories: Vec<Memory>,
+    /// Questions with their vectors.
+    pub questions: Vec<(String, Vec<f32>)>,
+}
+
+/// The types of the memories of one share and of none smaller.
+fn kind(share: usize) -> Kind {
+    Kind::new(format!("share-{share}")).expect("a type")
+}
+
+fn memory(number: usize, share: usize, text: String, vector: Option<Vec<f32>>) -> Memory {
+    let owner = IdentityId::from_bytes([1; 16]);
+    let created_at = UnixMillis(number as i64);
+    let mut entropy = [0; 10];
+    entropy[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    Memory {
+        id: MemoryId::from_parts(created_at, entropy),
+        tenant: TenantId::from_bytes([1; 16]),
+        owner,
+        key: None,
+        vector,
+        embedder: Default::default(),
+        content: MemoryContent {
+            text,
+            kind: kind(share),
+            tags: Vec::new(),
+            metadata: Default::default(),
+            namespace: Default::default(),
+            session: None,
+            trust: Default::default(),
+            expires_at: None,
+        },
+        version: 1,
+        created_at,
+        updated_at: created_at,
+        deleted_at: None,
+        provenance: Provenance::plain(owner, RequestId::from_bytes([0; 16]), UnixMillis(0)),
+        quarantined: false,
+        canary: false,
+        superseded: None,
+        supersedes: Vec::new(),
+    }
+}
+
+impl Corpus {
+    /// So many memories and questions, always the same.
+    pub fn new(size: usize, questions: usize) -> Self {
+        let (texts, mut random) = (Texts::new(), Random::new(7));
+        let embedder = StaticEmbedder::built_in();
+        let memories: Vec<Memory> = (0..size)
+            .map(|number| {
+                let text = texts.text(&mut random, CHARACTERS);
+                let at = random.unit();
+                let share = SHARES.partition_point(|&share| share <= at);
+                let vector = embedder.embed(&text);
+                memory(number, share, text, vector)
+            })
+            .collect();
+        let questions = (0..questions)
+            .filter_map(|_| {
+                let about = random.pick(&memories)?;
+                let query = texts.question(&mut random, &about.content.text);
+                let vector = embedder.embed(&query)?;
+                Some((query, vector))
+            })
+            .collect();
+        Self {
+            memories,
+            questions,
+        }
+    }
+
+    /// The types that are the share of this number; none means all.
+    pub fn kinds(&self, share: usize) -> Vec<Kind> {
+        if share + 1 == SHARES.len() {
+            return Vec::new();
+        }
+        (0..=share).map(kind).collect()
+    }
+
+    /// An index of them, its graph built.
+    pub fn index(&self, options: IndexOptions) -> TenantIndex {
+        let dims = StaticEmbedder::built_in().dims();
+        let index = TenantIndex::new(dims, options);
+        for memory in &self.memories {
+            let prepared = index.prepare(memory).expect("vectors of one embedder");
+            index.upsert(&prepared);
+        }
+        while index.maintain(4096).expect("there is memory").more {}
+        index
+    }
+}
+
+/// Bytes of RAM that this process holds; 0 where the system does not tell.
+pub fn resident() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<f64> = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0.0) * rustix::param::page_size() as f64
+}
