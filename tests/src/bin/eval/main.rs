@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use manushya_protocol::client::Client;
 use manushya_protocol::error::WireError;
 use manushya_protocol::v1::memory::{MemoryAdd, MemorySearch, SearchMode};
+use manushya_tests::call;
 use manushya_tests::own::{self, BATCH, add_batch, failed, settle};
-use manushya_tests::{Daemon, call};
 use serde_json::Value;
 
 use measure::{Question, Report};

@@ -15,7 +15,7 @@ use manushya_tests::{Daemon, call, hostile};
 
 use crate::Options;
 use crate::drive::{Plan, drive};
-use crate::phases::{connect, memory, Within, question};
+use crate::phases::{Within, connect, memory, question};
 use crate::report::{descriptors, print, rss_mb};
 
 /// How much slower a well-behaved client may be served while others do their worst.

@@ -113,9 +113,6 @@ impl Corpus {
 /// Bytes of RAM that this process holds; 0 where the system does not tell.
 pub fn resident() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: Option<f64> = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok());
+    let pages: Option<f64> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
     pages.unwrap_or(0.0) * rustix::param::page_size() as f64
 }
