@@ -158,7 +158,7 @@ fn store_put_back_from_before_an_erasure_is_erased_again() {
     let doctor = operator.run(&["doctor", "-o", "json"]).exits(9).json();
     let checks = doctor["items"].as_array().unwrap();
     let failed = checks.iter().filter(|check| check["verdict"] == "failure");
-    let failed: Vec<&str> = failed.map(|check| word(&check["id"])).collect();
+    let failed: Vec<String> = failed.map(|check| word(&check["id"])).collect();
     assert_eq!(failed, ["audit.anchor"]);
     // And the ledger goes on where it was: another start finds nothing to do.
     let log = || operator.json(&["audit", "list", "--actor", "daemon", "--action", "purge"]);
