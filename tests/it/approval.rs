@@ -237,7 +237,7 @@ fn an_approval_never_widens() {
     assert_eq!(told[0], (&Value::from("deny"), &first), "{log}");
     assert_eq!(told[2], (&Value::from("allow"), &first), "{log}");
     // Who asks what somebody may do is told.
-    let can = operator.json(&["policy", "what-can", "a", "--all"]);
+    let can = operator.json(&["policy", "what-can", "a"]);
     let can = can["items"].as_array().unwrap().iter();
     let mut can = can.filter(|it| it["action"] == "purge" && it["resource"] == "memory");
     let can = can.next().unwrap();

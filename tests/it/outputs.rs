@@ -99,7 +99,7 @@ fn every_list_and_show_parses_in_every_format() {
         {"and":[{"==":[{"var":"resource"},"memory"]},{"==":[{"var":"action"},"restore"]}]}}"#;
     ctl.json(&["policy", "apply", &daemon.home().write("ask.json", rule)]);
     let deleted = add(&a, "deleted");
-    a.json(&["memory", "delete", &deleted]);
+    a.json(&["memory", "delete", &deleted, "-y"]);
     a.refused(5, &["memory", "restore", &deleted]);
     let lists: &[&[&str]] = &[
         &["tenant", "list"],
