@@ -139,7 +139,7 @@ fn quota_is_exact_whoever_adds_at_the_same_time() {
     assert!(refused["retry_after_ms"].is_null(), "waiting does not help");
     // What is erased makes room; what is only deleted does not. An agent sees its own.
     let id = word(&a.json(&["memory", "list", "--limit", "1"])["items"][0]["id"]);
-    a.json(&["memory", "delete", &id]);
+    a.json(&["memory", "delete", &id, "-y"]);
     a.refused(1, &["memory", "add", "one more"]);
     a.json(&["memory", "delete", &id, "--hard", "-y"]);
     assert_eq!(used(&a, "memories"), MOST as u64 - 1);
@@ -203,8 +203,8 @@ fn shared_table_is_the_documented_one_and_tenants_have_their_own_limits() {
     assert_eq!(of(&ctl.json(&["limit", "list"]), "memory"), 200);
     // An agent under it is held up by the minute.
     let a = agent(&daemon, "a");
-    let client = block_on(daemon.client(a.bearer())).unwrap();
     let passed = block_on(async {
+        let client = daemon.client(a.bearer()).await.unwrap();
         let mut passed = 0;
         let start = std::time::Instant::now();
         loop {

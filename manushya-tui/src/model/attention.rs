@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use manushya_protocol::unit::UnixMillis;
-use manushya_protocol::v1::system::Verdict;
+use manushya_protocol::v1::system::{HostStatus, Verdict};
 
 use super::Model;
 use super::items::{Event, verdict};
@@ -109,6 +109,10 @@ fn host(model: &Model, found: &mut Vec<Attention>) {
         let text = format!("nothing can be embedded: {reason}");
         found.push(item(Role::Bad, text, Screen::System, String::new()));
     }
+    if let Some(fault) = &host.audit_anchor_fault {
+        let text = format!("the audit log's head reaches no anchor: {fault}");
+        found.push(item(Role::Bad, text, Screen::System, String::new()));
+    }
     for job in host.jobs.iter().filter(|job| job.state == "failing") {
         // What cannot be embedded is told below.
         if job.name != "embedding" {
@@ -126,14 +130,6 @@ fn host(model: &Model, found: &mut Vec<Attention>) {
         );
         found.push(item(Role::Bad, text, Screen::Audit, "alert".to_owned()));
     }
-    for index in host.indexes.iter().filter(|index| index.failed > 0) {
-        let text = format!(
-            "{} memories of {} failed to be embedded",
-            count(index.failed),
-            index.tenant
-        );
-        found.push(item(Role::Warn, text, Screen::System, String::new()));
-    }
     if host.queue > QUEUE_MAX {
         found.push(item(
             Role::Warn,
@@ -141,6 +137,18 @@ fn host(model: &Model, found: &mut Vec<Attention>) {
             Screen::System,
             String::new(),
         ));
+    }
+    indexes(host, found);
+}
+
+fn indexes(host: &HostStatus, found: &mut Vec<Attention>) {
+    for index in host.indexes.iter().filter(|index| index.failed > 0) {
+        let text = format!(
+            "{} memories of {} failed to be embedded",
+            count(index.failed),
+            index.tenant
+        );
+        found.push(item(Role::Warn, text, Screen::System, String::new()));
     }
     for index in host.indexes.iter().filter(|index| index.tail > TAIL_MAX) {
         let text = format!(

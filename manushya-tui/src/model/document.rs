@@ -444,14 +444,8 @@ pub fn key(key: &KeyView, model: &Model) -> Vec<Spans> {
         title(clean(&key.kid)),
         pair("for", &key.kind),
         pair("state", &key.state),
-        pair(
-            "since",
-            key.created_at
-                .map_or("the first key of this home".to_owned(), |then| {
-                    date(then, zone)
-                }),
-        ),
+        pair("since", moment(key.created_at)),
         pair("retired", moment(key.retired_at)),
-        pair("rotate", "manushyactl key rotate jwt"),
+        pair("more", "manushyactl key --help"),
     ]
 }

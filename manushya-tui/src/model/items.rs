@@ -289,15 +289,16 @@ impl Item for JobStatus {
 }
 
 impl Item for KeyView {
-    const COLUMNS: &'static [&'static str] = &["KEY", "STATE"];
+    const COLUMNS: &'static [&'static str] = &["FOR", "KEY", "STATE"];
     fn key(&self, column: &str) -> Key {
         match column {
+            "FOR" => Key::text(&self.kind),
             "STATE" => Key::text(&self.state),
             _ => Key::text(&self.kid),
         }
     }
     fn id(&self) -> String {
-        self.kid.clone()
+        format!("{} {}", self.kind, self.kid)
     }
     fn fields(&self) -> Vec<(&'static str, String)> {
         vec![

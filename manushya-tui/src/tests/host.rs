@@ -100,17 +100,19 @@ pub fn jobs(daemon: Daemon) -> Vec<JobStatus> {
 }
 
 pub fn keys() -> Vec<KeyView> {
-    let key = |kid: &str, state: &str, created, retired| KeyView {
-        count: None,
-        kid: kid.into(),
-        kind: "jwt".into(),
-        state: state.into(),
-        created_at: created,
-        retired_at: retired,
+    let key = |kid: &str, kind: &str, state: &str, created: Option<i64>, retired: Option<i64>| {
+        made(json!({
+            "kid": kid,
+            "kind": kind,
+            "state": state,
+            "created_at": created.map(ago),
+            "retired_at": retired.map(ago),
+        }))
     };
     vec![
-        key("000000000000000a", "verifying", None, Some(ago(86_400))),
-        key("0000000000000017", "signing", Some(ago(86_400)), None),
+        key("000000000000000a", "jwt", "verifying", None, Some(86_400)),
+        key("0000000000000017", "jwt", "signing", Some(86_400), None),
+        key("3", "root", "wrapping", None, None),
     ]
 }
 

@@ -221,6 +221,8 @@ pub fn status(daemon: Daemon) -> Status {
                 ..IndexStatus::default()
             }],
             audit_reads: "durable".into(),
+            audit_signed: 88_210,
+            audit_anchored: 88_210,
             jobs: jobs(daemon),
             activity: Activity {
                 operations: 88_213,

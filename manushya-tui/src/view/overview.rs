@@ -142,11 +142,14 @@ fn audit_lines(pen: &Pen<'_>, model: &Model, host: &HostStatus, lines: &mut Vec<
         format!("{} entries, root {root}", count(host.audit_size)),
     ));
     lines.push(row(pen, fine, "chain", verified));
-    let anchor = model.system.head.as_ref().map_or_else(
-        || "none seen yet: 7".to_owned(),
-        |head| format!("head signed at {}", count(head.size)),
-    );
-    lines.push(row(pen, true, "anchor", anchor));
+    let signed = count(host.audit_signed);
+    let anchor = match (&host.audit_anchor_fault, host.audit_anchored) {
+        (Some(fault), _) => format!("signed to {signed}, NOT anchored: {}", clean(fault)),
+        (None, 0) => format!("signed to {signed}, none since the start"),
+        (None, anchored) => format!("anchored to {}, signed to {signed}", count(anchored)),
+    };
+    let is_anchored = host.audit_anchor_fault.is_none();
+    lines.push(row(pen, is_anchored, "anchor", anchor));
 }
 
 /// How many vectors wait for the graphs, where there are some.

@@ -249,23 +249,30 @@ fn jobs(pen: &mut Pen<'_>, model: &Model, area: Rect) {
 fn keys(pen: &mut Pen<'_>, model: &Model, area: Rect) {
     let table = Table {
         title: line(Role::Title, PANES[3]),
-        columns: &[("KEY", 16), ("STATE", 9), ("SINCE", 5), ("RETIRED", 7)],
+        columns: &[
+            ("FOR", 5),
+            ("STATE", 9),
+            ("SINCE", 5),
+            ("RETIRED", 7),
+            ("KEY", 0),
+        ],
         empty: "no key is known",
         has_focus: model.focus == 3,
     };
     table::draw(pen, area, &model.system.keys, &table, |key| {
-        let is_signing = key.state == "signing";
+        let is_used = key.state != "verifying";
         let moment = |then: Option<UnixMillis>, never: &str| {
             then.map_or_else(|| never.to_owned(), |then| age(model.now, then))
         };
         vec![
-            (Role::Plain, clean(&key.kid)),
+            (Role::Plain, clean(&key.kind)),
             (
-                if is_signing { Role::Ok } else { Role::Dim },
+                if is_used { Role::Ok } else { Role::Dim },
                 clean(&key.state),
             ),
-            (Role::Dim, moment(key.created_at, "first")),
+            (Role::Dim, moment(key.created_at, "-")),
             (Role::Dim, moment(key.retired_at, "-")),
+            (Role::Dim, clean(&key.kid)),
         ]
     });
 }
