@@ -75,6 +75,11 @@ impl Permitted {
         }
     }
 
+    /// Whether how many of them have a term is known without looking at each of them.
+    pub fn is_counted(&self) -> bool {
+        self.slots.is_none() || self.hidden.is_some()
+    }
+
     /// The slots as bits.
     pub fn mask<'a>(&'a self, state: &'a State) -> &'a Mask {
         match &self.slots {

@@ -7,16 +7,16 @@ use manushya_core::recall::bm25::idf;
 use manushya_core::recall::feedback::{LENDERS, Lent, VECTORS, drawn, taken};
 use roaring::RoaringBitmap;
 
+use super::lexical::holding;
 use super::search::Search;
 use super::top::Scored;
 use super::vectors::Unit;
 
-/// Of up to how many memories all are looked at to tell rare words from common ones.
-const ALL_MAX: u64 = 2048;
-/// How many of more are. Reading them costs less than counting every word of the lenders exactly.
+/// Where what a caller may see is chosen memory by memory: how many of those are looked at to tell
+/// rare words from common ones. Reading them costs less than counting every word of the lenders.
 const SAMPLE: u64 = 256;
 
-/// How rare words are among some memories.
+/// How rare words are among memories.
 struct Rarity {
     documents: u64,
     holding: HashMap<u32, u64>,
@@ -72,9 +72,17 @@ impl<'a> Search<'a> {
 
     /// How many of the memories that the caller may see, or of some evenly spread, have each term.
     fn rarity(&self, shares: &HashMap<u32, f32>) -> Rarity {
+        if self.permitted.is_counted() {
+            let terms: Vec<u32> = shares.keys().copied().collect();
+            let holding = holding(self.state, &terms, self.permitted);
+            return Rarity {
+                documents: self.permitted.documents,
+                holding: terms.into_iter().zip(holding).collect(),
+            };
+        }
         let slots: &RoaringBitmap = self.permitted.slots.as_ref().unwrap_or(&self.state.live);
         let all = slots.len();
-        let documents = if all <= ALL_MAX { all } else { SAMPLE };
+        let documents = all.min(SAMPLE);
         let mut holding: HashMap<u32, u64> = HashMap::with_capacity(shares.len());
         for number in 0..documents {
             let place = number * all / documents;

@@ -411,7 +411,7 @@ pub(super) fn above(scores: &[f32], mut floor: f32, mut each: impl FnMut(u32, f3
 }
 
 /// How many of the permitted memories have each of `terms`.
-fn holding(state: &State, terms: &[u32], permitted: &Permitted) -> Vec<u64> {
+pub(super) fn holding(state: &State, terms: &[u32], permitted: &Permitted) -> Vec<u64> {
     let Some(slots) = &permitted.slots else {
         let live = |&term: &u32| u64::from(state.postings.list(term).live);
         return terms.iter().map(live).collect();

@@ -19,8 +19,8 @@ pub mod provenance;
 pub mod purge;
 pub mod recall;
 pub mod review;
-#[cfg(feature = "rpc")]
 pub mod seal;
+#[cfg(feature = "rpc")]
 pub mod service;
 pub mod session;
 pub mod system;
