@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use manushya_protocol::unit::AuditSeq;
+use manushya_protocol::v1::audit::AuditExport;
+use manushya_tests::call;
+use manushya_tests::daemon::block_on;
 use manushyad::vault::{StreamIdentity, Unlock};
 use serde_json::{Value, json};
 
@@ -228,4 +232,23 @@ fn show_has_the_policy_as_it_was_when_it_decided() {
     );
     let table = operator.run(&["audit", "show", &seq]).ok().stdout;
     assert!(table.contains("decided by"), "{table}");
+}
+
+#[test]
+fn page_in_the_middle_of_the_log_is_not_read_unseen() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    add(&agent(&daemon, "agent-a"), "something");
+    let size = || operator.json(&["status"])["host"]["audit_size"].as_u64();
+    let before = size().unwrap();
+    let page = block_on(async {
+        let client = daemon.client(None).await.unwrap();
+        let request = AuditExport {
+            after: AuditSeq(1),
+            ..AuditExport::default()
+        };
+        call!(client, audit_export, request).await.unwrap()
+    });
+    assert!(!page.items.is_empty());
+    assert_eq!(size().unwrap(), before + 1);
 }
