@@ -270,3 +270,30 @@ fn redactions_are_looked_at_like_other_policies() {
     assert_eq!(of("never"), ["never-matches", "unused-role"]);
     assert_eq!(of("no-secrets"), ["unused-role"]);
 }
+
+#[test]
+fn importance_that_is_masked_orders_nothing_and_shows_in_no_explanation() {
+    let daemon = daemon();
+    let operator = daemon.operator();
+    let (owner, reader) = (agent(&daemon, "a"), identity(&operator, "r", "reader"));
+    apply(&daemon);
+    for importance in ["importance=0.1", "importance=0.9"] {
+        let text = format!("the deploy goes out on tuesday, {importance}");
+        let place = ["--namespace", "/team", "--metadata", importance];
+        add_with(&owner, &text, &place);
+    }
+    let factors = |by: &Caller| {
+        let arguments = ["memory", "search", "deploy tuesday", "--by-importance", "--explain"];
+        let answer = by.json(&arguments);
+        let items = answer["items"].as_array().unwrap().clone();
+        assert_eq!(items.len(), 2, "{answer}");
+        items.iter().any(|item| !item["explain"]["importance"].is_null())
+    };
+    assert!(factors(&reader), "nothing masks it yet");
+    let policy = json!({"name": "no-importance", "role": "reader", "effect": "redact",
+        "fields": ["metadata.importance"], "rule": {"==": [{"var": "memory.type"}, "note"]}});
+    let file = daemon.home().write("importance.json", &policy.to_string());
+    operator.json(&["policy", "apply", &file]);
+    assert!(!factors(&reader));
+    assert!(factors(&owner));
+}

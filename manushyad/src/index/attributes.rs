@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 use super::permit::{AttributeFilter, Facts, SlotFacts, Writer};
 use super::prepared::Prepared;
 
+/// The key of the metadata that says how important a memory is.
+pub const IMPORTANCE: &str = "importance";
+
 /// The memories that have one value.
 pub(super) struct Class<T> {
     /// The value; none while no memory has it.
@@ -238,7 +241,7 @@ impl Attributes {
     /// What the metadata of `slot` says of how important it is, if it is a number.
     pub fn importance_of(&self, slot: u32) -> Option<f64> {
         let metadata = self.metadata[slot as usize].as_deref()?;
-        metadata.get("importance")?.as_f64()
+        metadata.get(IMPORTANCE)?.as_f64()
     }
 
     /// Keyed hash of the metadata of `slot`.

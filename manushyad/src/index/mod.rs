@@ -29,6 +29,7 @@ mod vectors;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::IMPORTANCE;
 pub use permit::{AttributeFilter, Facts, Permit, Rule, SlotFacts, Visibility, Writer};
 pub use prepared::Prepared;
 pub use ranking::{Collapse, Left, Out, Ranking, Reason};

@@ -301,6 +301,11 @@ impl Permission {
         convert::memory(directory, memory, &mask)
     }
 
+    /// Whether this key of the metadata may be masked from the caller, of some memory.
+    pub fn may_hide(&self, key: &str) -> bool {
+        self.maskings().iter().any(|masking| masking.may_hide(key))
+    }
+
     fn maskings(&self) -> Vec<Masking<'_>> {
         let asking = self.asking.as_ref();
         asking.map_or_else(Vec::new, |asking| asking.maskings(&self.set, self.action))

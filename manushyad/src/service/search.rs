@@ -22,7 +22,7 @@ use super::permit::{Choice, Permission};
 use super::view::ReadView;
 use super::{Service, convert, page, ranking, unreadable};
 use crate::config::AuditReads;
-use crate::index::{Hit, Left, Ranking, SearchRequest, Visibility};
+use crate::index::{Hit, IMPORTANCE, Left, Ranking, SearchRequest, Visibility};
 
 /// How many more results the index is asked for, to make up for those that were deleted between the
 /// index and the snapshot.
@@ -240,6 +240,9 @@ pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found
     let Searching {
         context, choice, ..
     } = searching;
+    let mut ranking = asked.ranking;
+    // What may be masked must not show in an order, nor in the parts of a score.
+    ranking.boost.importance &= !searching.permission.may_hide(IMPORTANCE);
     let found = searching.permission.with_permit(choice, |permit, rule| {
         asked.question.serving.index.search(SearchRequest {
             terms: &terms,
@@ -252,7 +255,7 @@ pub(super) fn find(searching: &Searching<'_>, asked: &Asked<'_>) -> Result<Found
             now: context.now,
             min_score: asked.min_score,
             explain: asked.explain,
-            ranking: asked.ranking,
+            ranking,
         })
     });
     let outcome = found.transpose().map_err(|error| {

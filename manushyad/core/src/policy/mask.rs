@@ -148,6 +148,17 @@ impl Masking<'_> {
         self.always.is_empty() && self.pending.is_empty()
     }
 
+    /// Whether this key of the metadata may be masked, of some memory.
+    pub fn may_hide(&self, key: &str) -> bool {
+        let hides = |field: &Redacted| match field {
+            Redacted::Text => false,
+            Redacted::Metadata => true,
+            Redacted::Key(masked) => masked == key,
+        };
+        let mut pending = self.pending.iter();
+        self.always.hides(key) || pending.any(|(fields, _)| fields.iter().any(hides))
+    }
+
     /// What is masked of one memory. Only the facts that [`Self::reads`] names need be set.
     pub fn of(&self, memory: &MemoryFacts<'_>) -> Mask {
         let view = View {
