@@ -36,9 +36,9 @@ const MARK: &str = "sealed";
 /// How many failed tries to unseal are remembered for the log.
 const FAILURES_MAX: usize = 1024;
 
-/// Whether the home with this data folder is sealed.
+/// Whether the home with this data folder is sealed, as it is where that cannot be told.
 pub fn is_sealed(data: &Path) -> bool {
-    data.join(MARK).exists()
+    data.join(MARK).try_exists().unwrap_or(true)
 }
 
 fn done(outcome: &str) -> Done {
