@@ -171,7 +171,8 @@ pub fn decide(
         return Err(access.missing("request", &id, "manushyactl approval list"));
     };
     let by = context.actor.identity.id;
-    if [approval.identity, approval.authority].contains(&by) {
+    let deciding = [by, context.actor.bearer().id];
+    if [approval.identity, approval.authority].iter().any(|own| deciding.contains(own)) {
         let error = WireError::new(ErrorCode::Denied, "nobody decides about their own request")
             .hint("ask somebody else who may manage policies");
         return Err(Refusal::denied(&access.audit, error));
