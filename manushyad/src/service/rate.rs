@@ -154,13 +154,16 @@ fn exports(method: &str) -> bool {
 fn action_of(method: &str) -> Action {
     let verb = method.rsplit('_').next().unwrap_or(method);
     match verb {
+        _ if method == "purge_apply" => Action::Purge,
         "search" | "recall" => Action::Search,
         "export" => Action::Export,
-        "add" | "many" | "create" | "issue" | "open" | "invite" => Action::Create,
-        "update" | "apply" | "active" | "review" | "resend" | "rollback" => Action::Update,
-        "delete" | "revoke" => Action::Delete,
+        "add" | "many" | "create" | "issue" | "open" | "invite" | "bind" => Action::Create,
+        "update" | "apply" | "active" | "review" | "resend" | "rollback" | "canary" => Action::Update,
+        "delete" | "revoke" | "unbind" => Action::Delete,
         "restore" => Action::Restore,
-        "jwt" | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
+        "plan" => Action::Purge,
+        "jwt" | "root" | "data" | "passphrase" | "seal" | "unseal" | "set" | "reset" | "decide"
+        | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
         _ => Action::Read,
     }
 }

@@ -133,6 +133,19 @@ fn methods_fall_under_the_limit_of_their_noun() {
     assert_eq!(action_of("memory_add_many"), Action::Create);
     assert_eq!(action_of("policy_set_active"), Action::Update);
     assert_eq!(action_of("audit_list"), Action::Read);
+    // What changes something is never told as a read.
+    for (method, action) in [
+        ("purge_plan", Action::Purge),
+        ("purge_apply", Action::Purge),
+        ("approval_decide", Action::Manage),
+        ("policy_shadow_set", Action::Manage),
+        ("key_rotate_root", Action::Manage),
+        ("key_passphrase", Action::Manage),
+        ("memory_canary", Action::Update),
+        ("identity_unbind", Action::Delete),
+    ] {
+        assert_eq!(action_of(method), action, "{method}");
+    }
 }
 
 #[test]
