@@ -283,11 +283,19 @@ fn importance_that_is_masked_orders_nothing_and_shows_in_no_explanation() {
         add_with(&owner, &text, &place);
     }
     let factors = |by: &Caller| {
-        let arguments = ["memory", "search", "deploy tuesday", "--by-importance", "--explain"];
+        let arguments = [
+            "memory",
+            "search",
+            "deploy tuesday",
+            "--by-importance",
+            "--explain",
+        ];
         let answer = by.json(&arguments);
         let items = answer["items"].as_array().unwrap().clone();
         assert_eq!(items.len(), 2, "{answer}");
-        items.iter().any(|item| !item["explain"]["importance"].is_null())
+        items
+            .iter()
+            .any(|item| !item["explain"]["importance"].is_null())
     };
     assert!(factors(&reader), "nothing masks it yet");
     let policy = json!({"name": "no-importance", "role": "reader", "effect": "redact",

@@ -158,7 +158,9 @@ fn action_of(method: &str) -> Action {
         "search" | "recall" => Action::Search,
         "export" => Action::Export,
         "add" | "many" | "create" | "issue" | "open" | "invite" | "bind" => Action::Create,
-        "update" | "apply" | "active" | "review" | "resend" | "rollback" | "canary" => Action::Update,
+        "update" | "apply" | "active" | "review" | "resend" | "rollback" | "canary" => {
+            Action::Update
+        }
         "delete" | "revoke" | "unbind" => Action::Delete,
         "restore" => Action::Restore,
         "plan" => Action::Purge,

@@ -172,7 +172,10 @@ pub fn decide(
     };
     let by = context.actor.identity.id;
     let deciding = [by, context.actor.bearer().id];
-    if [approval.identity, approval.authority].iter().any(|own| deciding.contains(own)) {
+    if [approval.identity, approval.authority]
+        .iter()
+        .any(|own| deciding.contains(own))
+    {
         let error = WireError::new(ErrorCode::Denied, "nobody decides about their own request")
             .hint("ask somebody else who may manage policies");
         return Err(Refusal::denied(&access.audit, error));
