@@ -369,35 +369,26 @@ fn list(
     let mut items = std::collections::VecDeque::new();
     let mut total = 0;
     let mut more = false;
-    let mut from = AuditSeq(1);
-    loop {
-        let chunk = view
-            .snapshot
-            .audit(from, CHUNK_BYTES, CHUNK_ENTRIES)
-            .map_err(|error| unreadable(&error))?;
-        let Some((last, _)) = chunk.last() else { break };
-        from = AuditSeq(last.0 + 1);
-        for (_, bytes) in &chunk {
-            let Ok(entry) = canonical::decode(bytes) else {
-                continue;
-            };
-            if !filter.admits(&entry) {
-                continue;
-            }
-            total += 1;
-            if entry.seq <= after {
-                continue;
-            }
-            if items.len() == limit {
-                more = true;
-                if !newest {
-                    continue;
-                }
-                items.pop_front();
-            }
-            items.push_back(show(view.directory(), &entry, bytes));
+    let all = (AuditSeq(1), AuditSeq(u64::MAX));
+    let read = view.each_entry(all, |entry, bytes| {
+        if !filter.admits(entry) {
+            return Ok(true);
         }
-    }
+        total += 1;
+        if entry.seq <= after {
+            return Ok(true);
+        }
+        if items.len() == limit {
+            more = true;
+            if !newest {
+                return Ok(true);
+            }
+            items.pop_front();
+        }
+        items.push_back(show(view.directory(), entry, bytes));
+        Ok(true)
+    });
+    read.map_err(|error| unreadable(&error))?;
     let items: Vec<AuditView> = items.into();
     let next = items
         .last()

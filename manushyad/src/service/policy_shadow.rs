@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use manushya_core::audit::canonical;
 use manushya_core::command::Context;
 use manushya_core::decide;
 use manushya_core::decide::Refusal;
@@ -16,7 +15,7 @@ use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::review::{PolicyShadowSet, ShadowStatus};
 
 use super::policy_review::begin;
-use super::policy_simulate::{CHUNK, ENTRIES_MAX, first_since};
+use super::policy_simulate::{ENTRIES_MAX, first_since};
 use super::view::ReadView;
 use super::{Service, convert, unreadable};
 use crate::store::StoreError;
@@ -96,34 +95,27 @@ fn count(
 ) -> Result<(), StoreError> {
     let len = view.snapshot.audit_len()?;
     let start = first_since(view, draft.at, len)?;
-    let mut next = start.max(len.saturating_sub(ENTRIES_MAX) + 1);
-    status.not_read = next - start;
+    let from = start.max(len.saturating_sub(ENTRIES_MAX) + 1);
+    status.not_read = from - start;
     let mut examples = VecDeque::new();
-    while next <= len {
-        let chunk = view.snapshot.audit(AuditSeq(next), CHUNK.0, CHUNK.1)?;
-        let Some((last, _)) = chunk.last() else { break };
-        next = last.0 + 1;
-        for (_, bytes) in &chunk {
-            let Ok(entry) = canonical::decode(bytes) else {
-                continue;
-            };
-            if entry.draft.tenant != Some(draft.tenant) || entry.draft.time < draft.at {
-                continue;
-            }
-            let said = entry.draft.extensions.shadows();
-            match said.first() {
-                None => {}
-                Some(said) if said.decision == entry.draft.decision => status.same += 1,
-                Some(_) => {
-                    status.different += 1;
-                    if examples.len() == EXAMPLES_MAX {
-                        examples.pop_front();
-                    }
-                    examples.push_back(entry.seq);
+    view.each_entry((AuditSeq(from), AuditSeq(len)), |entry, _| {
+        if entry.draft.tenant != Some(draft.tenant) || entry.draft.time < draft.at {
+            return Ok(true);
+        }
+        let said = entry.draft.extensions.shadows();
+        match said.first() {
+            None => {}
+            Some(said) if said.decision == entry.draft.decision => status.same += 1,
+            Some(_) => {
+                status.different += 1;
+                if examples.len() == EXAMPLES_MAX {
+                    examples.pop_front();
                 }
+                examples.push_back(entry.seq);
             }
         }
-    }
+        Ok(true)
+    })?;
     status.examples = examples.into();
     Ok(())
 }

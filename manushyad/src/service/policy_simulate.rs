@@ -25,8 +25,6 @@ use crate::store::StoreError;
 pub(super) const ENTRIES_MAX: u64 = 500_000;
 /// How many kinds of change are shown.
 const CHANGES_MAX: usize = 1000;
-/// How many bytes and entries one read of the store takes.
-pub(super) const CHUNK: (usize, usize) = (256 << 10, 4096);
 /// Entries stand in the order they were written, and their times may be this far from it.
 const DISORDER_MS: i64 = 600_000;
 
@@ -104,24 +102,16 @@ fn simulate(
     let len = view.snapshot.audit_len()?;
     let start = first_since(view, request.since, len)?;
     let from = start.max(len.saturating_sub(ENTRIES_MAX) + 1);
-    let mut next = from;
-    while next <= len {
-        let chunk = view.snapshot.audit(AuditSeq(next), CHUNK.0, CHUNK.1)?;
-        let Some((last, _)) = chunk.last() else { break };
-        next = last.0 + 1;
-        for (_, bytes) in &chunk {
-            let Ok(entry) = canonical::decode(bytes) else {
-                continue;
-            };
-            let time = entry.draft.time;
-            let meant = entry.draft.tenant == Some(tenant)
-                && time >= request.since
-                && (request.until.is_none() || time < until);
-            if meant {
-                replay.take(&entry, |id| view.snapshot.memory(tenant, id))?;
-            }
+    view.each_entry((AuditSeq(from), AuditSeq(len)), |entry, _| {
+        let time = entry.draft.time;
+        let meant = entry.draft.tenant == Some(tenant)
+            && time >= request.since
+            && (request.until.is_none() || time < until);
+        if meant {
+            replay.take(entry, |id| view.snapshot.memory(tenant, id))?;
         }
-    }
+        Ok(true)
+    })?;
     let told = tell(directory, context, replay.finish());
     Ok(Simulated {
         not_read: from - start,

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use manushya_core::audit::canonical;
 use manushya_core::directory::Directory;
-use manushya_core::model::{Memory, MemoryKey};
+use manushya_core::model::{AuditEntry, Memory, MemoryKey};
 use manushya_core::view::{View, ViewError};
 use manushya_protocol::id::{IdentityId, MemoryId, TenantId};
-use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
 use super::writer::Published;
-use crate::store::Snapshot;
+use crate::store::{Snapshot, StoreError};
+
+/// How many bytes of audit entries one read of the store takes.
+const CHUNK_BYTES: usize = 256 << 10;
+/// How many audit entries one read of the store takes.
+const CHUNK_ENTRIES: usize = 4096;
 
 /// A state to read.
 pub struct ReadView {
@@ -27,9 +33,38 @@ impl ReadView {
             snapshot,
         }
     }
+
+    /// Looks at the audit entries from the first of `range` up to and with the last, with their bytes,
+    /// until `look` says that it is enough. One that does not read is passed over: `audit verify` is who
+    /// tells of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot be read, or of `look`.
+    pub fn each_entry(
+        &self,
+        (from, to): (AuditSeq, AuditSeq),
+        mut look: impl FnMut(&AuditEntry, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut from = from;
+        while from <= to {
+            let chunk = self.snapshot.audit(from, CHUNK_BYTES, CHUNK_ENTRIES)?;
+            let Some((last, _)) = chunk.last() else { break };
+            from = AuditSeq(last.0 + 1);
+            for (_, bytes) in chunk.iter().take_while(|(seq, _)| *seq <= to) {
+                let Ok(entry) = canonical::decode(bytes) else {
+                    continue;
+                };
+                if !look(&entry, bytes)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-fn broken(error: crate::store::StoreError) -> ViewError {
+fn broken(error: StoreError) -> ViewError {
     ViewError(Box::new(error))
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use manushya_core::audit::canonical;
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_core::directory::Directory;
@@ -19,7 +18,7 @@ use manushya_protocol::v1::review::RevisionView;
 use super::super::policy_review;
 use super::super::view::ReadView;
 use super::super::{Service, unreadable};
-use super::{CHUNK_BYTES, CHUNK_ENTRIES, Filter, begin, identity_name, show};
+use super::{Filter, begin, identity_name, show};
 
 /// How many canonical bytes the entries of one page have at the most: shown as JSON, an entry is up
 /// to six times as long.
@@ -60,13 +59,13 @@ impl Service {
             let filter = Filter::new(view.directory(), context, &request);
             let mut tally = Tally::default();
             let end = AuditSeq(view.published.head.size());
-            let counted = each(view, AuditSeq(1), end, |entry, _| {
+            let counted = view.each_entry((AuditSeq(1), end), |entry, _| {
                 if filter.admits(entry) {
                     tally.count(entry);
                 }
-                true
+                Ok(true)
             });
-            counted.map_err(|error| Refusal::allowed(&access.audit, error))?;
+            counted.map_err(|error| Refusal::allowed(&access.audit, unreadable(&error)))?;
             let counts = tally.finish(view.directory());
             Ok(access.plan(Vec::new(), counts.entries, counts))
         })
@@ -86,20 +85,20 @@ fn export(
     let (mut items, mut bytes_taken, mut looked_at) = (Vec::new(), 0, 0);
     let mut after = request.after.0;
     let from = AuditSeq(after.saturating_add(1));
-    let read = each(view, from, AuditSeq(to), |entry, bytes| {
+    let read = view.each_entry((from, AuditSeq(to)), |entry, bytes| {
         if filter.admits(entry) {
             bytes_taken += bytes.len();
             let full = bytes_taken > PAGE_CANONICAL_BYTES_MAX && !items.is_empty();
             if full || items.len() >= limits::PAGE_LIMIT_MAX as usize {
-                return false;
+                return Ok(false);
             }
             items.push(show(view.directory(), entry, bytes));
         }
         after = entry.seq.0;
         looked_at += 1;
-        looked_at < PAGE_LOOKED_AT_MAX
+        Ok(looked_at < PAGE_LOOKED_AT_MAX)
     });
-    read.map_err(|error| Refusal::allowed(&access.audit, error))?;
+    read.map_err(|error| Refusal::allowed(&access.audit, unreadable(&error)))?;
     let page = AuditExported {
         end: after >= to,
         after: AuditSeq(after),
@@ -107,36 +106,6 @@ fn export(
         items,
     };
     Ok(access.plan(Vec::new(), page.items.len() as u64, page))
-}
-
-/// Looks at the entries `from` up to and with `to`, until `look` says that it is enough.
-fn each(
-    view: &ReadView,
-    mut from: AuditSeq,
-    to: AuditSeq,
-    mut look: impl FnMut(&AuditEntry, &[u8]) -> bool,
-) -> Result<(), WireError> {
-    while from <= to {
-        let chunk = view
-            .snapshot
-            .audit(from, CHUNK_BYTES, CHUNK_ENTRIES)
-            .map_err(|error| unreadable(&error))?;
-        let Some((last, _)) = chunk.last() else { break };
-        from = AuditSeq(last.0 + 1);
-        for (seq, bytes) in &chunk {
-            if *seq > to {
-                return Ok(());
-            }
-            // `audit verify` is who tells of an entry that does not read.
-            let Ok(entry) = canonical::decode(bytes) else {
-                continue;
-            };
-            if !look(&entry, bytes) {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The revision of the policy that decided an entry, if it is known and the caller may read policies.
