@@ -17,9 +17,9 @@ use manushya_protocol::v1::memory::{
     OnDuplicate,
 };
 
-use super::permit::{Choice, Permission, shown_as};
+use super::permit::{Permission, shown_as};
 use super::view::ReadView;
-use super::{Service, convert, duplicate, page, unreadable};
+use super::{Service, convert, duplicate, gone, page, unreadable};
 
 impl Service {
     fn adding(&self, context: &Context, request: MemoryAdd) -> Result<AddMemory, WireError> {
@@ -201,11 +201,18 @@ impl Service {
             let directory = view.directory();
             let mut access = Access::begin(directory, context, action, Resource::Memory)?;
             access.audit.decision = manushya_core::model::Decision::Allow;
-            let (filter, expired) = (&request.filter, request.expired);
-            let listed = match request.deleted {
-                _ if expired => self.expired_page(view, context, action, filter, after, limit),
-                true => self.deleted_page(view, context, action, filter, after, limit),
-                false => self.live_page(view, context, action, filter, after, limit),
+            let asked = gone::Asked {
+                action,
+                filter: &request.filter,
+                after,
+                limit,
+            };
+            let listed = match (request.deleted, request.expired) {
+                (_, true) => gone::expired_page(view, context, &asked),
+                (true, false) => gone::deleted_page(view, context, &asked),
+                (false, false) => {
+                    self.live_page(view, context, action, &request.filter, after, limit)
+                }
             };
             let count = listed
                 .as_ref()
@@ -248,49 +255,6 @@ impl Service {
         }
         let complete = !page.is_full && !more;
         Ok(page.listed(chosen.total, complete))
-    }
-
-    fn deleted_page(
-        &self,
-        view: &ReadView,
-        context: &Context,
-        action: Action,
-        filter: &MemoryFilter,
-        after: Option<MemoryId>,
-        limit: usize,
-    ) -> Result<(Listed<MemoryView>, Vec<MemoryId>), WireError> {
-        let directory = view.directory();
-        let tenant = context.actor.identity.tenant;
-        let permission = Permission::new(directory, context, action);
-        let choice = Choice::of(directory, context, filter)?;
-        let deleted = view
-            .snapshot
-            .deleted(tenant)
-            .map_err(|error| unreadable(&error))?;
-        let mut page = Filling::default();
-        let (mut total, mut complete) = (0, true);
-        for id in deleted {
-            let found = view
-                .memory(tenant, id)
-                .map_err(|error| unreadable(&error))?;
-            let Some(memory) = found.filter(|memory| {
-                memory.deleted_at.is_some()
-                    && !memory.is_expired(context.now)
-                    && permission.admits(memory, context.now)
-                    && permission.means(&choice, memory, context.now)
-            }) else {
-                continue;
-            };
-            total += 1;
-            if after.is_some_and(|after| id <= after) {
-                continue;
-            }
-            let show = |memory| permission.show(directory, memory, context.now);
-            if page.items.len() == limit || !page.take(id, Some(memory), show) {
-                complete = false;
-            }
-        }
-        Ok(page.listed(total, complete))
     }
 
     /// Changes a memory.

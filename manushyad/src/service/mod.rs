@@ -15,7 +15,7 @@ mod doctor;
 mod duplicate;
 mod embedding;
 mod events;
-mod expired;
+mod gone;
 mod hold;
 mod identity;
 pub mod indexes;
