@@ -4,12 +4,11 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use manushya_core::model::{Memory, MemoryContent, Provenance};
 use manushya_core::recall::fuse::{Fusion, Mode, Raw, Weights};
 use manushya_core::recall::language::Language;
 use manushya_core::recall::tokens;
-use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
+use manushya_tests::corpus::{CHARACTERS, index, memory, owner};
 use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
 use manushyad::embed::{HashEmbedder, StaticEmbedder};
@@ -19,52 +18,11 @@ use manushyad::index::{
 };
 use manushyad::port::Embedder;
 
-const CHARACTERS: usize = 200;
 const OWNERS: usize = 100;
 
 fn size() -> usize {
     let size = std::env::var("MANUSHYA_BENCH_MEMORIES").ok();
     size.and_then(|size| size.parse().ok()).unwrap_or(20_000)
-}
-
-fn owner(number: usize) -> IdentityId {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    IdentityId::from_bytes(bytes)
-}
-
-fn memory(number: usize, text: String, embedder: &dyn Embedder) -> Memory {
-    let created_at = UnixMillis(number as i64);
-    let mut entropy = [0; 10];
-    entropy[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    let by = owner(number % OWNERS);
-    Memory {
-        id: MemoryId::from_parts(created_at, entropy),
-        tenant: TenantId::from_bytes([1; 16]),
-        owner: by,
-        key: None,
-        vector: embedder.embed(&text),
-        embedder: Default::default(),
-        content: MemoryContent {
-            text,
-            kind: Default::default(),
-            tags: Vec::new(),
-            metadata: Default::default(),
-            namespace: Default::default(),
-            session: None,
-            trust: Default::default(),
-            expires_at: None,
-        },
-        version: 1,
-        created_at,
-        updated_at: created_at,
-        deleted_at: None,
-        provenance: Provenance::plain(by, RequestId::from_bytes([0; 16]), UnixMillis(0)),
-        quarantined: false,
-        canary: false,
-        superseded: None,
-        supersedes: Vec::new(),
-    }
 }
 
 /// An index, and questions with their vectors.
@@ -77,19 +35,18 @@ impl Filled {
     fn new(options: IndexOptions) -> Self {
         let (texts, mut random) = (Texts::new(), Random::new(7));
         let embedder = StaticEmbedder::built_in();
-        let index = TenantIndex::new(embedder.dims(), options);
         let mut questions = Vec::new();
+        let mut memories = Vec::with_capacity(size());
         for number in 0..size() {
             let text = texts.text(&mut random, CHARACTERS);
             if questions.len() < 200 {
                 let query = texts.question(&mut random, &text);
                 questions.extend(embedder.embed(&query).map(|vector| (query, vector)));
             }
-            let memory = memory(number, text, &embedder);
-            let prepared = index.prepare(&memory).expect("vectors of one embedder");
-            index.upsert(&prepared);
+            let of = (owner(number % OWNERS), Default::default());
+            memories.push(memory(number, of, text, &embedder));
         }
-        while index.maintain(4096).expect("there is memory").more {}
+        let index = index(&memories, embedder.dims(), options);
         Self { index, questions }
     }
 

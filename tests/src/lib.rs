@@ -5,6 +5,7 @@
 //! that is what a test wants. Whatever is started is stopped when it is dropped.
 
 pub mod caller;
+pub mod corpus;
 pub mod daemon;
 pub mod embeddings;
 pub mod fuzz;

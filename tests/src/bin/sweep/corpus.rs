@@ -1,8 +1,7 @@
 //! Memories of which known shares can be asked for.
 
-use manushya_core::model::{Kind, Memory, MemoryContent, Provenance};
-use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
-use manushya_protocol::unit::UnixMillis;
+use manushya_core::model::{Kind, Memory};
+use manushya_tests::corpus;
 use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
 use manushyad::embed::StaticEmbedder;
@@ -11,9 +10,6 @@ use manushyad::port::Embedder as _;
 
 /// The shares of the memories that can be asked for, the smallest first.
 pub const SHARES: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 0.5, 1.0];
-
-/// Characters of a text.
-const CHARACTERS: usize = 200;
 
 /// Memories and questions.
 pub struct Corpus {
@@ -27,40 +23,6 @@ fn kind(share: usize) -> Kind {
     Kind::new(format!("share-{share}")).expect("a type")
 }
 
-fn memory(number: usize, share: usize, text: String, vector: Option<Vec<f32>>) -> Memory {
-    let owner = IdentityId::from_bytes([1; 16]);
-    let created_at = UnixMillis(number as i64);
-    let mut entropy = [0; 10];
-    entropy[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    Memory {
-        id: MemoryId::from_parts(created_at, entropy),
-        tenant: TenantId::from_bytes([1; 16]),
-        owner,
-        key: None,
-        vector,
-        embedder: Default::default(),
-        content: MemoryContent {
-            text,
-            kind: kind(share),
-            tags: Vec::new(),
-            metadata: Default::default(),
-            namespace: Default::default(),
-            session: None,
-            trust: Default::default(),
-            expires_at: None,
-        },
-        version: 1,
-        created_at,
-        updated_at: created_at,
-        deleted_at: None,
-        provenance: Provenance::plain(owner, RequestId::from_bytes([0; 16]), UnixMillis(0)),
-        quarantined: false,
-        canary: false,
-        superseded: None,
-        supersedes: Vec::new(),
-    }
-}
-
 impl Corpus {
     /// So many memories and questions, always the same.
     pub fn new(size: usize, questions: usize) -> Self {
@@ -68,11 +30,10 @@ impl Corpus {
         let embedder = StaticEmbedder::built_in();
         let memories: Vec<Memory> = (0..size)
             .map(|number| {
-                let text = texts.text(&mut random, CHARACTERS);
+                let text = texts.text(&mut random, corpus::CHARACTERS);
                 let at = random.unit();
                 let share = SHARES.partition_point(|&share| share <= at);
-                let vector = embedder.embed(&text);
-                memory(number, share, text, vector)
+                corpus::memory(number, (corpus::owner(0), kind(share)), text, &embedder)
             })
             .collect();
         let questions = (0..questions)
@@ -100,13 +61,7 @@ impl Corpus {
     /// An index of them, its graph built.
     pub fn index(&self, options: IndexOptions) -> TenantIndex {
         let dims = StaticEmbedder::built_in().dims();
-        let index = TenantIndex::new(dims, options);
-        for memory in &self.memories {
-            let prepared = index.prepare(memory).expect("vectors of one embedder");
-            index.upsert(&prepared);
-        }
-        while index.maintain(4096).expect("there is memory").more {}
-        index
+        corpus::index(&self.memories, dims, options)
     }
 }
 
