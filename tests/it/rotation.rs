@@ -61,12 +61,18 @@ fn new_root_wraps_every_key_and_the_old_keystore_opens_no_more() {
     assert_eq!(rotated["retired"], epoch.to_string());
     assert_eq!(key(&operator, "root")["kid"], (epoch + 1).to_string());
     let log = operator.json(&["audit", "list", "--action", "manage"]);
-    let entry = &log["items"]
-        .as_array()
-        .unwrap()
+    let entries = log["items"].as_array().unwrap();
+    let done = entries
         .iter()
-        .find(|it| it["key_epoch"]["key"] == "root" && it["key_epoch"]["epoch"] == epoch + 1);
-    assert!(entry.is_some(), "{log}");
+        .position(|it| it["key_epoch"]["key"] == "root" && it["key_epoch"]["epoch"] == epoch + 1);
+    // That it begins is on disk before anything is done.
+    let begun = done.and_then(|at| entries.get(at.checked_sub(1)?));
+    let begun = begun.unwrap_or_else(|| panic!("{log}"));
+    assert_eq!(
+        (&begun["decision"], &begun["count"]),
+        (&"allow".into(), &0.into())
+    );
+    assert!(begun["key_epoch"].is_null(), "{log}");
     a.json(&["whoami"]);
     check_sound(&operator);
     let daemon = Daemon::start_in(&programs(), daemon.stop());

@@ -155,22 +155,10 @@ impl Service {
     ///
     /// What the deciding said, or `INTERNAL` if the keystore cannot be written.
     pub async fn key_rotate_jwt(&self, context: Context) -> Result<KeyRotated, WireError> {
-        let allowed = {
-            let view = self.view()?;
-            require_operator(&view, &context, Action::Manage).map(|access| access.audit)
-        };
-        let audit = match allowed {
-            Ok(audit) => audit,
-            Err(refusal) => {
-                self.audit_durably(*refusal.audit).await?;
-                return Err(refusal.error);
-            }
-        };
+        self.allow_keys(&context).await?;
         let retired = self.vault.jwt_key_ids().last().copied().map(kid);
         if context.dry_run {
-            let mut audit = audit;
-            audit.count = 0;
-            self.audit_durably(audit).await?;
+            self.note_keys(context, 0, None).await?;
             return Ok(KeyRotated {
                 kid: None,
                 retired,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use manushya_core::command::Context;
 use manushya_core::decide::access::draft;
 use manushya_core::decide::tenant::require_operator;
-use manushya_core::model::{Action, DataKeyId, KeyEpoch, KeyKind, Resource};
+use manushya_core::model::{Action, AuditDraft, DataKeyId, Decision, KeyEpoch, KeyKind, Resource};
 use manushya_core::plan::Write;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::v1::common::Done;
@@ -29,15 +29,23 @@ fn unwritten(error: &VaultError) -> WireError {
 }
 
 impl Service {
-    /// Finds out whether the caller may manage keys. A refusal is audited; what is allowed is by
-    /// whoever does it.
-    async fn allow_keys(&self, context: &Context) -> Result<(), WireError> {
+    /// Finds out whether the caller may manage keys. That it may is on disk before anything is done,
+    /// since keys do not change in one transaction with the log; what was done is an entry of its own.
+    pub(super) async fn allow_keys(&self, context: &Context) -> Result<(), WireError> {
         let allowed = {
             let view = self.view()?;
-            require_operator(&view, context, Action::Manage).map(drop)
+            require_operator(&view, context, Action::Manage).map(|access| access.audit)
         };
         match allowed {
-            Ok(()) => Ok(()),
+            Ok(_) if context.dry_run => Ok(()),
+            Ok(audit) => {
+                let begun = AuditDraft {
+                    decision: Decision::Allow,
+                    count: 0,
+                    ..audit
+                };
+                self.audit_durably(begun).await
+            }
             Err(refusal) => {
                 self.audit_durably(*refusal.audit).await?;
                 Err(refusal.error)
@@ -46,7 +54,7 @@ impl Service {
     }
 
     /// Writes the entry of a change of keys: how many things it was done to, and the epoch that begins.
-    async fn note_keys(
+    pub(super) async fn note_keys(
         &self,
         context: Context,
         count: u64,
