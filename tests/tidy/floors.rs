@@ -75,7 +75,15 @@ const FLOORS: &[(&str, &[&[&str]])] = &[
     (
         "tests",
         &[
-            &["caller", "embeddings", "measure", "random", "scan", "wire"],
+            &[
+                "caller",
+                "corpus",
+                "embeddings",
+                "measure",
+                "random",
+                "scan",
+                "wire",
+            ],
             &["home", "text", "hostile", "fuzz"],
             &["daemon"],
             &["own"],

@@ -34,6 +34,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "manushyad/src/main.rs",
             "manushyactl/src/embedded.rs",
             "tests/src/bin/",
+            "tests/src/corpus.rs",
             "tests/src/fuzz.rs",
         ],
     ),
