@@ -13,12 +13,14 @@ use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
 use manushyad::embed::{HashEmbedder, StaticEmbedder};
 use manushyad::index::{
-    AttributeFilter, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest, SlotFacts,
+    AttributeFilter, Collapse, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest, SlotFacts,
     TenantIndex,
 };
 use manushyad::port::Embedder;
 
 const OWNERS: usize = 100;
+/// So many that what one reads is not at hand for the next.
+const QUESTIONS: usize = 5000;
 
 fn size() -> usize {
     let size = std::env::var("MANUSHYA_BENCH_MEMORIES").ok();
@@ -39,7 +41,7 @@ impl Filled {
         let mut memories = Vec::with_capacity(size());
         for number in 0..size() {
             let text = texts.text(&mut random, CHARACTERS);
-            if questions.len() < 200 {
+            if questions.len() < QUESTIONS {
                 let query = texts.question(&mut random, &text);
                 questions.extend(embedder.embed(&query).map(|vector| (query, vector)));
             }
@@ -57,14 +59,17 @@ impl Filled {
             terms: &terms,
             vector: Some(vector),
             mode,
-            limit: 10,
+            limit: 12,
             filter: &AttributeFilter::default(),
             permit,
             rule: None,
             now: UnixMillis(1 << 40),
             min_score: None,
             explain: false,
-            ranking: Ranking::default(),
+            ranking: Ranking {
+                collapse: Collapse::Words,
+                ..Ranking::default()
+            },
         });
         outcome.expect("vectors of one embedder").hits.len()
     }

@@ -1,6 +1,6 @@
 //! Memories for what measures the index by itself, without a store.
 
-use manushya_core::model::{Kind, Memory, MemoryContent, Provenance};
+use manushya_core::model::{Kind, Memory, MemoryContent, Provenance, Session};
 use manushya_protocol::id::{IdentityId, MemoryId, RequestId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use manushyad::index::{IndexOptions, TenantIndex};
@@ -8,6 +8,9 @@ use manushyad::port::Embedder;
 
 /// Characters of a text.
 pub const CHARACTERS: usize = 200;
+
+/// Memories of a session.
+const SESSION: usize = 100;
 
 /// The owner of one number.
 pub fn owner(number: usize) -> IdentityId {
@@ -39,7 +42,7 @@ pub fn memory(
             tags: Vec::new(),
             metadata: Default::default(),
             namespace: Default::default(),
-            session: None,
+            session: Session::new(format!("session-{}", number / SESSION)).ok(),
             trust: Default::default(),
             expires_at: None,
         },
