@@ -120,7 +120,9 @@ impl Search<'_> {
             (Some(_), _) => wide.min(most),
             _ if !self.ranking.boost.is_none() => wide.min(most),
             (None, Collapse::None) => self.limit,
-            (None, _) => self.limit * 2,
+            // Few say the same word for word; many may mean the same.
+            (None, Collapse::Words) => self.limit + 4,
+            (None, Collapse::Cosine(_)) => self.limit * 2,
         }
     }
 
