@@ -6,6 +6,7 @@ mod api_key;
 mod approval;
 mod audit;
 mod audit_export;
+mod audit_key;
 mod backup;
 mod binding;
 mod canary;

@@ -160,6 +160,8 @@ fn every_list_and_show_parses_in_every_format() {
         &["invitation", "show", &invited],
         &["identity", "invite", "--role", "agent", "--dry-run"],
         &["key", "rotate", "jwt"],
+        &["key", "rotate", "audit"],
+        &["audit", "key", "--all"],
         &["memory", "reembed", "--status"],
         &["limit", "set", "memory", "unlimited"],
         &["seal", "--dry-run"],

@@ -1,12 +1,12 @@
 //! Verifies the audit log from nothing but its bytes and a public key, and tells how far it is.
 
 use data_encoding::BASE64;
-use manushya_core::audit::{Checkpoint, Verifier, VerifierKey, split_frames};
+use manushya_core::audit::{Keys, Verifier, VerifierKey, split_frames};
 use manushya_protocol::client::Client;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::home::Home;
 use manushya_protocol::unit::AuditSeq;
-use manushya_protocol::v1::audit::AuditRead;
+use manushya_protocol::v1::audit::{AuditHeadView, AuditRead};
 
 use super::call::make;
 use super::{In, Inbox};
@@ -18,20 +18,26 @@ fn broken(message: &str, reason: impl std::fmt::Display) -> WireError {
         .hint("keep a copy of the data folder before anything else, then: manushyactl doctor")
 }
 
-/// The key that must have signed: the one `manushyactl audit verify` remembers, or else the daemon's.
-fn trusted(told: &str, home: &Home) -> Result<VerifierKey, WireError> {
+/// The keys that may have signed: the one `manushyactl audit verify` remembers and those that took over
+/// from it, or else the daemon's.
+fn trusted(head: &AuditHeadView, home: &Home) -> Result<Keys, WireError> {
+    let told = head.public_key.trim();
+    let sound = |text: &str| {
+        text.parse::<VerifierKey>()
+            .map_err(|error| broken("the daemon has no sound key", error))
+    };
+    let newest = sound(told)?;
     let known = std::fs::read_to_string(home.audit_key()).ok();
-    if let Some(known) = known.as_deref().map(str::trim)
-        && known != told.trim()
-    {
-        return Err(broken(
-            "the audit log is signed by another key",
-            format!("it was `{known}` and is `{told}`"),
-        ));
+    let known = known.as_deref().map_or(told, str::trim);
+    let other = |reason: String| broken("the audit log is signed by another key", reason);
+    let keys = sound(known)
+        .ok()
+        .map(|first| Keys::follow_told(first, &head.hand_overs));
+    match keys {
+        Some(Ok(keys)) if *keys.newest() == newest => Ok(keys),
+        Some(Err(error)) => Err(other(error.to_string())),
+        _ => Err(other(format!("it was `{known}` and is `{told}`"))),
     }
-    told.trim()
-        .parse()
-        .map_err(|error| broken("the daemon has no sound key", error))
 }
 
 /// Reads and verifies the whole log.
@@ -41,8 +47,9 @@ fn trusted(told: &str, home: &Home) -> Result<VerifierKey, WireError> {
 /// `INTEGRITY` if the log is not what was signed, or what a call failed with.
 pub async fn verify(client: &Client, inbox: &Inbox, home: &Home) -> Result<Verified, WireError> {
     let head = make!(client, audit_head)?;
-    let key = trusted(&head.public_key, home)?;
-    let signed = Checkpoint::verify(&head.checkpoint, &key)
+    let keys = trusted(&head, home)?;
+    let signed = keys
+        .verify(&head.checkpoint)
         .map_err(|error| broken("the signature of the audit log does not verify", error))?;
     let mut verifier = Verifier::new();
     while verifier.size() < signed.size {
@@ -66,12 +73,13 @@ pub async fn verify(client: &Client, inbox: &Inbox, home: &Home) -> Result<Verif
         let _ = inbox.send(In::Msg(Msg::Progress(verifier.size(), signed.size)));
     }
     let summary = verifier
-        .finish(&signed)
+        .check_keys(&keys)
+        .and_then(|()| verifier.finish(&signed))
         .map_err(|error| broken("the audit log is broken", error))?;
     Ok(Verified {
         entries: summary.size,
         root: summary.root.to_string(),
-        signed_by: key.to_string(),
+        signed_by: keys.newest().to_string(),
     })
 }
 

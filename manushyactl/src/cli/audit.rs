@@ -19,7 +19,7 @@ pub enum Audit {
     /// Show the signed head of the log
     Head,
     /// Show the public key that the log is signed with
-    Key,
+    Key(Key),
     /// Prove that an entry is in the log, to somebody who has only the public key
     Prove(Prove),
     /// Prove that the log only grew, to somebody who has only the public key
@@ -91,6 +91,14 @@ pub struct CheckpointList {
 pub struct CheckpointShow {
     /// How many entries the log had
     pub size: u64,
+}
+
+/// Arguments of `audit key`.
+#[derive(Args, Debug)]
+pub struct Key {
+    /// All keys it was ever signed with, the first one first, each vouched for by the one before
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `audit prove`.

@@ -52,4 +52,7 @@ pub enum Rotatable {
     Root,
     /// The keys of records: all are sealed anew, while the daemon serves
     Data,
+    /// The key that signs the audit log; the old one vouches for the new one, and what it signed
+    /// goes on verifying
+    Audit,
 }

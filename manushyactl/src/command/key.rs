@@ -37,6 +37,11 @@ pub async fn run(verb: Key, context: &Context) -> Outcome {
                 context.ui.told(&Shown(&rotated), || root_words(&rotated))
             }
             Rotatable::Data => data(&client, context).await,
+            Rotatable::Audit => {
+                let rotated = call!(client, key_rotate_audit).await?;
+                context.note_dry_run();
+                context.ui.told(&Shown(&rotated), || audit_words(&rotated))
+            }
         },
         Key::Jwks => {
             let set = call!(client, key_jwks).await?;
@@ -129,6 +134,17 @@ fn root_words(rotated: &KeyRotated) -> String {
         None => format!("the root of epoch {retired} would be replaced\n"),
         Some(kid) => format!(
             "all keys are wrapped under the root of epoch {kid}; that of epoch {retired} is gone\n"
+        ),
+    }
+}
+
+fn audit_words(rotated: &KeyRotated) -> String {
+    let retired = rotated.retired.as_deref().unwrap_or("none");
+    match &rotated.kid {
+        None => format!("the audit log would be handed over by {retired} to a new key\n"),
+        Some(kid) => format!(
+            "{kid} signs the audit log from here on, and {retired} vouches for it; who holds the old key \
+             can go on verifying with it\n"
         ),
     }
 }

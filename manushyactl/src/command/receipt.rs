@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data_encoding::{BASE64, HEXLOWER};
-use manushya_core::audit::{Receipt, VerifierKey};
+use manushya_core::audit::{Keys, Receipt, VerifierKey};
 use manushya_core::model::SignedReceipt;
 use manushya_protocol::error::ErrorCode;
 use manushya_protocol::exit;
@@ -128,7 +128,9 @@ fn document(arguments: &cli::Verify, context: &Context) -> Outcome<(PlanId, Chec
     };
     let signed = decoded().ok_or_else(|| refused("a field is not in its encoding".to_owned()))?;
     let key = key(arguments.key.as_deref(), context)?;
-    let receipt = Receipt::verify(&signed, &[key]).map_err(|error| {
+    let keys =
+        Keys::follow_told(key, &view.hand_overs).map_err(|error| refused(error.to_string()))?;
+    let receipt = Receipt::verify(&signed, &keys.to_vec()).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
         refused(source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}")))
     })?;

@@ -115,13 +115,13 @@ rows! {
             "by_day" "earlier"];
     AuditHeadView: name "root",
         columns ["SIZE" "size" Count, "ROOT" "root" Text, "KEY" "public_key" Text],
-        fields ["size" "root" "last_hash" "public_key" "checkpoint"];
+        fields ["size" "root" "last_hash" "public_key" "checkpoint" "hand_overs"];
     AuditProof: name "seq",
         columns ["SEQ" "seq" Text, "ENTRY" "entry" Text],
-        fields ["format" "seq" "entry" "proof" "checkpoint"];
+        fields ["format" "seq" "entry" "proof" "checkpoint" "hand_overs"];
     AuditConsistency: name "format",
         columns ["OLD" "old" Text, "NEW" "new" Text],
-        fields ["format" "old" "new" "proof"];
+        fields ["format" "old" "new" "proof" "hand_overs"];
     CheckpointView: name "size",
         columns ["SIZE" "size" Count, "ROOT" "root" Text],
         fields ["size" "root" "checkpoint"];
@@ -142,7 +142,8 @@ rows! {
             "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
         fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
-            "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
+            "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"
+            "hand_overs"];
     BackupView: name "id",
         columns ["ID" "id" Text, "TAKEN" "created_at" Age, "KEPT UNTIL" "keep_until" Age,
             "RECORDS" "records" Count, "BYTES" "bytes" Count, "RECIPIENTS" "recipients" Text],

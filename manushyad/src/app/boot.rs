@@ -27,6 +27,7 @@ use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::jobs;
 use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
+use crate::service::audit;
 use crate::service::indexes::Indexes;
 use crate::service::ledger;
 use crate::service::notary::{Notary, newest_anchored};
@@ -219,6 +220,7 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
     };
     let home_id = opened.home;
     let published = found(&store, &ports, opened)?;
+    settle_audit_keys(&vault, &published.directory)?;
     let (ledger, published) =
         ledger::reconcile(&store, &ports, home_id, &config.erasure_ledger, published)?;
     let indexes = Arc::new(Indexes::new(&config, ports.embedder.clone(), built_in));
@@ -227,7 +229,7 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
         .map_err(|error| failed("the index cannot be built", &error))?;
     let tokens = TokenKeys::new(vault.jwt_keys())
         .map_err(|error| failed("the keys of the access tokens cannot be used", &error))?;
-    let keepers = keepers(&config, &store, &vault, (published.head.size(), ledger))?;
+    let keepers = keepers(&config, &store, &vault, (&published, ledger))?;
     let (writer, threads) = Writer::start(store.clone(), published, indexes.clone(), keepers)
         .map_err(|error| failed("the writer cannot be started", &error))?;
     let operator_uids = operators(&config, lock)?;
@@ -255,6 +257,7 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
         trouble: Trouble::default(),
         sealing: SealSwitch::default(),
         proofs: Default::default(),
+        handing_over: Default::default(),
         work: Default::default(),
     });
     Ok(Booted {
@@ -264,20 +267,34 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
     })
 }
 
+/// Finishes a hand-over of the log to another key that a crash cut off, or takes it back: which of the
+/// two is for the log to say.
+fn settle_audit_keys(vault: &Vault, directory: &Directory) -> Result<(), WireError> {
+    let signs = audit::signs(directory);
+    let settled = vault.settle_audit_keys(signs.as_ref(), true);
+    settled.map_err(|error| {
+        WireError::new(error.code(), "the keys of the audit log cannot be used")
+            .reason(chain(&error))
+            .hint("put the folder of the keys back that belongs to this store")
+    })
+}
+
 /// What signs the log from here on, and keeps erasures. A log that is shorter than its anchor says is
 /// no reason not to start, since a backup may have been restored; but it is told, and `doctor` fails.
 fn keepers(
     config: &Config,
     store: &Store,
     vault: &Arc<Vault>,
-    (size, ledger): (u64, ledger::LedgerFile),
+    (published, ledger): (&Published, ledger::LedgerFile),
 ) -> Result<Keepers, WireError> {
     let unreadable = |error| failed("the checkpoints of the audit log cannot be read", &error);
     let snapshot = store.snapshot().map_err(unreadable)?;
     let (_, signed) = snapshot.last_checkpoint().map_err(unreadable)?;
     let keys = vault.clone();
+    let size = published.head.size();
+    let known = audit::log_keys(vault, &published.directory)?;
     if let Some(path) = &config.anchor.file
-        && let Some(anchored) = newest_anchored(path, &keys.audit_signing_key())
+        && let Some(anchored) = newest_anchored(path, &known)
         && anchored > size
     {
         tracing::error!(
@@ -286,7 +303,7 @@ fn keepers(
             "The audit log is shorter than a checkpoint outside says: it was cut, or rolled back."
         );
     }
-    let signer = Box::new(move || keys.audit_signing_key());
+    let signer = Box::new(move |directory: &Directory| audit::signing_key(&keys, directory));
     let notary = Notary::start(signer, config.anchor.clone(), signed.min(size));
     Ok(Keepers {
         notary: notary.map_err(|error| failed("the anchors cannot be started", &error))?,

@@ -11,6 +11,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use manushya_core::audit::Keys;
 use manushya_core::model::{
     Action, AuditActor, AuditDraft, Decision, Extensions, Identity, Outcome, Resource,
 };
@@ -25,6 +26,7 @@ use crate::config::{Config, RunOptions};
 use crate::embed::HashEmbedder;
 use crate::os::{Left, OsEntropy, SystemClock};
 use crate::port::{AnyEmbedder, Ports};
+use crate::service::audit;
 use crate::service::ledger;
 use crate::service::writer::{Published, chain};
 use crate::store::{Store, StoreError};
@@ -177,13 +179,7 @@ pub fn verify(
     let name = format!("backup-verify.{}", std::process::id());
     let draft = Draft::new(config.home.state.join(name))?;
     let mut source = Source::open(&options.file, &identity)?;
-    let loaded = load(
-        &mut source,
-        &draft.0,
-        Unlock::Host,
-        known.as_ref(),
-        progress,
-    )?;
+    let loaded = load(&mut source, &draft.0, Unlock::Host, &known, progress)?;
     let mut expected = loaded.digests.iter();
     let snapshot = loaded.store.snapshot().map_err(broken)?;
     snapshot
@@ -207,7 +203,7 @@ pub fn verify(
         let first = checked.findings.first().cloned().unwrap_or_default();
         return Err(refused("the backup does not restore", first));
     }
-    Ok(report(&loaded, known.is_some()))
+    Ok(report(&loaded, !known.is_empty()))
 }
 
 /// Restores a backup into an empty home, does every erasure again that was made since, and ends all
@@ -247,8 +243,8 @@ pub fn restore(
         false => unlock(&config)?,
     };
     let mut source = Source::open(&options.file, &identity)?;
-    let loaded = load(&mut source, &draft.0, opening, known.as_ref(), progress)?;
-    let mut report = report(&loaded, known.is_some());
+    let loaded = load(&mut source, &draft.0, opening, &known, progress)?;
+    let mut report = report(&loaded, !known.is_empty());
     let ledger = match &options.into {
         None => config.erasure_ledger.clone(),
         Some(_) => target.state.join("erasures.ledger"),
@@ -258,8 +254,9 @@ pub fn restore(
         // The home that the command runs in may know of erasures too.
         copies.push(config.erasure_ledger.clone());
     }
-    let key = loaded.vault.audit_signing_key();
-    (report.ledgers, report.erased_again) = settle(loaded, options, &draft.0, &ledger, &copies)?;
+    let settled = settle(loaded, options, &draft.0, &ledger, &copies)?;
+    report.ledgers = settled.ledgers;
+    report.erased_again = settled.erased_again;
     put_in_place(&draft.0, &target.data)
         .map_err(|error| failed("the restored files cannot be put in place", &error))?;
     report.restored_to = Some(target.data.display().to_string());
@@ -267,7 +264,7 @@ pub fn restore(
         None => config.anchor.file.clone(),
         Some(_) => Some(target.audit_anchor()),
     };
-    let aside = set_aside(&target, anchor.as_deref(), &key, &report.backup).map_err(|error| {
+    let aside = set_aside(&target, anchor.as_deref(), &settled.keys, &report.backup).map_err(|error| {
         failed("it is restored, but what was known of the audit log before cannot be moved away", &error)
             .hint("move the anchor file (audit.anchor_file) away yourself; doctor and clients take it for a rollback until then")
     })?;
@@ -335,15 +332,24 @@ fn check_empty(target: &Home, options: &RestoreOptions) -> Result<(), WireError>
     Ok(())
 }
 
-/// Does what a restored store needs before it serves; returns how many ledgers there were, and how
-/// many erasures were done again.
+/// What became of a restored store.
+struct Settled {
+    /// How many ledgers there were.
+    ledgers: u64,
+    /// How many erasures were done again.
+    erased_again: u64,
+    /// The keys of the log.
+    keys: Keys,
+}
+
+/// Does what a restored store needs before it serves.
 fn settle(
     loaded: Loaded,
     options: &RestoreOptions,
     draft: &Path,
     path: &Path,
     copies: &[PathBuf],
-) -> Result<(u64, u64), WireError> {
+) -> Result<Settled, WireError> {
     let Loaded {
         manifest,
         counts,
@@ -384,6 +390,7 @@ fn settle(
         published = ledger::reapply_copy(&store, &ports, opened.home, copy, published)?;
         ledgers += u64::from(ledger::is_of(copy, opened.home));
     }
+    let keys = audit::log_keys(&vault, &published.directory)?;
     let (file, _) = ledger::reconcile(&store, &ports, opened.home, path, published)?;
     drop(file);
     let now = store
@@ -395,7 +402,11 @@ fn settle(
         .drop_spares()
         .map_err(|error| failed("the keys cannot be written", &error))?;
     tracing::info!(backup = %manifest.id, "Restored.");
-    Ok((ledgers, now.seq.saturating_sub(counts.erased)))
+    Ok(Settled {
+        ledgers,
+        erased_again: now.seq.saturating_sub(counts.erased),
+        keys,
+    })
 }
 
 /// Writes the entry of the restoring, and ends the tokens: which of them were revoked since the

@@ -469,5 +469,6 @@ impl Manushya for Session {
         policy_shadow_status() -> ShadowStatus;
         approval_list(request: ApprovalList) -> Listed<ApprovalView>;
         approval_decide(request: ApprovalDecide) -> ApprovalView;
+        key_rotate_audit() -> KeyRotated;
     }
 }

@@ -28,7 +28,11 @@ use super::{Service, page, unreadable};
 mod checkpoints;
 mod export;
 mod extension;
+mod keys;
 mod prove;
+
+pub(super) use keys::taken_over;
+pub use keys::{keys as log_keys, signing_key, signs};
 
 /// Who signs the log: the name in its checkpoints.
 pub const ORIGIN: &str = "manushya/audit";
@@ -220,14 +224,19 @@ impl Service {
                 Ok(checkpoint) => checkpoint,
                 Err(error) => return Err(Refusal::allowed(&access.audit, error)),
             };
-            let key = self.vault.audit_signing_key();
-            let verifier = VerifierKey::new(checkpoint.origin.clone(), key.verifying_key());
+            let signer = self.log_signer();
+            let told = signer.and_then(|signer| Ok((signer.hand_overs()?, signer)));
+            let (hand_overs, signer) = match told {
+                Ok(told) => told,
+                Err(error) => return Err(Refusal::allowed(&access.audit, error)),
+            };
             let shown = AuditHeadView {
                 size: head.size(),
                 root: head.root().to_string(),
                 last_hash: head.last_hash().to_string(),
-                checkpoint: checkpoint.sign(&key),
-                public_key: verifier.to_string(),
+                checkpoint: checkpoint.sign(&signer.key),
+                public_key: signer.public.to_string(),
+                hand_overs,
             };
             Ok(access.plan(Vec::new(), 1, shown))
         })
@@ -246,7 +255,12 @@ pub(super) fn checkpoint(head: &Head) -> Result<Checkpoint, WireError> {
 
 /// The verifier key of who signs with `key`.
 pub(super) fn verifier_key(key: &ed25519_dalek::SigningKey) -> Result<VerifierKey, WireError> {
-    Ok(VerifierKey::new(origin()?, key.verifying_key()))
+    verifier_key_of(key.verifying_key())
+}
+
+/// The verifier key of a public key.
+pub(super) fn verifier_key_of(key: ed25519_dalek::VerifyingKey) -> Result<VerifierKey, WireError> {
+    Ok(VerifierKey::new(origin()?, key))
 }
 
 fn origin() -> Result<Origin, WireError> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use manushya_core::audit::VerifierKey;
 use manushya_core::command::Context;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::key::is_needed;
@@ -111,7 +110,7 @@ impl Service {
     }
 
     /// The keys beside those of tokens: the root, the log's, and those of records.
-    fn other_keys(&self) -> Result<[KeyView; 3], WireError> {
+    fn other_keys(&self) -> Result<Vec<KeyView>, WireError> {
         let show = |kind: &str, kid: String, state: &str, count| KeyView {
             kid,
             kind: kind.to_owned(),
@@ -120,15 +119,33 @@ impl Service {
             retired_at: None,
             count,
         };
-        let public = self.vault.audit_signing_key().verifying_key();
-        let audit = VerifierKey::new(super::audit_origin()?, public);
         let next = self.vault.next_data_key().0.to_string();
         let data = self.ports.cipher.keys().len() as u64;
-        Ok([
-            show("root", self.vault.epoch().to_string(), "wrapping", None),
-            show("audit", HEXLOWER.encode(&audit.id()), "signing", None),
-            show("data", next, "sealing", Some(data)),
-        ])
+        let mut shown = vec![show(
+            "root",
+            self.vault.epoch().to_string(),
+            "wrapping",
+            None,
+        )];
+        let directory = self.writer.published().directory.clone();
+        let taken_over = super::audit::taken_over(&directory);
+        let keys = super::audit::log_keys(&self.vault, &directory)?.to_vec();
+        for (at, key) in keys.iter().enumerate() {
+            let begun = at.checked_sub(1).and_then(|at| taken_over.get(at));
+            let ended = taken_over.get(at);
+            let state = if ended.is_some() {
+                "verifying"
+            } else {
+                "signing"
+            };
+            shown.push(KeyView {
+                created_at: begun.map(|it| it.created_at),
+                retired_at: ended.map(|it| it.created_at),
+                ..show("audit", HEXLOWER.encode(&key.id()), state, None)
+            });
+        }
+        shown.push(show("data", next, "sealing", Some(data)));
+        Ok(shown)
     }
 
     /// Shows the public keys, so that others can verify tokens. Every caller may have them.

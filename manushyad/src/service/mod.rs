@@ -7,7 +7,7 @@
 pub mod alerts;
 mod api_key;
 mod approval;
-mod audit;
+pub mod audit;
 pub mod backup;
 mod binding;
 mod convert;
@@ -40,6 +40,7 @@ mod receipt;
 mod review;
 pub mod room;
 mod rotate;
+mod rotate_audit;
 pub mod seal;
 mod search;
 mod session;
@@ -129,6 +130,8 @@ pub struct Service {
     pub proofs: Mutex<manushya_core::audit::Tree>,
     /// What it does by itself.
     pub work: work::Work,
+    /// Held while another key takes over the audit log, and while a backup takes up keys and state.
+    pub handing_over: tokio::sync::Mutex<()>,
 }
 
 /// The name that the audit log is signed under.

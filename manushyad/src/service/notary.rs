@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use ed25519_dalek::SigningKey;
-use manushya_core::audit::Head;
+use manushya_core::audit::{Head, Keys};
+use manushya_core::directory::Directory;
 
 use super::audit;
 use crate::config::Anchor;
@@ -58,8 +59,8 @@ impl Witnessed {
     }
 }
 
-/// Gives the key that signs at this moment.
-pub type Signer = Box<dyn Fn() -> SigningKey + Send>;
+/// Gives the key that signs a log that was left with this directory, if it is here.
+pub type Signer = Box<dyn Fn(&Directory) -> Option<SigningKey> + Send>;
 
 /// The writer's means to sign heads. It lives in the writer's thread.
 pub struct Notary {
@@ -99,21 +100,21 @@ impl Notary {
     }
 
     /// The signed head, if it is time for one.
-    pub fn due(&self, head: &Head) -> Option<String> {
+    pub fn due(&self, head: &Head, directory: &Directory) -> Option<String> {
         let new = head.size().saturating_sub(self.witnessed.signed());
         let due = new >= ENTRIES || (new > 0 && self.last.elapsed() >= INTERVAL);
-        due.then(|| self.sign(head)).flatten()
+        due.then(|| self.sign(head, directory)).flatten()
     }
 
     /// The signed head, if it has entries that are not signed.
-    pub fn last(&self, head: &Head) -> Option<String> {
+    pub fn last(&self, head: &Head, directory: &Directory) -> Option<String> {
         let new = head.size() > self.witnessed.signed();
-        new.then(|| self.sign(head)).flatten()
+        new.then(|| self.sign(head, directory)).flatten()
     }
 
-    fn sign(&self, head: &Head) -> Option<String> {
+    fn sign(&self, head: &Head, directory: &Directory) -> Option<String> {
         let checkpoint = audit::checkpoint(head).ok()?;
-        Some(checkpoint.sign(&(self.signer)()))
+        Some(checkpoint.sign(&(self.signer)(directory)?))
     }
 
     /// Takes note of a checkpoint that is on disk, and sends it to the anchors.
@@ -257,7 +258,7 @@ fn run(program: &str, arguments: &[String], note: &str) -> io::Result<()> {
 const TAIL_BYTES: u64 = 64 << 10;
 
 /// How many entries the newest checkpoints of an anchor file say the log has, if any is signed.
-pub fn newest_anchored(path: &Path, key: &SigningKey) -> Option<u64> {
+pub fn newest_anchored(path: &Path, keys: &Keys) -> Option<u64> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let mut file = std::fs::File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
@@ -266,8 +267,7 @@ pub fn newest_anchored(path: &Path, key: &SigningKey) -> Option<u64> {
     let mut tail = Vec::new();
     file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
     let text = String::from_utf8_lossy(&tail);
-    let key = audit::verifier_key(key).ok()?;
-    let notes = manushya_core::audit::read_notes(&text, &key);
+    let notes = manushya_core::audit::read_notes(&text, keys);
     notes.good.iter().map(|note| note.size).max()
 }
 

@@ -190,7 +190,7 @@ impl Service {
             audit_entry: entry_chain::entry_hash(&entry),
             held_by,
         };
-        let key = self.vault.audit_signing_key();
+        let key = self.log_signer()?.key;
         let origin = origin()?;
         let index = usize::try_from(seq.0 - 1).unwrap_or(usize::MAX);
         let proof = merkle::inclusion_proof(&leaves, index)
@@ -203,10 +203,9 @@ impl Service {
         })
     }
 
-    /// The keys that receipts of this home may be signed with.
+    /// The keys that receipts of this home may be signed with, the first one first.
     pub(super) fn receipt_keys(&self) -> Result<Vec<VerifierKey>, WireError> {
-        let key = self.vault.audit_signing_key();
-        Ok(vec![VerifierKey::new(origin()?, key.verifying_key())])
+        Ok(self.log_keys()?.to_vec())
     }
 
     fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
@@ -220,6 +219,8 @@ impl Service {
                 .reason(chain(&error))
                 .hint("manushyactl doctor")
         })?;
+        let by = |key: &&VerifierKey| Receipt::verify(signed, std::slice::from_ref(*key)).is_ok();
+        let signed_by = keys.iter().rev().find(by).or(keys.last());
         Ok(ReceiptView {
             plan: receipt.plan,
             tenant: receipt.tenant,
@@ -253,7 +254,8 @@ impl Service {
                 .iter()
                 .map(|hash| HEXLOWER.encode(hash))
                 .collect(),
-            public_key: keys.first().map(ToString::to_string).unwrap_or_default(),
+            public_key: signed_by.map(ToString::to_string).unwrap_or_default(),
+            hand_overs: self.log_signer()?.hand_overs()?,
         })
     }
 

@@ -98,7 +98,7 @@ impl Service {
     }
 
     /// Runs what waits for the disk where nobody else waits for it.
-    async fn away<T: Send + 'static>(
+    pub(super) async fn away<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, WireError> {

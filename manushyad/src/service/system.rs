@@ -79,6 +79,7 @@ impl Service {
         let published = self.writer.published();
         let directory = &published.directory;
         let (alerts, last_alert_at) = self.writer.alerts().told();
+        let (audit_checkpoint, audit_key) = self.sign_head(&published.head).unwrap_or_default();
         let mut host = HostStatus {
             alerts,
             last_alert_at,
@@ -90,8 +91,8 @@ impl Service {
             connections: self.connections.load(Ordering::Relaxed),
             embedder: self.ports.embedder.name().to_owned(),
             audit_reads: self.config.audit_reads.as_str().to_owned(),
-            audit_checkpoint: self.sign_head(&published.head).unwrap_or_default(),
-            audit_key: self.audit_verifier().unwrap_or_default(),
+            audit_checkpoint,
+            audit_key,
             audit_signed: self.writer.witnessed().signed(),
             audit_anchored: self.writer.witnessed().anchored(),
             audit_anchor_fault: self

@@ -24,6 +24,7 @@ use manushya_core::decide::Refusal;
 use manushya_core::directory::Directory;
 use manushya_core::model::{AuditDraft, Outcome};
 use manushya_core::plan::{Plan, Write};
+use manushya_core::view::View as _;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -472,7 +473,7 @@ impl Thread {
         if let Some(latest) = latest {
             txn.set_clock(latest);
         }
-        let note = self.notary.due(&head);
+        let note = self.notary.due(&head, txn.directory());
         let signed = note
             .as_ref()
             .map_or(Ok(()), |note| txn.put_checkpoint(head.size(), note));

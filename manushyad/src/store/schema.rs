@@ -84,6 +84,7 @@ pub(super) enum Kind {
     Receipt = 31,
     Retention = 32,
     Backup = 33,
+    AuditKey = 41,
 }
 
 impl Kind {
@@ -105,6 +106,7 @@ impl Kind {
             Self::Receipt,
             Self::Retention,
             Self::Backup,
+            Self::AuditKey,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == code)
@@ -129,6 +131,7 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Retention => "retention",
             Self::Backup => "backup",
+            Self::AuditKey => "audit_key",
         }
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn open_directory(
             .map(|it| Write::PutPolicy(Arc::new(it))),
         Kind::Plan => decode_plan(tenant, PlanId::from_bytes(id), &plaintext)
             .map(|it| Write::PutPlan(Arc::new(it))),
-        Kind::Invitation | Kind::Binding | Kind::Limit | Kind::SigningKey => {
+        Kind::Invitation | Kind::Binding | Kind::Limit | Kind::SigningKey | Kind::AuditKey => {
             decode_gate(kind, tenant, id, &plaintext).map(|it| Write::PutGate(Arc::new(it)))
         }
         Kind::PolicyRevision => decode_policy_revision(tenant, id, &plaintext)

@@ -44,6 +44,8 @@ pub(super) enum Kind {
     Blind,
     /// Seals index snapshots; replaced at every erasure.
     Snapshot,
+    /// Signed audit checkpoints until another took its place: the public half of an Ed25519 key.
+    AuditPast,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::JwtSigning => 3,
             Self::Blind => 4,
             Self::Snapshot => 5,
+            Self::AuditPast => 6,
         }
     }
 
@@ -64,6 +67,7 @@ impl Kind {
             3 => Self::JwtSigning,
             4 => Self::Blind,
             5 => Self::Snapshot,
+            6 => Self::AuditPast,
             _ => return None,
         })
     }
@@ -296,10 +300,14 @@ impl Keystore {
     }
 
     fn check_system_keys(&self) -> Result<(), &'static str> {
-        for kind in [Kind::AuditSigning, Kind::Blind, Kind::Snapshot] {
+        for kind in [Kind::Blind, Kind::Snapshot] {
             if self.of_kind(kind).count() != 1 {
                 return Err("it lacks one of the system's own keys");
             }
+        }
+        // Two while one takes the place of the other.
+        if !(1..=2).contains(&self.of_kind(Kind::AuditSigning).count()) {
+            return Err("it lacks the key that signs the audit log");
         }
         if self.of_kind(Kind::JwtSigning).next().is_none() {
             return Err("it lacks a key that signs access tokens");

@@ -10,6 +10,7 @@
 //! Destroying a key means a new root epoch and a keystore without the key; an old copy of the
 //! keystore then has no root that opens it. Format and promises: `docs/formats/keystore.md`.
 
+mod audit;
 mod create;
 mod envelope;
 mod error;
@@ -217,17 +218,6 @@ impl Vault {
         let text = envelope::write_identity(&path, &self.identity, passphrase)?;
         let _disk = self.disk.lock();
         file::replace(&self.dir, IDENTITY, &text)
-    }
-
-    /// The key that signs audit checkpoints.
-    pub fn audit_signing_key(&self) -> SigningKey {
-        let disk = self.disk.lock();
-        let (_, key) = disk
-            .keystore
-            .of_kind(Kind::AuditSigning)
-            .next()
-            .expect("a keystore without its system keys does not open");
-        SigningKey::from_bytes(key.expose())
     }
 
     /// The keys that sign access tokens with their `kid`, oldest first: the last one signs.

@@ -75,11 +75,12 @@ impl SystemKeys {
         })
     }
 
-    /// The key that signs the audit log: the last of its kind.
-    pub fn audit_key(&self) -> Option<SigningKey> {
-        let mut of_kind = self.entries.iter().rev();
-        let (_, _, key) = of_kind.find(|(kind, _, _)| *kind == Kind::AuditSigning)?;
-        Some(SigningKey::from_bytes(key))
+    /// The public keys of those that may sign the audit log: one, or two where a hand-over was cut.
+    pub fn audit_keys(&self) -> Vec<VerifyingKey> {
+        let of_kind = self.entries.iter().filter(|it| it.0 == Kind::AuditSigning);
+        of_kind
+            .map(|(_, _, key)| SigningKey::from_bytes(key).verifying_key())
+            .collect()
     }
 }
 
@@ -152,18 +153,18 @@ impl Vault {
         Self::open(dir, unlock)
     }
 
-    /// Reads the public audit key of the vault in `dir`, and changes nothing: a daemon may have it
-    /// open.
+    /// Reads the public audit keys of the vault in `dir`, those before and the one that signs, and
+    /// changes nothing: a daemon may have it open.
     ///
     /// # Errors
     ///
     /// As [`Vault::open`].
-    pub fn peek_audit_key(dir: &Path, unlock: &Unlock) -> Result<VerifyingKey, VaultError> {
+    pub fn peek_audit_keys(dir: &Path, unlock: &Unlock) -> Result<Vec<VerifyingKey>, VaultError> {
         let identity = StreamIdentity::read(&dir.join(IDENTITY), unlock)?.into_identity();
         let mut tries = 0;
         loop {
             match Self::peek(dir, &identity) {
-                Ok(key) => return Ok(key),
+                Ok(keys) => return Ok(keys),
                 // The daemon may have replaced one of the two files in between.
                 Err(error) if tries == 5 => return Err(error),
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
@@ -172,7 +173,7 @@ impl Vault {
         }
     }
 
-    fn peek(dir: &Path, identity: &x25519::Identity) -> Result<VerifyingKey, VaultError> {
+    fn peek(dir: &Path, identity: &x25519::Identity) -> Result<Vec<VerifyingKey>, VaultError> {
         let path = dir.join(ROOT);
         let sealed = file::read_secret(&path, SMALL_FILE_BYTES_MAX)?;
         let bytes = envelope::decrypt(identity, &sealed).map_err(|source| VaultError::Decrypt {
@@ -184,9 +185,7 @@ impl Vault {
         let bytes = file::read_secret(&path, keystore::FILE_BYTES_MAX)?;
         let keystore =
             Keystore::decode(&bytes, &roots).map_err(|reason| VaultError::format(&path, reason))?;
-        let key = keystore.of_kind(Kind::AuditSigning).last();
-        let (_, key) = key.ok_or_else(|| VaultError::format(&path, "it has no audit key"))?;
-        Ok(SigningKey::from_bytes(key.expose()).verifying_key())
+        Ok(super::audit::public_keys(&keystore))
     }
 
     /// Removes what [`Vault::restore`] made, after a restore that failed: the folder is as before.

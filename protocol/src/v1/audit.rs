@@ -220,6 +220,23 @@ pub struct AuditHeadView {
     pub checkpoint: String,
     /// The Ed25519 public key that signs it, as a C2SP verifier key.
     pub public_key: String,
+    /// How that key came to sign, if it was not the first: all hand-overs, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_overs: Vec<HandOverView>,
+}
+
+/// That another key signs the log from an entry on, vouched for by the key before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandOverView {
+    /// The entry that says so: the first that the new key answers for.
+    pub seq: AuditSeq,
+    /// The key before, as a C2SP verifier key.
+    pub from: String,
+    /// The new key.
+    pub to: String,
+    /// The Ed25519 signature of the key before for the new one, in base64 (RFC 4648 section 4).
+    pub signature: String,
 }
 
 /// Proves that an entry is in the log. As JSON it is a file that `audit verify --offline` takes.
@@ -236,6 +253,9 @@ pub struct AuditProof {
     pub proof: Vec<String>,
     /// The signed head that the hashes lead to.
     pub checkpoint: String,
+    /// How the key that signed it came to sign, if it was not the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_overs: Vec<HandOverView>,
 }
 
 /// Asks for proof that the log only grew.
@@ -260,6 +280,9 @@ pub struct AuditConsistency {
     pub new: String,
     /// The hashes between the two roots (RFC 9162 section 2.1.4), each in base64.
     pub proof: Vec<String>,
+    /// How the key that signs now came to sign, if it was not the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_overs: Vec<HandOverView>,
 }
 
 /// Lists the checkpoints that were stored, oldest first.

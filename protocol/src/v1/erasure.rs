@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BackupId, HoldId, IdentityId, MemoryId, PlanId, TenantId};
 use crate::unit::UnixMillis;
+use crate::v1::audit::HandOverView;
 use crate::v1::system::Check;
 
 /// Names the receipt of an applied plan.
@@ -70,6 +71,9 @@ pub struct ReceiptView {
     pub proof: Vec<String>,
     /// The key that signed, as verifiers take it. Take it from elsewhere to verify.
     pub public_key: String,
+    /// How the key that signs now came to sign, if it was not the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_overs: Vec<HandOverView>,
 }
 
 /// Looks for survivors of an applied plan.

@@ -284,4 +284,6 @@ pub trait Manushya {
     async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
     /// Says what runs beside the live policies.
     async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
+    /// Lets another key sign the log from here on, vouched for by the one that signs now.
+    async fn key_rotate_audit(call: Call) -> Reply<KeyRotated>;
 }

@@ -28,7 +28,13 @@ pub(super) const ALL: &[Example] = &[
         ],
     ),
     ("audit head", &["manushyactl audit head"]),
-    ("audit key", &["manushyactl audit key > auditor.pub"]),
+    (
+        "audit key",
+        &[
+            "manushyactl audit key > auditor.pub",
+            "manushyactl audit key --all",
+        ],
+    ),
     (
         "audit checkpoint list",
         &["manushyactl audit checkpoint list --all -o jsonl"],

@@ -42,7 +42,13 @@ pub(super) const ALL: &[Example] = &[
         ],
     ),
     ("key list", &["manushyactl key list"]),
-    ("key rotate", &["manushyactl key rotate data"]),
+    (
+        "key rotate",
+        &[
+            "manushyactl key rotate data",
+            "manushyactl key rotate audit && manushyactl audit key > auditor.pub",
+        ],
+    ),
     (
         "key passphrase set",
         &["manushyactl key passphrase set --file /run/secrets/manushya"],

@@ -44,7 +44,7 @@ pub async fn run(verb: Audit, context: &Context) -> Outcome {
             Some(proof) => offline::run(proof, arguments.key.as_deref(), context),
             None => verify::run(&arguments, context).await,
         },
-        Audit::Key => prove::key(context).await,
+        Audit::Key(arguments) => prove::key(&arguments, context).await,
         Audit::Prove(arguments) => prove::prove(&arguments, context).await,
         Audit::Export(arguments) => export::export(&arguments, context).await,
         Audit::Stats(arguments) => export::stats(&arguments, context).await,

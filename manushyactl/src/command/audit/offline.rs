@@ -58,7 +58,9 @@ pub fn run(path: &Path, key: Option<&str>, context: &Context) -> Outcome {
             .hint("do not believe what it claims; ask for a new proof, and compare the keys")
     };
     let bundle = Bundle::parse(&read(path)?).map_err(refuse)?;
-    let told = tell(bundle.verify(&key).map_err(refuse)?, &key);
+    let proved = bundle.verify(&key).map_err(refuse)?;
+    let keys = bundle.keys(&key).map_err(refuse)?;
+    let told = tell(proved, keys.newest());
     context.ui.told(&told, || words(&told))
 }
 

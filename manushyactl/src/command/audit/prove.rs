@@ -4,18 +4,18 @@ use std::path::Path;
 
 use manushya_core::audit::bundle::hashes;
 use manushya_core::audit::checkpoint::NOTE_BYTES_MAX;
-use manushya_core::audit::{Bundle, VerifierKey};
+use manushya_core::audit::{Bundle, Keys, VerifierKey};
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::audit::{AuditGrowth, AuditRef};
 use serde::Serialize;
 
-use super::verify::{broken, trusted_key};
-use crate::cli::audit::{Consistency, Prove};
+use super::verify::{broken, trusted_keys};
+use crate::cli::audit::{Consistency, Key as KeyArgs, Prove};
 use crate::config::Format;
 use crate::context::{Context, call, read_text};
 use crate::error::{Outcome, Stop};
 use crate::ui::json;
-use crate::ui::render::{Column, Row};
+use crate::ui::render::{Column, Kind, Row};
 
 /// The public key of the log.
 #[derive(Debug, Serialize)]
@@ -23,28 +23,74 @@ struct Key {
     public_key: String,
     name: String,
     key_id: String,
+    /// The first entry it answers for; only where all keys are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<AuditSeq>,
+    /// The signature of the key before; only where all keys are shown, and none for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vouched: Option<String>,
 }
 
 impl Row for Key {
-    const COLUMNS: &'static [Column] = &[];
-    const FIELDS: &'static [&'static str] = &["public_key", "name", "key_id"];
+    const COLUMNS: &'static [Column] = &[
+        Column {
+            title: "SINCE ENTRY",
+            path: "since",
+            kind: Kind::Text,
+        },
+        Column {
+            title: "KEY",
+            path: "public_key",
+            kind: Kind::Text,
+        },
+    ];
+    const FIELDS: &'static [&'static str] = &["public_key", "name", "key_id", "since", "vouched"];
     const NAME: &'static str = "public_key";
 }
 
-/// Shows the public key of the log.
-pub async fn key(context: &Context) -> Outcome {
+impl Key {
+    fn of(text: &str) -> Outcome<Self> {
+        let key: VerifierKey = text
+            .parse()
+            .map_err(|error| broken("the daemon has no sound key", &error))?;
+        Ok(Self {
+            public_key: text.to_owned(),
+            name: key.origin().to_string(),
+            key_id: data_encoding::HEXLOWER.encode(&key.id()),
+            since: None,
+            vouched: None,
+        })
+    }
+}
+
+/// Shows the public key of the log, or all it had.
+pub async fn key(arguments: &KeyArgs, context: &Context) -> Outcome {
     let client = context.connect().await?;
     let head = call!(client, audit_head).await?;
     let told = head.public_key.trim();
-    let key: VerifierKey = told
+    if !arguments.all {
+        let shown = Key::of(told)?;
+        return context.ui.told(&shown, || format!("{told}\n"));
+    }
+    // What does not follow is shown to nobody as if it did.
+    let first = head.hand_overs.first().map_or(told, |one| &one.from);
+    let first_key: VerifierKey = first
         .parse()
         .map_err(|error| broken("the daemon has no sound key", &error))?;
-    let shown = Key {
-        public_key: told.to_owned(),
-        name: key.origin().to_string(),
-        key_id: data_encoding::HEXLOWER.encode(&key.id()),
-    };
-    context.ui.told(&shown, || format!("{told}\n"))
+    Keys::follow_told(first_key, &head.hand_overs)
+        .map_err(|error| broken("the hand-overs of the audit log do not verify", &error))?;
+    let mut keys = vec![Key {
+        since: Some(AuditSeq(1)),
+        ..Key::of(first)?
+    }];
+    for one in &head.hand_overs {
+        keys.push(Key {
+            since: Some(one.seq),
+            vouched: Some(one.signature.clone()),
+            ..Key::of(&one.to)?
+        });
+    }
+    context.ui.list(&keys, None, keys.len() as u64)
 }
 
 /// Writes the proof that an entry is in the log.
@@ -76,9 +122,9 @@ pub async fn consistency(arguments: &Consistency, context: &Context) -> Outcome 
         proof.new = note;
     }
     let head = call!(client, audit_head).await?;
-    let key = trusted_key(arguments.key.as_deref(), &head, context)?;
+    let keys = trusted_keys(arguments.key.as_deref(), &head, context)?;
     Bundle::Consistency(proof.clone())
-        .verify(&key)
+        .verify(&keys.to_vec()[0])
         .map_err(|error| broken("the log did not only grow", &error))?;
     file(&proof, context)
 }

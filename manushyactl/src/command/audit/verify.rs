@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use manushya_core::audit::{Broken, Checkpoint, Summary, Verifier, VerifierKey, split_frames};
+use manushya_core::audit::{
+    Broken, Checkpoint, Keys, Summary, Verifier, VerifierKey, split_frames,
+};
 use manushya_protocol::error::ErrorCode;
 use manushya_protocol::v1::audit::AuditHeadView;
 use serde::Serialize;
@@ -55,15 +57,17 @@ pub async fn run(arguments: &Verify, context: &Context) -> Outcome {
         .await?
         .with_timeout(context.patient(PATIENCE));
     let head = call!(client, audit_head).await?;
-    let key = trusted_key(arguments.key.as_deref(), &head, context)?;
+    let keys = trusted_keys(arguments.key.as_deref(), &head, context)?;
     super::witness::look(&client, &head.checkpoint, &head.public_key, context).await?;
-    let checkpoint = Checkpoint::verify(&head.checkpoint, &key)
+    let checkpoint = keys
+        .verify(&head.checkpoint)
         .map_err(|error| broken("the signature of the audit log does not verify", &error))?;
     let mut progress = context.ui.progress("verify", Some(checkpoint.size));
     let (sender, receiver) = channel(2);
-    let expected = checkpoint.clone();
+    let expected = (checkpoint.clone(), keys.clone());
     // Hashing takes a core of its own, beside the reading.
-    let hashing = tokio::task::spawn_blocking(move || recompute(receiver, &expected));
+    let hashing =
+        tokio::task::spawn_blocking(move || recompute(receiver, &expected.0, &expected.1));
     let mut pages = Pages::new(client, checkpoint.size);
     let mut read = 0u64;
     let mut fault = None;
@@ -96,7 +100,7 @@ pub async fn run(arguments: &Verify, context: &Context) -> Outcome {
         entries: summary.size,
         root: summary.root.to_string(),
         last_hash: summary.last_hash.to_string(),
-        signed_by: key.to_string(),
+        signed_by: keys.newest().to_string(),
         first_time: summary.first_time,
         last_time: summary.last_time,
         backward_clock_steps: summary.backward_clock_steps,
@@ -111,7 +115,11 @@ pub async fn run(arguments: &Verify, context: &Context) -> Outcome {
     })
 }
 
-fn recompute(mut windows: Receiver<Window>, expected: &Checkpoint) -> Result<Summary, Broken> {
+fn recompute(
+    mut windows: Receiver<Window>,
+    expected: &Checkpoint,
+    keys: &Keys,
+) -> Result<Summary, Broken> {
     let mut verifier = Verifier::new();
     while let Some(window) = windows.blocking_recv() {
         // Frames were checked when the window was cut.
@@ -119,6 +127,7 @@ fn recompute(mut windows: Receiver<Window>, expected: &Checkpoint) -> Result<Sum
             verifier.push(frame)?;
         }
     }
+    verifier.check_keys(keys)?;
     verifier.finish(expected)
 }
 
@@ -143,39 +152,59 @@ pub(super) fn broken(message: &str, error: &dyn Error) -> Stop {
         .hint("keep a copy of the data folder before anything else, then: manushyactl doctor")
 }
 
-/// The key that must have signed: the one given, or the one seen first on this machine.
-pub(super) fn trusted_key(
+/// The keys that may have signed: the one given, or the one seen first on this machine, and those that
+/// took over from it.
+pub(super) fn trusted_keys(
     given: Option<&str>,
     head: &AuditHeadView,
     context: &Context,
-) -> Outcome<VerifierKey> {
-    if let Some(given) = given {
-        return parse_key(given);
-    }
-    let path = context.settings.paths.audit_key();
+) -> Outcome<Keys> {
     let told = head.public_key.trim();
-    match std::fs::read_to_string(&path) {
-        Ok(known) if known.trim() == told => {}
-        Ok(known) => {
-            return Err(Stop::new(
-                ErrorCode::Integrity,
-                "the audit log is signed by another key",
-            )
-            .reason(format!("it was `{}` and is `{told}`", known.trim()))
-            .hint(format!(
-                "if the data folder was made anew, remove {}; if not, somebody replaced the log",
-                path.display()
-            )));
-        }
+    let follow = |key: VerifierKey| {
+        Keys::follow_told(key, &head.hand_overs)
+            .map_err(|error| broken("the hand-overs of the audit log do not verify", &error))
+    };
+    if let Some(given) = given {
+        return follow(parse_key(given)?);
+    }
+    let sound = |text: &str| {
+        text.parse()
+            .map_err(|error: manushya_core::audit::NoteError| {
+                broken("the daemon has no sound key", &error)
+            })
+    };
+    let path = context.settings.paths.audit_key();
+    let known = match std::fs::read_to_string(&path) {
+        Ok(known) => known.trim().to_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             remember(&path, told, context);
+            told.to_owned()
         }
         Err(error) => return Err(Stop::unreadable(&path, &error)),
+    };
+    if known == told {
+        return Ok(Keys::from(sound(told)?));
     }
-    told.parse()
-        .map_err(|error: manushya_core::audit::NoteError| {
-            broken("the daemon has no sound key", &error)
-        })
+    let other = |reason: String| {
+        Stop::new(
+            ErrorCode::Integrity,
+            "the audit log is signed by another key",
+        )
+        .reason(reason)
+        .hint(format!(
+            "if the data folder was made anew, remove {}; if not, somebody replaced the log",
+            path.display()
+        ))
+    };
+    let plain = format!("it was `{known}` and is `{told}`");
+    let Ok(first) = known.parse() else {
+        return Err(other(plain));
+    };
+    let keys = follow(first)?;
+    match *keys.newest() == sound(told)? {
+        true => Ok(keys),
+        false => Err(other(format!("{plain}, and no hand-over leads there"))),
+    }
 }
 
 /// Trusts on first use. That the key cannot be remembered is told, and no reason to fail.

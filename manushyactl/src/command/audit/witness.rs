@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use manushya_core::audit::bundle::{check_growth, hashes};
-use manushya_core::audit::{Checkpoint, VerifierKey, entry_hash};
+use manushya_core::audit::{Checkpoint, Keys, VerifierKey, entry_hash};
 use manushya_protocol::client::Client;
 use manushya_protocol::error::ErrorCode;
-use manushya_protocol::v1::audit::AuditGrowth;
+use manushya_protocol::v1::audit::{AuditGrowth, AuditHeadView};
 
 use super::verify::broken;
 use crate::command::token::write_private;
@@ -79,8 +79,8 @@ pub async fn glance(client: &Client, (note, key): (&str, &str), context: &Contex
 ///
 /// # Errors
 ///
-/// Exit code 9 if the head is not signed by the key it was signed with before, or if the log does
-/// not begin with what was seen.
+/// Exit code 9 if the head is signed neither by the key it was signed with before nor by one that took
+/// over from that, or if the log does not begin with what was seen.
 pub async fn look(client: &Client, note: &str, key: &str, context: &Context) -> Outcome {
     let key: VerifierKey = key
         .trim()
@@ -94,12 +94,8 @@ pub async fn look(client: &Client, note: &str, key: &str, context: &Context) -> 
         return Ok(());
     };
     if *known != key {
-        let reason = format!("it was `{known}` and is `{key}`");
-        return Err(changed(
-            "the audit log is signed by another key",
-            reason,
-            &seen.path,
-        ));
+        let again = call!(client, audit_head).await?;
+        check_handed_over(known, &key, &again, &seen.path)?;
     }
     if head == *last {
         return Ok(());
@@ -107,9 +103,12 @@ pub async fn look(client: &Client, note: &str, key: &str, context: &Context) -> 
     if head.size <= last.size {
         // Somebody else may have looked a moment later, and remembered that.
         let again = call!(client, audit_head).await?;
-        let again = Checkpoint::verify(&again.checkpoint, &key).map_err(|error| {
-            broken("the head of the audit log is not signed by its key", &error)
-        })?;
+        let again = Keys::follow_told(key, &again.hand_overs)
+            .map_err(|error| broken("the hand-overs of the audit log do not verify", &error))?
+            .verify(&again.checkpoint)
+            .map_err(|error| {
+                broken("the head of the audit log is not signed by its key", &error)
+            })?;
         if again.size > last.size || again == *last {
             return Ok(());
         }
@@ -134,6 +133,25 @@ pub async fn look(client: &Client, note: &str, key: &str, context: &Context) -> 
         .map_err(|error| changed("the audit log was rewritten", error.to_string(), &seen.path))?;
     seen.keep(&key, note);
     Ok(())
+}
+
+/// Refuses a key that did not take over from the one that is known.
+fn check_handed_over(
+    known: &VerifierKey,
+    key: &VerifierKey,
+    head: &AuditHeadView,
+    path: &Path,
+) -> Outcome {
+    let message = "the audit log is signed by another key";
+    let keys = Keys::follow_told(known.clone(), &head.hand_overs)
+        .map_err(|error| changed(message, super::verify::reasons(&error), path))?;
+    match keys.to_vec().contains(key) {
+        true => Ok(()),
+        false => {
+            let reason = format!("it was `{known}` and is `{key}`, and no hand-over leads there");
+            Err(changed(message, reason, path))
+        }
+    }
 }
 
 fn changed(message: &str, reason: String, path: &Path) -> Stop {

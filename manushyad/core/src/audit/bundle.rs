@@ -9,7 +9,8 @@ use manushya_protocol::v1::audit::{AuditConsistency, AuditProof};
 
 use super::canonical::{self, DecodeError, ENTRY_BYTES_MAX};
 use super::chain;
-use super::checkpoint::{Checkpoint, NOTE_BYTES_MAX, NoteError, VerifierKey};
+use super::checkpoint::{Checkpoint, NOTE_BYTES_MAX, NoteError, ORIGIN_BYTES_MAX, VerifierKey};
+use super::handover::{HAND_OVERS_MAX, HandOverError, Keys};
 use super::merkle;
 use crate::model::{AuditEntry, Hash};
 
@@ -20,7 +21,7 @@ pub const INCLUSION_FORMAT: &str = "manushya-audit-inclusion/1";
 pub const CONSISTENCY_FORMAT: &str = "manushya-audit-consistency/1";
 
 /// The longest bundle that is read, in bytes; longer text is refused unread.
-pub const BUNDLE_BYTES_MAX: usize = 128 << 10;
+pub const BUNDLE_BYTES_MAX: usize = 4 << 20;
 
 /// The most hashes of a proof: no tree of fewer than 2^63 leaves needs more.
 pub const PROOF_HASHES_MAX: usize = 64;
@@ -45,6 +46,9 @@ pub enum BundleError {
     /// The entry is not the encoding of one.
     #[error("the entry of a proof cannot be read")]
     Entry(#[source] DecodeError),
+    /// The hand-overs that come with it do not lead from the key to the one that signs.
+    #[error("the hand-overs of a proof do not verify")]
+    HandOver(#[source] HandOverError),
     /// A checkpoint is not what the key has signed.
     #[error("a checkpoint of a proof does not verify")]
     Checkpoint(#[source] NoteError),
@@ -130,16 +134,31 @@ impl Bundle {
         }
     }
 
-    /// Verifies it with the public key of the log.
+    /// Verifies it with a public key of the log: the one that signed, or an earlier one that the
+    /// hand-overs in the bundle lead from.
     ///
     /// # Errors
     ///
     /// A [`BundleError`] that says what does not hold. Then nothing of the bundle is to be believed.
     pub fn verify(&self, key: &VerifierKey) -> Result<Proved, BundleError> {
+        let keys = self.keys(key)?;
         match self {
-            Self::Inclusion(proof) => verify_inclusion(proof, key),
-            Self::Consistency(proof) => verify_consistency(proof, key),
+            Self::Inclusion(proof) => verify_inclusion(proof, &keys),
+            Self::Consistency(proof) => verify_consistency(proof, &keys),
         }
+    }
+
+    /// The keys that may have signed it, if `key` is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::HandOver`] if the hand-overs do not follow from it.
+    pub fn keys(&self, key: &VerifierKey) -> Result<Keys, BundleError> {
+        let told = match self {
+            Self::Inclusion(proof) => &proof.hand_overs,
+            Self::Consistency(proof) => &proof.hand_overs,
+        };
+        Keys::follow_told(key.clone(), told).map_err(BundleError::HandOver)
     }
 }
 
@@ -148,8 +167,8 @@ struct Format {
     format: String,
 }
 
-fn verify_inclusion(proof: &AuditProof, key: &VerifierKey) -> Result<Proved, BundleError> {
-    let checkpoint = signed(&proof.checkpoint, key)?;
+fn verify_inclusion(proof: &AuditProof, keys: &Keys) -> Result<Proved, BundleError> {
+    let checkpoint = signed(&proof.checkpoint, keys)?;
     let bytes = base64("the entry", &proof.entry, ENTRY_BYTES_MAX)?;
     let entry = canonical::decode(&bytes).map_err(BundleError::Entry)?;
     if entry.seq != proof.seq {
@@ -174,9 +193,9 @@ fn verify_inclusion(proof: &AuditProof, key: &VerifierKey) -> Result<Proved, Bun
     })
 }
 
-fn verify_consistency(proof: &AuditConsistency, key: &VerifierKey) -> Result<Proved, BundleError> {
-    let new = signed(&proof.new, key)?;
-    let old = signed(&proof.old, key)?;
+fn verify_consistency(proof: &AuditConsistency, keys: &Keys) -> Result<Proved, BundleError> {
+    let new = signed(&proof.new, keys)?;
+    let old = signed(&proof.old, keys)?;
     let path = hashes(&proof.proof)?;
     check_growth(&old, &new, &path)?;
     Ok(Proved::Consistency { old, new })
@@ -203,8 +222,8 @@ pub fn check_growth(old: &Checkpoint, new: &Checkpoint, path: &[Hash]) -> Result
     })
 }
 
-fn signed(note: &str, key: &VerifierKey) -> Result<Checkpoint, BundleError> {
-    Checkpoint::verify(note, key).map_err(BundleError::Checkpoint)
+fn signed(note: &str, keys: &Keys) -> Result<Checkpoint, BundleError> {
+    keys.verify(note).map_err(BundleError::Checkpoint)
 }
 
 /// Reads the hashes of a proof.
@@ -237,7 +256,8 @@ fn base64(what: &str, text: &str, most: usize) -> Result<Vec<u8>, BundleError> {
         .map_err(|_| BundleError::Malformed(format!("{what} is not base64")))
 }
 
-/// Makes the bundle that proves an entry.
+/// Makes the bundle that proves an entry, for whoever has the key that signs; with the hand-overs, for
+/// whoever has an earlier one.
 pub fn inclusion(seq: AuditSeq, entry: &[u8], path: &[Hash], checkpoint: String) -> AuditProof {
     AuditProof {
         format: INCLUSION_FORMAT.to_owned(),
@@ -245,6 +265,7 @@ pub fn inclusion(seq: AuditSeq, entry: &[u8], path: &[Hash], checkpoint: String)
         entry: BASE64.encode(entry),
         proof: path.iter().map(|hash| BASE64.encode(&hash.0)).collect(),
         checkpoint,
+        hand_overs: Vec::new(),
     }
 }
 
@@ -255,12 +276,19 @@ pub fn consistency(old: String, new: String, path: &[Hash]) -> AuditConsistency 
         old,
         new,
         proof: path.iter().map(|hash| BASE64.encode(&hash.0)).collect(),
+        hand_overs: Vec::new(),
     }
 }
 
-// A bundle has at most two checkpoints, an entry and 64 hashes, and JSON may escape every byte as six.
-const _: () =
-    assert!(BUNDLE_BYTES_MAX >= 6 * 2 * NOTE_BYTES_MAX + 2 * ENTRY_BYTES_MAX + 64 * 6 * 44);
+// A bundle has at most two checkpoints, an entry, 64 hashes and the hand-overs, and JSON may escape
+// every byte as six.
+const _: () = assert!(
+    BUNDLE_BYTES_MAX
+        >= 6 * 2 * NOTE_BYTES_MAX
+            + 2 * ENTRY_BYTES_MAX
+            + 64 * 6 * 44
+            + HAND_OVERS_MAX * (6 * (2 * (ORIGIN_BYTES_MAX + 64) + 88 + 20) + 64)
+);
 
 #[cfg(test)]
 mod tests;

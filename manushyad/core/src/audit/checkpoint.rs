@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use manushya_protocol::unit::AuditSeq;
 use sha2::{Digest, Sha256};
 
 use crate::model::Hash;
@@ -55,6 +56,14 @@ pub enum NoteError {
     /// The key signed the head of a log with another name.
     #[error("a checkpoint is of another log than `{0}`")]
     OtherLog(Origin),
+    /// The key was replaced before the log had that many entries.
+    #[error("a checkpoint of {size} entries is signed by a key that was replaced with entry {seq}")]
+    Replaced {
+        /// How many entries it states.
+        size: u64,
+        /// The entry from which on another key signs.
+        seq: AuditSeq,
+    },
 }
 
 /// Names a log and its key, as `example.com/log`: 1 to 255 bytes without spaces, `+` or control
@@ -111,6 +120,11 @@ impl VerifierKey {
     /// Returns the name of the log.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Returns the public key alone.
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
     }
 
     /// Returns the key id that signature lines carry: the first 4 bytes of

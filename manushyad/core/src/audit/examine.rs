@@ -3,7 +3,8 @@
 //! [`super::verify`] recomputes the log; this compares it on the way with each older head that was
 //! signed: those in the store, those in a file that the daemon does not own, those a client kept.
 
-use super::checkpoint::{Checkpoint, NOTE_BYTES_MAX, VerifierKey};
+use super::checkpoint::{Checkpoint, NOTE_BYTES_MAX};
+use super::handover::Keys;
 use super::verify::{Broken, Summary, Verifier, What};
 use manushya_protocol::unit::AuditSeq;
 
@@ -13,15 +14,15 @@ pub const NOTES_BYTES_MAX: usize = 256 << 20;
 /// The checkpoints of a file, and what in it is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Those that the key has signed, in the order of the file.
+    /// Those that a key of the log has signed, in the order of the file.
     pub good: Vec<Checkpoint>,
-    /// The lines at which something starts that is no checkpoint by the key, from 1.
+    /// The lines at which something starts that is no checkpoint by such a key, from 1.
     pub bad: Vec<usize>,
 }
 
-/// Reads a file of checkpoints: each followed by an empty line. What is no checkpoint that the key
-/// has signed is passed over and told. One is read at a time, and each is bounded.
-pub fn read_notes(text: &str, key: &VerifierKey) -> Notes {
+/// Reads a file of checkpoints: each followed by an empty line. What is no checkpoint that one of
+/// the keys has signed is passed over and told. One is read at a time, and each is bounded.
+pub fn read_notes(text: &str, keys: &Keys) -> Notes {
     let mut notes = Notes::default();
     let mut note = String::new();
     let (mut start, mut blanks) = (1, 0);
@@ -37,20 +38,20 @@ pub fn read_notes(text: &str, key: &VerifierKey) -> Notes {
             blanks += 1;
         }
         if blanks == 2 {
-            take_note(&mut notes, &note, start, key);
+            take_note(&mut notes, &note, start, keys);
             note.clear();
         } else if note.len() <= NOTE_BYTES_MAX {
             note.push_str(line);
         }
     }
     if !note.is_empty() {
-        take_note(&mut notes, &note, start, key);
+        take_note(&mut notes, &note, start, keys);
     }
     notes
 }
 
-fn take_note(notes: &mut Notes, note: &str, start: usize, key: &VerifierKey) {
-    match Checkpoint::verify(note, key) {
+fn take_note(notes: &mut Notes, note: &str, start: usize, keys: &Keys) {
+    match keys.verify(note) {
         Ok(checkpoint) => notes.good.push(checkpoint),
         Err(_) => notes.bad.push(start),
     }
@@ -95,6 +96,15 @@ impl Examiner {
             self.marks.pop();
         }
         Ok(())
+    }
+
+    /// Checks that the log so far has the hand-overs that were told of it, from a trusted key on.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] if it has others.
+    pub fn check_keys(&self, told: &Keys) -> Result<(), Broken> {
+        self.verifier.check_keys(told)
     }
 
     /// Compares the whole log with its head.

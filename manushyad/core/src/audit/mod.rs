@@ -3,14 +3,15 @@
 //! Entries have one [`canonical`] form. Its hash links each entry to the one before ([`chain`]) and
 //! is a leaf of an RFC 6962 tree ([`merkle`]). [`log`] appends, [`checkpoint`] signs the tree's
 //! head, and [`verify`] recomputes all of it from bytes and a public key alone. [`tree`] proves parts
-//! of it, and [`bundle`] is such a proof as a file. The formats are
-//! written down in `docs/formats/audit.md`.
+//! of it, and [`bundle`] is such a proof as a file. [`handover`] leads from one key to the next. The
+//! formats are written down in `docs/formats/audit.md`.
 
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
 pub mod examine;
+pub mod handover;
 pub mod log;
 pub mod merkle;
 pub mod receipt;
@@ -24,6 +25,7 @@ pub use canonical::{DecodeError, ENTRY_BYTES_MAX, decode, encode};
 pub use chain::entry_hash;
 pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 pub use examine::{Examiner, Notes, read_notes};
+pub use handover::{HandOver, HandOverError, Keys};
 pub use log::{Head, HeadError};
 pub use receipt::{HeldBy, Receipt, ReceiptError};
 pub use tree::{Leaves, Tree};

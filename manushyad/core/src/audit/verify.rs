@@ -1,13 +1,15 @@
 //! The offline verifier: recomputes the log from its bytes and trusts nothing else.
 //!
 //! The caller gets the expected checkpoint from [`Checkpoint::verify`] with a public key it trusts,
-//! feeds every entry in order, and finishes. Nothing is kept of the entries: memory is constant.
+//! feeds every entry in order, and finishes. Nothing is kept of the entries but where another key takes
+//! over, of which there may be few: memory is bounded.
 
 use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
 use super::canonical::{self, DecodeError, ENTRY_BYTES_MAX};
 use super::chain::{self, LinkError};
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, VerifierKey};
+use super::handover::{HandOverError, Keys, Met};
 use super::log::Head;
 use crate::model::{AuditEntry, Hash};
 
@@ -20,6 +22,9 @@ pub enum What {
     /// The entry does not follow the one before.
     #[error(transparent)]
     Link(LinkError),
+    /// The entry hands the log over to another key, and the key before did not sign that.
+    #[error(transparent)]
+    HandOver(HandOverError),
     /// Entries are missing at the end, or are there that the checkpoint does not cover.
     #[error("the log has {actual} entries; the checkpoint states {expected}")]
     Size {
@@ -74,6 +79,7 @@ pub struct Verifier {
     first_time: Option<UnixMillis>,
     last_time: Option<UnixMillis>,
     backward_clock_steps: u64,
+    met: Met,
     broken: Option<Broken>,
 }
 
@@ -118,10 +124,35 @@ impl Verifier {
         }
     }
 
-    fn check(&self, bytes: &[u8]) -> Result<AuditEntry, What> {
+    fn check(&mut self, bytes: &[u8]) -> Result<AuditEntry, What> {
         let entry = canonical::decode(bytes).map_err(What::Entry)?;
         chain::check_link(&entry, self.size(), self.head.last_hash()).map_err(What::Link)?;
+        if let Some(next) = entry.draft.extensions.next_audit_key() {
+            self.met.push(entry.seq.0, next).map_err(What::HandOver)?;
+        }
         Ok(entry)
+    }
+
+    /// The keys that signed the log so far, from a trusted one on.
+    ///
+    /// # Errors
+    ///
+    /// [`HandOverError::NotSigned`] if the trusted key is not one of them.
+    pub fn keys(&self, trusted: VerifierKey) -> Result<Keys, HandOverError> {
+        self.met.keys(trusted)
+    }
+
+    /// Checks that the log so far has the hand-overs that were told of it, from a trusted key on.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] if it has others.
+    pub fn check_keys(&self, told: &Keys) -> Result<(), Broken> {
+        let size = self.size();
+        self.met.check_told(told, size).map_err(|error| Broken {
+            seq: AuditSeq(size),
+            what: What::HandOver(error),
+        })
     }
 
     /// Compares the entries so far with a checkpoint of exactly as many, for example an older one

@@ -304,7 +304,7 @@ pub fn erasing_writes(view: &impl View, identity: &Identity) -> Vec<Write> {
     let is_of_it = |record: &&Arc<GateRecord>| match &***record {
         GateRecord::Invitation(it) => it.accepted.is_some_and(|(_, id)| id == identity.id),
         GateRecord::Binding(it) => it.identity == identity.id,
-        GateRecord::TokenKey(_) | GateRecord::Limit(_) => false,
+        GateRecord::TokenKey(_) | GateRecord::Limit(_) | GateRecord::AuditKey(_) => false,
     };
     writes.extend(
         gates

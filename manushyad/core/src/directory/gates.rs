@@ -6,7 +6,8 @@ use imbl::{HashMap, OrdMap};
 use manushya_protocol::id::{BindingId, InvitationId, TenantId};
 
 use crate::model::{
-    Binding, GateKey, GateRecord, Invitation, LimitName, LimitOverride, LimitTable, Role, TokenKey,
+    AuditKey, Binding, GateKey, GateRecord, Invitation, LimitName, LimitOverride, LimitTable, Role,
+    TokenKey,
 };
 
 /// What lets somebody in. Cheap to clone.
@@ -33,7 +34,7 @@ impl Gates {
                 self.limits.insert(it.tenant, set.into());
             }
             GateRecord::Binding(it) => drop(self.uids.insert((it.uid, it.tenant, it.id), ())),
-            GateRecord::TokenKey(_) => {}
+            GateRecord::TokenKey(_) | GateRecord::AuditKey(_) => {}
         }
     }
 
@@ -61,7 +62,7 @@ impl Gates {
             Some(GateRecord::Binding(old)) => {
                 self.uids.remove(&(old.uid, old.tenant, old.id));
             }
-            Some(GateRecord::TokenKey(_)) | None => {}
+            Some(GateRecord::TokenKey(_) | GateRecord::AuditKey(_)) | None => {}
         }
     }
 
@@ -102,6 +103,17 @@ impl Gates {
             GateRecord::TokenKey(it) => Some(it),
             _ => None,
         })
+    }
+
+    /// The keys that took over the signing of the log, oldest first.
+    pub fn audit_keys(&self, tenant: TenantId) -> impl DoubleEndedIterator<Item = &AuditKey> {
+        let all = (tenant, GateKey::AuditKey(0))..=(tenant, GateKey::AuditKey(u64::MAX));
+        self.records
+            .range(all)
+            .filter_map(|(_, record)| match &**record {
+                GateRecord::AuditKey(it) => Some(it),
+                _ => None,
+            })
     }
 
     /// The bindings of a tenant, oldest first.

@@ -2,8 +2,9 @@
 //! tokens, limits, and bindings of processes.
 
 use manushya_protocol::id::{BindingId, IdentityId, InvitationId, LimitId, TenantId};
-use manushya_protocol::unit::UnixMillis;
+use manushya_protocol::unit::{AuditSeq, UnixMillis};
 
+use super::extension::NextAuditKey;
 use super::limit::LimitOverride;
 use super::text::{ExternalId, Role};
 
@@ -107,6 +108,23 @@ pub struct TokenKey {
     pub retired_at: Option<UnixMillis>,
 }
 
+/// That another key signs the log: what its hand-over says, and since which entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditKey {
+    /// The tenant it is kept with. The log is one for all.
+    pub tenant: TenantId,
+    /// Counts the keys of the log; the first, which no record is of, is 1.
+    pub epoch: u64,
+    /// The entry that hands over.
+    pub seq: AuditSeq,
+    /// When that was.
+    pub created_at: UnixMillis,
+    /// The Ed25519 public key before.
+    pub from: [u8; 32],
+    /// The new key, and the signature of the one before.
+    pub next: NextAuditKey,
+}
+
 /// One record of these.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GateRecord {
@@ -118,6 +136,8 @@ pub enum GateRecord {
     Limit(LimitOverride),
     /// A binding.
     Binding(Binding),
+    /// A key that signs the log.
+    AuditKey(AuditKey),
 }
 
 /// Names one of these records in its tenant.
@@ -131,6 +151,8 @@ pub enum GateKey {
     Limit(LimitId),
     /// A binding.
     Binding(BindingId),
+    /// A key that signs the log, by its epoch.
+    AuditKey(u64),
 }
 
 impl GateKey {
@@ -141,6 +163,7 @@ impl GateKey {
             Self::TokenKey(key) => u128::from(key).to_be_bytes(),
             Self::Limit(id) => id.to_bytes(),
             Self::Binding(id) => id.to_bytes(),
+            Self::AuditKey(epoch) => u128::from(epoch).to_be_bytes(),
         }
     }
 }
@@ -153,6 +176,7 @@ impl GateRecord {
             Self::TokenKey(it) => GateKey::TokenKey(it.key),
             Self::Limit(it) => GateKey::Limit(it.id),
             Self::Binding(it) => GateKey::Binding(it.id),
+            Self::AuditKey(it) => GateKey::AuditKey(it.epoch),
         }
     }
 
@@ -163,6 +187,7 @@ impl GateRecord {
             Self::TokenKey(it) => it.tenant,
             Self::Limit(it) => it.tenant,
             Self::Binding(it) => it.tenant,
+            Self::AuditKey(it) => it.tenant,
         }
     }
 }

@@ -28,7 +28,7 @@ pub use extension::{
     EXTENSIONS_MAX, Extension, ExtensionError, Extensions, KeyEpoch, KeyKind, NextAuditKey,
     SHADOWS_MAX, ShadowVerdict,
 };
-pub use gate::{Binding, GateKey, GateRecord, Invitation, InvitationState, TokenKey};
+pub use gate::{AuditKey, Binding, GateKey, GateRecord, Invitation, InvitationState, TokenKey};
 pub use identity::{Actor, Identity, Scope, Tenant, Token, TokenState, Via};
 pub use limit::{LimitName, LimitOverride, LimitTable};
 pub use memory::{EmbedderTag, Embedding, Memory, MemoryContent, Superseded, Trust};

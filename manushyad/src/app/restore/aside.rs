@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ed25519_dalek::SigningKey;
+use manushya_core::audit::Keys;
 use manushya_protocol::home::Home;
 
 use crate::service::notary::newest_anchored;
@@ -25,10 +25,10 @@ pub(super) struct Aside {
 pub(super) fn set_aside(
     target: &Home,
     anchor: Option<&Path>,
-    key: &SigningKey,
+    keys: &Keys,
     backup: &str,
 ) -> io::Result<Aside> {
-    let anchored = anchor.and_then(|path| newest_anchored(path, key));
+    let anchored = anchor.and_then(|path| newest_anchored(path, keys));
     let seen = target.state.join("seen");
     let mut files = Vec::new();
     for path in anchor.into_iter().chain([seen.as_path()]) {
@@ -69,7 +69,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::under(folder.path());
         let anchor = home.audit_anchor();
-        let key = SigningKey::from_bytes(&[3; 32]);
+        let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key();
+        let origin = manushya_core::audit::Origin::new("a").unwrap();
+        let key = Keys::from(manushya_core::audit::VerifierKey::new(origin, key));
         let none = set_aside(&home, Some(&anchor), &key, "bak").unwrap();
         assert!(none.files.is_empty());
         for round in ["one", "two"] {

@@ -113,7 +113,7 @@ struct Opening {
     verifier: VerifierKey,
 }
 
-fn opening(source: &mut Source, known: Option<&VerifierKey>) -> Result<Opening, WireError> {
+fn opening(source: &mut Source) -> Result<Opening, WireError> {
     let order = || refused("the backup is not one", "its frames are out of order");
     let Frame::Manifest(manifest) = source.next()? else {
         return Err(order());
@@ -138,21 +138,15 @@ fn opening(source: &mut Source, known: Option<&VerifierKey>) -> Result<Opening, 
         .hint("restore it with the release that took it, or a later one"));
     }
     let keys = SystemKeys::from_bytes(&keys).ok_or_else(order)?;
-    let key = keys.audit_key().ok_or_else(order)?.verifying_key();
     let verifier: VerifierKey = manifest
         .public_key
         .parse()
         .map_err(|_| refused("the backup is not one", "its public key does not read"))?;
-    if VerifierKey::new(verifier.origin().clone(), key) != verifier {
+    let key = *verifier.key();
+    if !keys.audit_keys().contains(&key) {
         return Err(refused(
             "the backup is not one",
             "its public key is not that of its keys",
-        ));
-    }
-    if known.is_some_and(|known| *known != verifier) {
-        return Err(refused(
-            "the backup is of another home",
-            format!("it is signed by {verifier}"),
         ));
     }
     Ok(Opening {
@@ -182,15 +176,26 @@ fn whole_log(verifier: Verifier, start: &Opening) -> Result<Head, WireError> {
     Ok(head)
 }
 
+/// Whether it is signed by one of the keys that are known of its home, or by one that the log in it
+/// leads to from such a key.
+fn is_of_home(verifier: &Verifier, start: &Opening, known: &[VerifierKey]) -> bool {
+    let signed_by = &start.verifier;
+    let leads = |key: &VerifierKey| {
+        let keys = verifier.keys(key.clone());
+        keys.is_ok_and(|keys| keys.to_vec().contains(signed_by))
+    };
+    known.is_empty() || known.contains(signed_by) || known.iter().any(leads)
+}
+
 /// Loads a whole backup into the folder `draft`, and believes nothing of it before its signature.
 pub(super) fn load(
     source: &mut Source,
     draft: &Path,
     unlock: Unlock,
-    known: Option<&VerifierKey>,
+    known: &[VerifierKey],
     progress: &mut dyn FnMut(u64),
 ) -> Result<Loaded, WireError> {
-    let start = opening(source, known)?;
+    let start = opening(source)?;
     let vault = Vault::restore(&draft.join("keys"), unlock, &start.keys).map_err(|error| {
         WireError::new(error.code(), "the keys cannot be restored").reason(chain(&error))
     })?;
@@ -235,6 +240,12 @@ pub(super) fn load(
         ));
     }
     loading.flush()?;
+    if !is_of_home(&loading.verifier, &start, known) {
+        return Err(refused(
+            "the backup is of another home",
+            format!("it is signed by {}", start.verifier),
+        ));
+    }
     let head = whole_log(loading.verifier, &start)?;
     let digests = loading.digests;
     let mut txn = store.begin(Directory::default()).map_err(broken)?;

@@ -18,8 +18,8 @@ use crate::vault::{StreamIdentity, Unlock, Vault};
 pub(super) struct Means {
     /// Opens the backup.
     pub(super) identity: StreamIdentity,
-    /// Must have signed it; none if nothing here says who.
-    pub(super) known: Option<VerifierKey>,
+    /// One of these must have signed it, or lead to who did; none if nothing here says who.
+    pub(super) known: Vec<VerifierKey>,
     /// The erasure ledger of the home it was taken of.
     pub(super) ledger: Option<PathBuf>,
 }
@@ -40,10 +40,10 @@ pub(super) fn means(options: &RestoreOptions, config: &Config) -> Result<Means, 
         }
     }
     let known = match &options.key {
-        Some(given) => Some(given_key(given)?),
+        Some(given) => vec![given_key(given)?],
         None => {
             let passphrases = old.as_ref().unwrap_or(config);
-            known_key(home, passphrases, config)?
+            known_keys(home, passphrases, config)?
         }
     };
     Ok(Means {
@@ -128,24 +128,31 @@ fn given_key(given: &str) -> Result<VerifierKey, WireError> {
     })
 }
 
-/// The key that a home signs with, by its own keys or else by what a client of it remembered.
-fn known_key(
+/// The keys that a home signs and signed with, by its own keys or else by what a client of it
+/// remembered.
+fn known_keys(
     home: &Home,
     passphrases: &Config,
     config: &Config,
-) -> Result<Option<VerifierKey>, WireError> {
+) -> Result<Vec<VerifierKey>, WireError> {
     let keys = home.data.join("keys");
     if keys.join("keystore").exists() {
         let given = config.passphrase_file.is_some();
         let from = if given { config } else { passphrases };
-        let key = Vault::peek_audit_key(&keys, &unlock(from)?).map_err(|error| {
+        let keys = Vault::peek_audit_keys(&keys, &unlock(from)?).map_err(|error| {
             WireError::new(error.code(), "the home's own keys cannot be read").reason(chain(&error))
         })?;
         let origin = crate::service::audit_origin()?;
-        return Ok(Some(VerifierKey::new(origin, key)));
+        let known = keys.into_iter();
+        return Ok(known
+            .map(|key| VerifierKey::new(origin.clone(), key))
+            .collect());
     }
     let known = fs::read_to_string(home.audit_key()).ok();
-    Ok(known.and_then(|text| text.trim().parse().ok()))
+    Ok(known
+        .and_then(|text| text.trim().parse().ok())
+        .into_iter()
+        .collect())
 }
 
 /// Refuses a ledger that was named and is of another home. One that cannot be read says so later.

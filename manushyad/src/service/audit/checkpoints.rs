@@ -5,7 +5,7 @@ use std::path::Path;
 
 use manushya_core::audit::checkpoint::Checkpoint;
 use manushya_core::audit::examine::NOTES_BYTES_MAX;
-use manushya_core::audit::{Examiner, Notes, VerifierKey, read_notes};
+use manushya_core::audit::{Examiner, Keys, Notes, read_notes};
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
 use manushya_protocol::error::WireError;
@@ -18,17 +18,12 @@ use super::super::doctor::check;
 use super::super::view::ReadView;
 use super::super::writer::chain;
 use super::super::{Service, page, unreadable};
-use super::{begin_operator, checkpoint, cursor, verifier_key};
+use super::{begin_operator, checkpoint, cursor};
 
 /// How many stored checkpoints one read of the store takes.
 const CHUNK: usize = 4096;
 
 impl Service {
-    /// The public key that signs the log, as text.
-    pub(in crate::service) fn audit_verifier(&self) -> Result<String, WireError> {
-        Ok(verifier_key(&self.vault.audit_signing_key())?.to_string())
-    }
-
     /// Lists the stored checkpoints.
     ///
     /// # Errors
@@ -44,7 +39,7 @@ impl Service {
         self.read(&context, |view, context| {
             let access = begin_operator(view, context)?;
             let fail = |error: WireError| Refusal::allowed(&access.audit, error);
-            let key = verifier_key(&self.vault.audit_signing_key()).map_err(fail)?;
+            let keys = self.log_keys().map_err(fail)?;
             let (from, most) = match request.size {
                 Some(size) => (size.saturating_sub(1), 1),
                 None => (after, limit + 1),
@@ -63,7 +58,7 @@ impl Service {
             rows.truncate(limit);
             let last = view.snapshot.last_checkpoint();
             let (total, _) = last.map_err(|error| fail(unreadable(&error)))?;
-            let items: Vec<_> = rows.into_iter().map(|row| show(row, &key)).collect();
+            let items: Vec<_> = rows.into_iter().map(|row| show(row, &keys)).collect();
             let next = items.last().filter(|_| more).map(|it| it.size.to_string());
             let count = items.len() as u64;
             let total = request.size.map_or(total, |_| count);
@@ -75,16 +70,20 @@ impl Service {
     /// Checks the log against its head and against every checkpoint, stored or anchored.
     pub(in crate::service) fn check_log(&self) -> Vec<Check> {
         let fix = "keep the files as evidence and restore a backup";
-        let Ok(key) = verifier_key(&self.vault.audit_signing_key()) else {
-            return Vec::new();
+        let keys = match self.log_keys() {
+            Ok(keys) => keys,
+            Err(error) => {
+                let told = format!("{}: {}", error.message, error.reason.unwrap_or_default());
+                return vec![check("audit.keys", Verdict::Failure, told, Some(fix))];
+            }
         };
         // Before the log, so that it has all that they speak of.
         let anchored = self.config.anchor.file.as_deref().map(|file| {
-            let notes = read_anchor(file, &key);
+            let notes = read_anchor(file, &keys);
             (file, notes)
         });
         let log = self.view().map_err(|error| error.to_string());
-        let log = log.and_then(|view| Log::read(view, &key));
+        let log = log.and_then(|view| Log::read(view, keys.clone()));
         let log = match log {
             Ok(log) => log,
             Err(reason) => return vec![check("audit.chain", Verdict::Failure, reason, Some(fix))],
@@ -92,8 +91,13 @@ impl Service {
         let mut checks = vec![match log.examine(log.stored.clone()) {
             Ok(entries) => {
                 let stored = log.stored.len();
-                let told =
-                    format!("{entries} entries verify against the head and {stored} checkpoints");
+                let keys = match keys.to_vec().len() {
+                    1 => String::new(),
+                    keys => format!(", signed by {keys} keys that follow each other"),
+                };
+                let told = format!(
+                    "{entries} entries verify against the head and {stored} checkpoints{keys}"
+                );
                 check("audit.chain", Verdict::Ok, told, None)
             }
             Err(reason) => check("audit.chain", Verdict::Failure, reason, Some(fix)),
@@ -156,8 +160,8 @@ impl Service {
     }
 }
 
-fn show((size, text): (u64, String), key: &VerifierKey) -> CheckpointView {
-    let verified = Checkpoint::verify(&text, key).ok();
+fn show((size, text): (u64, String), keys: &Keys) -> CheckpointView {
+    let verified = keys.verify(&text).ok();
     CheckpointView {
         size,
         root: verified
@@ -168,7 +172,7 @@ fn show((size, text): (u64, String), key: &VerifierKey) -> CheckpointView {
 }
 
 /// Reads an anchor file. One that is not there yet has no checkpoints.
-fn read_anchor(file: &Path, key: &VerifierKey) -> Result<Notes, String> {
+fn read_anchor(file: &Path, keys: &Keys) -> Result<Notes, String> {
     let told = |error: std::io::Error| format!("{} cannot be read: {error}", file.display());
     match std::fs::metadata(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Notes::default()),
@@ -179,17 +183,18 @@ fn read_anchor(file: &Path, key: &VerifierKey) -> Result<Notes, String> {
         Ok(_) => {}
     }
     let bytes = std::fs::read(file).map_err(told)?;
-    Ok(read_notes(&String::from_utf8_lossy(&bytes), key))
+    Ok(read_notes(&String::from_utf8_lossy(&bytes), keys))
 }
 
 /// A state of the log, with the checkpoints that are stored of it.
 struct Log {
     view: ReadView,
     stored: Vec<Checkpoint>,
+    keys: Keys,
 }
 
 impl Log {
-    fn read(view: ReadView, key: &VerifierKey) -> Result<Self, String> {
+    fn read(view: ReadView, keys: Keys) -> Result<Self, String> {
         let size = view.published.head.size();
         let mut stored = Vec::new();
         let mut after = 0;
@@ -198,20 +203,18 @@ impl Log {
             let rows = rows.map_err(|error| chain(&error))?;
             let Some((last, _)) = rows.last() else { break };
             after = *last;
-            for (of, note) in rows {
-                let checkpoint = Checkpoint::verify(&note, key).map_err(|error| chain(&error))?;
+            // The snapshot may be a moment ahead of the head.
+            for (of, note) in rows.into_iter().filter(|(of, _)| *of <= size) {
+                let checkpoint = keys.verify(&note).map_err(|error| chain(&error))?;
                 if checkpoint.size != of {
                     return Err(format!(
                         "the stored checkpoint of {of} entries is misplaced"
                     ));
                 }
-                // The snapshot may be a moment ahead of the head.
-                if of <= size {
-                    stored.push(checkpoint);
-                }
+                stored.push(checkpoint);
             }
         }
-        Ok(Self { view, stored })
+        Ok(Self { view, stored, keys })
     }
 
     /// Recomputes the log against its head and these checkpoints.
@@ -229,6 +232,9 @@ impl Log {
                 pushed.map_err(|broken| format!("entry {seq}: {}", chain(&broken)))?;
             }
         }
+        examiner
+            .check_keys(&self.keys)
+            .map_err(|broken| chain(&broken))?;
         let checkpoint = checkpoint(head).map_err(|error| error.message)?;
         let summary = examiner.finish(&checkpoint);
         summary

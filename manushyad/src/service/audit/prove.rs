@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use manushya_core::audit::checkpoint::{Checkpoint, VerifierKey};
+use manushya_core::audit::checkpoint::Checkpoint;
 use manushya_core::audit::{Head, Tree, bundle, canonical, entry_hash};
 use manushya_core::command::Context;
 use manushya_core::decide::Refusal;
@@ -16,6 +16,7 @@ use manushya_protocol::v1::audit::{
 
 use super::super::view::ReadView;
 use super::super::{Service, unreadable};
+use super::keys::LogSigner;
 use super::{CHUNK_BYTES, Filter, begin, checkpoint};
 use crate::store::Snapshot;
 
@@ -90,9 +91,11 @@ impl Service {
             .proofs
             .lock()
             .inclusion(index, head.size(), &mut read)?;
-        let note = self.sign_head(head)?;
-        let proof = bundle::inclusion(seq, bytes, &path, note);
-        self.recheck(bundle::Bundle::Inclusion(proof.clone()))?;
+        let signer = self.log_signer()?;
+        let note = checkpoint(head)?.sign(&signer.key);
+        let mut proof = bundle::inclusion(seq, bytes, &path, note);
+        proof.hand_overs = signer.hand_overs()?;
+        recheck(bundle::Bundle::Inclusion(proof.clone()), &signer)?;
         Ok(proof)
     }
 
@@ -151,27 +154,37 @@ impl Service {
             (path, roots)
         };
         let origin = checkpoint(head)?.origin;
+        let signer = self.log_signer()?;
         let note = |size, root| {
             let origin = origin.clone();
-            Checkpoint { origin, size, root }.sign(&self.vault.audit_signing_key())
+            Checkpoint { origin, size, root }.sign(&signer.key)
         };
-        let proof = bundle::consistency(note(old, roots[0]), note(new, roots[1]), &path);
-        self.recheck(bundle::Bundle::Consistency(proof.clone()))?;
+        let mut proof = bundle::consistency(note(old, roots[0]), note(new, roots[1]), &path);
+        proof.hand_overs = signer.hand_overs()?;
+        recheck(bundle::Bundle::Consistency(proof.clone()), &signer)?;
         Ok(proof)
     }
 
-    /// The signed head.
-    pub(in crate::service) fn sign_head(&self, head: &Head) -> Result<String, WireError> {
-        Ok(checkpoint(head)?.sign(&self.vault.audit_signing_key()))
+    /// The signed head, and the key that signed it.
+    pub(in crate::service) fn sign_head(&self, head: &Head) -> Result<(String, String), WireError> {
+        let signer = self.log_signer()?;
+        let note = checkpoint(head)?.sign(&signer.key);
+        Ok((note, signer.public.to_string()))
     }
+}
 
-    /// Nothing leaves that the receiver could not verify.
-    fn recheck(&self, bundle: bundle::Bundle) -> Result<(), WireError> {
-        let key = self.vault.audit_signing_key().verifying_key();
-        let key = VerifierKey::new(super::origin()?, key);
-        match bundle.verify(&key) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(not_whole(super::super::writer::chain(&error))),
-        }
+/// Nothing leaves that the receiver could not verify, be it with the key that signs or with the first.
+fn recheck(bundle: bundle::Bundle, signer: &LogSigner) -> Result<(), WireError> {
+    let first = match &bundle {
+        bundle::Bundle::Inclusion(proof) => proof.hand_overs.first(),
+        bundle::Bundle::Consistency(proof) => proof.hand_overs.first(),
+    };
+    let first = first.and_then(|first| first.from.parse().ok());
+    let keys = first.iter().chain([&signer.public]);
+    for key in keys {
+        bundle
+            .verify(key)
+            .map_err(|error| not_whole(super::super::writer::chain(&error)))?;
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64, HEXLOWER};
+use ed25519_dalek::SigningKey;
 use manushya_core::audit::{Head, VerifierKey};
 use manushya_core::command::Context;
 use manushya_core::decide;
@@ -32,7 +33,7 @@ use super::receipt::origin;
 use super::writer::chain;
 use super::{Service, unreadable};
 use crate::store::{Record, Snapshot, StoreError};
-use crate::vault::{AgeWriter, check_recipients};
+use crate::vault::{AgeWriter, SystemKeys, check_recipients};
 use format::{Counts, FrameWriter, Manifest};
 
 /// How many backups are taken at once.
@@ -186,10 +187,14 @@ impl Service {
                 Ok(access.plan(vec![write], 1, record))
             })
             .await?;
+        // The keys and the state of one moment, or a log would be restored without the key it names.
+        let alone = self.handing_over.lock().await;
         let snapshot = self.store.snapshot().map_err(|error| unreadable(&error))?;
+        let keys = (self.vault.system_keys(), self.log_signer()?.key);
+        drop(alone);
         let expected = expected(&snapshot).map_err(|error| unreadable(&error))?;
         if !dry_run {
-            self.start_backup(record, snapshot)?;
+            self.start_backup(record, snapshot, keys)?;
         }
         Ok(BackupStarted {
             id,
@@ -198,7 +203,12 @@ impl Service {
         })
     }
 
-    fn start_backup(self: &Arc<Self>, record: Backup, snapshot: Snapshot) -> Result<(), WireError> {
+    fn start_backup(
+        self: &Arc<Self>,
+        record: Backup,
+        snapshot: Snapshot,
+        keys: (SystemKeys, SigningKey),
+    ) -> Result<(), WireError> {
         let (sender, receiver) = sync_channel(CHUNKS_WAITING);
         let records = Arc::new(AtomicU64::new(0));
         let id = record.id;
@@ -225,7 +235,9 @@ impl Service {
             .name("backup".to_owned())
             .spawn(move || {
                 let failed = sender.clone();
-                if let Err(error) = service.write_backup(&record, &snapshot, sender, &records) {
+                if let Err(error) =
+                    service.write_backup(&record, (&snapshot, keys), sender, &records)
+                {
                     tracing::warn!(error = %chain(&error), "A backup was not finished.");
                     let _ = failed.try_send(Err(chain(&error)));
                     // Without a reader nobody takes the job away.
@@ -243,7 +255,7 @@ impl Service {
     fn write_backup(
         &self,
         record: &Backup,
-        snapshot: &Snapshot,
+        (snapshot, (system, key)): (&Snapshot, (SystemKeys, SigningKey)),
         sender: SyncSender<Result<Vec<u8>, String>>,
         progress: &AtomicU64,
     ) -> Result<(), Failure> {
@@ -255,7 +267,6 @@ impl Service {
         // Small frames are gathered before they are encrypted.
         let out = io::BufWriter::with_capacity(64 << 10, age);
         let mut writer = FrameWriter::new(out)?;
-        let key = self.vault.audit_signing_key();
         let head = snapshot.audit_head()?.ok_or(Failure::Head)?;
         let read = Head::from_bytes(&head).map_err(|_| Failure::Head)?;
         let origin = origin().map_err(|_| Failure::Head)?;
@@ -268,7 +279,7 @@ impl Service {
             checkpoint: read.checkpoint(origin.clone()).sign(&key),
             public_key: VerifierKey::new(origin, key.verifying_key()).to_string(),
         })?;
-        writer.keys(&self.vault.system_keys().to_bytes())?;
+        writer.keys(&system.to_bytes())?;
         writer.head(&head)?;
         snapshot.records(|record: Record| -> Result<(), Failure> {
             progress.fetch_add(1, Ordering::Relaxed);

@@ -46,7 +46,7 @@ impl Thread {
     /// Signs the head the log is left with.
     pub(super) fn sign_last(&mut self) {
         let published = self.published.load_full();
-        let Some(note) = self.notary.last(&published.head) else {
+        let Some(note) = self.notary.last(&published.head, &published.directory) else {
             return;
         };
         let size = published.head.size();

@@ -85,7 +85,7 @@ fn start(base: &Base, config: &Config) -> Daemon {
         Vec::new(),
     ));
     let key = SigningKey::from_bytes(&[3; 32]);
-    let signer = Box::new(move || key.clone());
+    let signer = Box::new(move |_: &Directory| Some(key.clone()));
     let notary = Notary::start(signer, Anchor::default(), 0).unwrap();
     let ledger = config.home.state.join("ledger");
     let keepers = Keepers {

@@ -1,10 +1,12 @@
 //! Invitations, what is known of the keys that sign tokens, limits and bindings, as bytes.
 
 use manushya_core::model::{
-    Binding, ExternalId, GateKey, GateRecord, Invitation, LimitName, LimitOverride, Role, TokenKey,
+    AuditKey, Binding, ExternalId, GateKey, GateRecord, Invitation, LimitName, LimitOverride,
+    NextAuditKey, Role, TokenKey,
 };
 use manushya_protocol::id::{BindingId, IdentityId, InvitationId, LimitId, TenantId};
 use manushya_protocol::limits;
+use manushya_protocol::unit::AuditSeq;
 use zeroize::Zeroizing;
 
 use super::Malformed;
@@ -20,6 +22,7 @@ pub(in crate::store) fn gate_kind(key: GateKey) -> Kind {
         GateKey::TokenKey(_) => Kind::SigningKey,
         GateKey::Limit(_) => Kind::Limit,
         GateKey::Binding(_) => Kind::Binding,
+        GateKey::AuditKey(_) => Kind::AuditKey,
     }
 }
 
@@ -58,6 +61,13 @@ pub(in crate::store) fn encode_gate(record: &GateRecord) -> Result<Zeroizing<Vec
             out.raw(&it.set_by.to_bytes());
             out.i64(it.set_at.0);
         }
+        GateRecord::AuditKey(it) => {
+            out.u64(it.seq.0);
+            out.i64(it.created_at.0);
+            out.raw(&it.from);
+            out.raw(&it.next.public);
+            out.raw(&it.next.signature);
+        }
     }
     close("the record", out)
 }
@@ -77,6 +87,20 @@ pub(in crate::store) fn decode_gate(
                 key: key.map_err(|_| Malformed("a number of a key is out of bounds"))?,
                 created_at: read_moment(&mut bytes)?,
                 retired_at: bytes.option(read_moment)?,
+            })
+        }
+        Kind::AuditKey => {
+            let epoch = u64::try_from(u128::from_be_bytes(id));
+            GateRecord::AuditKey(AuditKey {
+                tenant,
+                epoch: epoch.map_err(|_| Malformed("an epoch of a key is out of bounds"))?,
+                seq: AuditSeq(bytes.u64()?),
+                created_at: read_moment(&mut bytes)?,
+                from: bytes.array()?,
+                next: NextAuditKey {
+                    public: bytes.array()?,
+                    signature: bytes.array()?,
+                },
             })
         }
         Kind::Binding => GateRecord::Binding(Binding {

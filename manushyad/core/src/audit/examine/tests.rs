@@ -4,7 +4,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::super::strategy::{draft, drafts};
-use super::super::{FrameError, Head, Origin, push_frame, split_frames};
+use super::super::{FrameError, Head, Origin, VerifierKey, push_frame, split_frames};
 use super::*;
 use crate::model::AuditDraft;
 
@@ -206,7 +206,7 @@ fn whatever_is_done_to_a_log_is_noticed() {
         let drafts = drafts(1..16).new_tree(&mut chance.0).unwrap().current();
         let every = 4 + chance.below(8);
         let honest = write(&drafts, every);
-        let anchors = read_notes(&honest.anchor, &key());
+        let anchors = read_notes(&honest.anchor, &key().into());
         assert_eq!(anchors.bad, [0; 0]);
         examine(&honest, &anchors.good).unwrap();
         for _ in 0..200 {
@@ -234,13 +234,13 @@ fn what_is_done_to_an_anchor_is_told() {
     let mut chance = Chance(TestRunner::new_with_rng(Config::default(), rng));
     let drafts = drafts(8..9).new_tree(&mut chance.0).unwrap().current();
     let honest = write(&drafts, 2);
-    let all = read_notes(&honest.anchor, &key());
+    let all = read_notes(&honest.anchor, &key().into());
     assert_eq!((all.good.len(), all.bad.len()), (4, 0));
     for _ in 0..2000 {
         let mut bytes = honest.anchor.clone().into_bytes();
         mangle(&mut bytes, &mut chance);
         let text = String::from_utf8_lossy(&bytes);
-        let notes = read_notes(&text, &key());
+        let notes = read_notes(&text, &key().into());
         // A line feed more or less between two notes changes nothing.
         assert!(notes.good.len() < 4 || notes == all || notes.bad.is_empty());
         assert!(notes.good.iter().all(|note| all.good.contains(note)));
@@ -252,7 +252,7 @@ fn logs_grow_past_their_checkpoints_and_stay_good() {
     let mut chance = Chance(TestRunner::deterministic());
     let drafts = drafts(9..10).new_tree(&mut chance.0).unwrap().current();
     let disk = write(&drafts, 4);
-    let notes = read_notes(&disk.anchor, &key());
+    let notes = read_notes(&disk.anchor, &key().into());
     let sizes: Vec<u64> = notes.good.iter().map(|note| note.size).collect();
     assert_eq!(sizes, [4, 8, 9]);
     let rows: Vec<&[u8]> = disk.rows.iter().map(|row| row.1.as_slice()).collect();
@@ -272,7 +272,7 @@ fn logs_grow_past_their_checkpoints_and_stay_good() {
 proptest! {
     #[test]
     fn noise_is_no_checkpoint(noise in "[ \\n—a-z0-9/.+=]{0,300}") {
-        let notes = read_notes(&noise, &key());
+        let notes = read_notes(&noise, &key().into());
         prop_assert!(notes.good.is_empty());
         let blank = noise.chars().all(|c| c == '\n');
         prop_assert_eq!(notes.bad.is_empty(), blank);
