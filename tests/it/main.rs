@@ -42,6 +42,7 @@ mod scripts;
 mod seal;
 mod search;
 mod session;
+mod subject_export;
 mod supersede;
 mod system;
 mod tenant;

@@ -164,6 +164,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["limit", "set", "memory", "unlimited"],
         &["seal", "--dry-run"],
         &["unseal"],
+        &["identity", "export", "a", "a.jsonl"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();
@@ -199,7 +200,6 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "stats"],
         &["memory", "stats"],
         &["config", "show"],
-        &["identity", "export", "a"],
         &["policy", "diff", "admin-all"],
         &["policy", "simulate", &draft, "--since", "7d"],
         &["policy", "simulate", &draft, "--shadow"],

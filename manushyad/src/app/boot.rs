@@ -256,6 +256,7 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
         sealing: SealSwitch::default(),
         proofs: Default::default(),
         work: Default::default(),
+        exports: Default::default(),
     });
     Ok(Booted {
         service,

@@ -63,6 +63,7 @@ use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
+use manushya_protocol::v1::subject::{SubjectExport, SubjectExported};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -469,5 +470,6 @@ impl Manushya for Session {
         policy_shadow_status() -> ShadowStatus;
         approval_list(request: ApprovalList) -> Listed<ApprovalView>;
         approval_decide(request: ApprovalDecide) -> ApprovalView;
+        subject_export(request: SubjectExport) -> SubjectExported;
     }
 }

@@ -45,6 +45,7 @@ mod search;
 mod session;
 #[cfg(test)]
 mod sim;
+pub mod subject;
 mod survivors;
 mod system;
 pub mod tally;
@@ -129,6 +130,8 @@ pub struct Service {
     pub proofs: Mutex<manushya_core::audit::Tree>,
     /// What it does by itself.
     pub work: work::Work,
+    /// The exports of what is held about somebody.
+    pub exports: subject::Exports,
 }
 
 /// The name that the audit log is signed under.

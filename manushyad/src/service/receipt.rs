@@ -209,7 +209,7 @@ impl Service {
         Ok(vec![VerifierKey::new(origin()?, key.verifying_key())])
     }
 
-    fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
+    pub(super) fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
         let signed = record
             .signed
             .as_ref()

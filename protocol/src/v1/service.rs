@@ -45,6 +45,7 @@ use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
+use crate::v1::subject::{SubjectExport, SubjectExported};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -284,4 +285,6 @@ pub trait Manushya {
     async fn policy_shadow_set(call: Call, request: PolicyShadowSet) -> Reply<ShadowStatus>;
     /// Says what runs beside the live policies.
     async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
+    /// Reads everything held about an identity.
+    async fn subject_export(call: Call, request: SubjectExport) -> Reply<SubjectExported>;
 }

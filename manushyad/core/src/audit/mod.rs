@@ -13,9 +13,11 @@ pub mod checkpoint;
 pub mod examine;
 pub mod log;
 pub mod merkle;
+mod note;
 pub mod receipt;
 #[cfg(test)]
 mod strategy;
+pub mod subject;
 pub mod tree;
 pub mod verify;
 
@@ -26,5 +28,6 @@ pub use checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 pub use examine::{Examiner, Notes, read_notes};
 pub use log::{Head, HeadError};
 pub use receipt::{HeldBy, Receipt, ReceiptError};
+pub use subject::{ExportCheck, ExportError, ExportManifest, ExportPart};
 pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};

@@ -5,16 +5,14 @@
 //! [`FIRST_LINE`], which no checkpoint starts with, so that neither is taken for the other.
 //! The format is written down in `docs/formats/receipt.md`.
 
-use std::fmt::{Display, Write as _};
-use std::str::FromStr;
-
-use data_encoding::{BASE64, HEXLOWER};
-use ed25519_dalek::{Signer, SigningKey};
+use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
 use manushya_protocol::id::{BackupId, IdentityId, PlanId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{Checkpoint, NoteError, Origin, SIGNATURE_PREFIX, VerifierKey};
+use super::checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
+use super::note::{self, Lines, Malformed, hex, line, parse};
 use super::{canonical, chain, merkle};
 use crate::model::{Action, Hash, Outcome, SignedReceipt};
 
@@ -102,6 +100,12 @@ pub enum ReceiptError {
     Proof,
 }
 
+impl From<Malformed> for ReceiptError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error.0)
+    }
+}
+
 /// SHA-256 over tags of the erasure ledger, in its order.
 pub fn tags_hash<'a>(tags: impl IntoIterator<Item = &'a [u8; 16]>) -> Hash {
     let mut hash = Sha256::new();
@@ -109,11 +113,6 @@ pub fn tags_hash<'a>(tags: impl IntoIterator<Item = &'a [u8; 16]>) -> Hash {
         hash.update(tag);
     }
     Hash(hash.finalize().into())
-}
-
-fn line(text: &mut String, name: &str, value: impl Display) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{name}: {value}");
 }
 
 impl Receipt {
@@ -163,10 +162,7 @@ impl Receipt {
     ///
     /// [`ReceiptError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, ReceiptError> {
-        let mut lines = Lines(text.split_terminator('\n'));
-        if lines.0.next() != Some(FIRST_LINE) {
-            return Err(ReceiptError::Malformed("it does not start as one"));
-        }
+        let mut lines = Lines::after(FIRST_LINE, text)?;
         let receipt = Self {
             home: hex(lines.word("home")?)?,
             plan: lines.value("plan")?,
@@ -192,7 +188,7 @@ impl Receipt {
             checked_at: lines.value("checked-at")?,
             audit_seq: lines.value("audit-seq")?,
             audit_entry: Hash(hex(lines.word("audit-entry")?)?),
-            held_by: lines.backups()?,
+            held_by: backups(&mut lines)?,
         };
         // One receipt has one text, so that nothing is signed that is not shown.
         if receipt.to_text() != text {
@@ -203,12 +199,7 @@ impl Receipt {
 
     /// Signs it in the name of the audit log. The same receipt and key give the same note.
     pub fn sign(&self, origin: &Origin, key: &SigningKey) -> String {
-        let text = self.to_text();
-        let verifier = VerifierKey::new(origin.clone(), key.verifying_key());
-        let mut bytes = verifier.id().to_vec();
-        bytes.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
-        let signature = BASE64.encode(&bytes);
-        format!("{text}\n{SIGNATURE_PREFIX}{origin} {signature}\n")
+        note::sign(&self.to_text(), origin, key)
     }
 
     /// Verifies a signed receipt against one of `keys`, with the proof of its audit entry, and
@@ -237,12 +228,7 @@ impl Receipt {
         if note.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::Malformed("it is too long"));
         }
-        let end = note
-            .find("\n\n")
-            .ok_or(ReceiptError::Malformed("no blank line ends its text"))?;
-        let (text, lines) = (&note[..=end], &note[end + 2..]);
-        key.verify_lines(text, lines)?;
-        let receipt = Self::parse(text)?;
+        let receipt = Self::parse(note::verified(note, key)?)?;
         if chain::entry_hash(&signed.entry) != receipt.audit_entry {
             return Err(ReceiptError::Entry("its hash is another"));
         }
@@ -268,66 +254,27 @@ impl Receipt {
     }
 }
 
-/// The lines of a receipt, in their order.
-struct Lines<'a>(std::str::SplitTerminator<'a, char>);
-
-impl<'a> Lines<'a> {
-    fn named(&mut self, name: &str) -> Option<&'a str> {
-        let mut ahead = self.0.clone();
-        let value = ahead.next()?.strip_prefix(name)?.strip_prefix(": ")?;
-        self.0 = ahead;
-        Some(value)
-    }
-
-    fn word(&mut self, name: &'static str) -> Result<&'a str, ReceiptError> {
-        self.named(name)
-            .ok_or(ReceiptError::Malformed("a line is missing or out of place"))
-    }
-
-    fn value<T: FromStr>(&mut self, name: &'static str) -> Result<T, ReceiptError> {
-        parse(self.word(name)?)
-    }
-
-    fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, ReceiptError> {
-        self.named(name).map(parse).transpose()
-    }
-
-    fn backups(&mut self) -> Result<Vec<HeldBy>, ReceiptError> {
-        let mut found = Vec::new();
-        while let Some(value) = self.named("backup") {
-            let words: Vec<&str> = value.split(' ').collect();
-            let [backup, "taken", taken, "until", until] = words[..] else {
-                return Err(ReceiptError::Malformed(
-                    "a backup is not told in five words",
-                ));
-            };
-            if found.len() == BACKUPS_MAX {
-                return Err(ReceiptError::Malformed("it names too many backups"));
-            }
-            found.push(HeldBy {
-                backup: parse(backup)?,
-                taken_at: parse(taken)?,
-                keep_until: match until {
-                    "unknown" => None,
-                    moment => Some(parse(moment)?),
-                },
-            });
+/// The backups that its lines name.
+fn backups(lines: &mut Lines<'_>) -> Result<Vec<HeldBy>, Malformed> {
+    let mut found = Vec::new();
+    while let Some(value) = lines.named("backup") {
+        let words: Vec<&str> = value.split(' ').collect();
+        let [backup, "taken", taken, "until", until] = words[..] else {
+            return Err(Malformed("a backup is not told in five words"));
+        };
+        if found.len() == BACKUPS_MAX {
+            return Err(Malformed("it names too many backups"));
         }
-        Ok(found)
+        found.push(HeldBy {
+            backup: parse(backup)?,
+            taken_at: parse(taken)?,
+            keep_until: match until {
+                "unknown" => None,
+                moment => Some(parse(moment)?),
+            },
+        });
     }
-}
-
-fn parse<T: FromStr>(text: &str) -> Result<T, ReceiptError> {
-    text.parse()
-        .map_err(|_| ReceiptError::Malformed("a value is not of its kind"))
-}
-
-fn hex<const N: usize>(text: &str) -> Result<[u8; N], ReceiptError> {
-    HEXLOWER
-        .decode(text.as_bytes())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(ReceiptError::Malformed("a value is not hexadecimal"))
+    Ok(found)
 }
 
 #[cfg(test)]
