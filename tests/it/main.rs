@@ -37,6 +37,7 @@ mod recall;
 mod receipt;
 mod redact;
 mod restore;
+mod retention;
 mod rotation;
 mod scripts;
 mod seal;

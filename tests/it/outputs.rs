@@ -129,6 +129,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["purge", "retention", "list"],
         &["backup", "list"],
         &["purge", "verify", &purged],
         &["approval", "list"],

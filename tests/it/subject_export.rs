@@ -51,10 +51,7 @@ fn much_about_a(daemon: &Daemon) -> (Caller, Vec<String>) {
     operator.json(&["purge", "plan", "--subject", "agent-a"]);
     let hold = ["purge", "hold", "add", "--subject", "agent-a", "--reason"];
     operator.json(&[&hold[..], &["secret case 7"]].concat());
-    let secrets = vec![
-        a.bearer().unwrap().to_owned(),
-        word(&key["key"]),
-    ];
+    let secrets = vec![a.bearer().unwrap().to_owned(), word(&key["key"])];
     std::thread::sleep(std::time::Duration::from_millis(1200));
     (a, secrets)
 }

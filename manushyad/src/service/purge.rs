@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use manushya_core::command::{ApplyPurge, Context, PlanPurge};
+use manushya_core::command::{ApplyPurge, Context, PlanPurge, Sweep};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, draft};
-use manushya_core::model::{Action, PurgeScope, Resource};
+use manushya_core::model::{Action, Outcome, PurgeScope, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{MemoryId, PlanId};
@@ -73,7 +73,10 @@ impl Service {
                 matched = self.matched(&context, filter)?;
                 PurgeScope::Filter
             }
-            (None, None) => PurgeScope::Expired,
+            (None, None) => {
+                matched = self.ended(&context)?;
+                PurgeScope::Expired
+            }
         };
         let now = context.now;
         let command = PlanPurge {
@@ -89,6 +92,12 @@ impl Service {
             })
             .await?;
         Ok(convert::plan(&plan, now))
+    }
+
+    /// What rules of retention end, for a plan, which looks at the versions itself.
+    fn ended(&self, context: &Context) -> Result<Vec<(MemoryId, u32)>, WireError> {
+        let found = self.past_time(context, limits::PLAN_MEMORIES_MAX + 1)?;
+        Ok(found.into_iter().map(|id| (id, 0)).collect())
     }
 
     /// Finds the subject of a purge, for those who may purge it.
@@ -209,6 +218,7 @@ impl Service {
                     })?;
                 self.named(&context, &ids)?
             }
+            Some(plan) if plan.scope == PurgeScope::Expired => self.ended(&context)?,
             _ => Vec::new(),
         };
         let command = ApplyPurge {
@@ -280,25 +290,50 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// What the deciding or the writer said.
+    /// What the deciding or the writer said; `CONFLICT` while nothing is erased by the clock.
     pub async fn purge_run(&self, mut context: Context, _: PurgeRun) -> Result<Purged, WireError> {
         // What was shown may be ahead of the machine's clock. Nothing is erased by that.
         context.now = context.now.min(self.ports.clock.wall());
+        if context.dry_run {
+            let due = self.due_by_why(&context)?;
+            let purged = self.sweep_tenant(context).await?;
+            return Ok(Purged { due, ..purged });
+        }
+        if self.ports.clock.erasing().is_none() {
+            let error = WireError::new(ErrorCode::Conflict, "nothing is erased by the clock now")
+                .reason("the machine's clock was set ahead less than a day ago")
+                .hint("look at the time; what is to go all the same: manushyactl purge plan");
+            let mut entry = draft(&context, Action::Purge, Resource::System);
+            entry.outcome = Outcome::Error(error.code);
+            self.audit_durably(entry).await?;
+            return Err(error);
+        }
+        self.sweep_tenant(context).await
+    }
+
+    /// Erases what is due at the context's time, in as many transactions as it takes.
+    async fn sweep_tenant(&self, context: Context) -> Result<Purged, WireError> {
         let mut total = Purged::default();
+        let limit = match context.dry_run {
+            true => limits::PLAN_MEMORIES_MAX,
+            false => SWEEP_MEMORIES,
+        };
         loop {
+            let found = self.past_time(&context, limit)?;
             let context = context.clone();
             let dry_run = context.dry_run;
             let fallback = draft(&context, Action::Purge, Resource::System);
+            let command = Sweep { found, limit };
             let (purged, receipt) = self
                 .writer
                 .run(fallback, move |txn| {
-                    decide::purge::sweep(txn, &context, SWEEP_MEMORIES)
+                    decide::purge::sweep(txn, &context, command)
                 })
                 .await?;
             total.memories += purged.memories;
             total.keys_destroyed += receipt.keys_destroyed;
             total.audit_seq = receipt.seq.0;
-            if dry_run || (purged.memories as usize) < SWEEP_MEMORIES {
+            if dry_run || (purged.memories as usize) < limit {
                 return Ok(total);
             }
         }
@@ -324,11 +359,13 @@ impl Service {
                 ..self.daemon_context(operator)
             };
             let due = {
+                let found = self.past_time(&context, 1)?;
                 let view = self.view()?;
-                decide::purge::is_due(&view, &context).map_err(|error| unreadable(&error))?
+                decide::purge::is_due(&view, &context, &found)
+                    .map_err(|error| unreadable(&error))?
             };
             if due {
-                swept += self.purge_run(context, PurgeRun::default()).await?.memories;
+                swept += self.sweep_tenant(context).await?.memories;
             }
         }
         Ok(swept)

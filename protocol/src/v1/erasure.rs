@@ -130,3 +130,46 @@ pub struct HoldView {
     /// When it was set.
     pub created_at: UnixMillis,
 }
+
+/// Sets how long memories are kept, in the place of what was set for the same type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionSet {
+    /// Of which type; none for what no rule of a type speaks of.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// How long after it was made a memory is erased, in seconds; none for no end.
+    #[serde(default)]
+    pub keep_seconds: Option<u64>,
+    /// How long after it was deleted a memory is erased, in seconds; none for what is configured.
+    #[serde(default)]
+    pub keep_deleted_seconds: Option<u64>,
+}
+
+/// Takes such a rule away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionUnset {
+    /// Of which type; none for the rule of all others.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// How long memories are kept, as it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionView {
+    /// Of which type; `*` for all others.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How long after it was made a memory is erased, as `90d`; none for no end.
+    pub keep: Option<String>,
+    /// How long after it was deleted a memory is erased.
+    pub keep_deleted: String,
+    /// `set`, or `configuration`.
+    pub origin: String,
+    /// Who set it.
+    pub set_by: Option<String>,
+    /// When it was set.
+    pub set_at: Option<UnixMillis>,
+    /// How many memories of the tenant the next sweep will erase; only where a rule was just set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<u64>,
+}

@@ -12,7 +12,8 @@ use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, Bac
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::erasure::{
-    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView, RetentionSet,
+    RetentionUnset, RetentionView,
 };
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
@@ -287,4 +288,10 @@ pub trait Manushya {
     async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
     /// Reads everything held about an identity.
     async fn subject_export(call: Call, request: SubjectExport) -> Reply<SubjectExported>;
+    /// Lists how long memories are kept.
+    async fn retention_list(call: Call) -> Reply<Listed<RetentionView>>;
+    /// Sets how long memories of a type are kept.
+    async fn retention_set(call: Call, request: RetentionSet) -> Reply<RetentionView>;
+    /// Takes such a rule away.
+    async fn retention_unset(call: Call, request: RetentionUnset) -> Reply<Done>;
 }

@@ -21,6 +21,7 @@ pub mod policy;
 pub mod purge;
 mod refusal;
 pub mod replay;
+pub mod retention;
 pub mod review;
 pub mod session;
 pub mod tenant;

@@ -91,15 +91,35 @@ pub struct Hold {
     pub created_at: UnixMillis,
 }
 
+/// How long memories are kept, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// From its creation until a memory is erased; none stands for no end.
+    pub live: Option<u64>,
+    /// From its deletion until a memory is erased; none stands for what the configuration says.
+    pub deleted: Option<u64>,
+}
+
+impl Keep {
+    /// What holds where this says nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            live: self.live.or(other.live),
+            deleted: self.deleted.or(other.deleted),
+        }
+    }
+}
+
 /// How long memories of one type are kept at the most, in one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// The tenant.
     pub tenant: TenantId,
-    /// The type of memory; none stands for all types without a rule of their own.
+    /// The type of memory; none stands for what the rules of single types say nothing about.
     pub kind: Option<Kind>,
-    /// How long after its creation a memory is erased, in seconds.
-    pub seconds: u64,
+    /// How long.
+    pub keep: Keep,
     /// Who set it.
     pub set_by: IdentityId,
     /// When it was set.
