@@ -35,6 +35,7 @@ mod policy_review;
 mod purge;
 mod recall;
 mod receipt;
+mod receipt_unplanned;
 mod redact;
 mod restore;
 mod retention;

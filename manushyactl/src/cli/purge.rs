@@ -13,11 +13,11 @@ pub enum Purge {
     Plan(Box<Plan>),
     /// Carry a plan out, for good
     Apply(Apply),
-    /// List plans, newest first
+    /// List plans, and what was erased without one, newest first
     List(Paging),
     /// Erase what is due: expired memories, and those past their retention
     Run,
-    /// Show the signed receipt of an applied plan
+    /// Show the signed receipt of an erasure
     Receipt(Receipt),
     /// Verify a receipt, and look for survivors of what it says was erased
     Verify(Verify),
@@ -66,7 +66,7 @@ pub struct RetentionUnset {
 /// Arguments of `purge receipt`.
 #[derive(Args, Debug)]
 pub struct Receipt {
-    /// Id of the plan
+    /// Id of the plan, or of what `purge list` shows
     pub plan: String,
     /// File to write it to, for others to verify
     #[arg(long, value_name = "FILE")]

@@ -140,7 +140,7 @@ rows! {
     ReceiptView: name "plan",
         columns ["PLAN" "plan" Text, "APPLIED" "applied_at" Age, "MEMORIES" "memories" Count,
             "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
-        fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
+        fields ["plan" "tenant" "scope" "subject" "erased" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
             "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"];
     RetentionView: name "type",

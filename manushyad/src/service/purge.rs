@@ -5,6 +5,7 @@ use std::sync::Arc;
 use manushya_core::command::{ApplyPurge, Context, PlanPurge, Sweep};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, draft};
+use manushya_core::decide::receipt::{Unplanned, unplanned};
 use manushya_core::model::{Action, Outcome, PurgeScope, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -19,6 +20,7 @@ use manushya_protocol::v1::purge::{
 use super::permit::{Choice, Permission};
 use super::receipt::Known;
 use super::view::ReadView;
+use super::writer::Receipt;
 use super::{Service, convert, page, unreadable};
 
 /// How many memories one sweep erases in one transaction.
@@ -239,18 +241,29 @@ impl Service {
         if by.dry_run {
             return Ok(purged);
         }
+        self.sign_now(&by, request.plan, receipt, &mut purged).await;
+        Ok(purged)
+    }
+
+    /// Signs the receipt of what was just erased. All of it is, whatever becomes of the receipt.
+    pub(super) async fn sign_now(
+        self: &Arc<Self>,
+        by: &Context,
+        id: PlanId,
+        done: Receipt,
+        purged: &mut Purged,
+    ) {
         let known = Known {
-            seq: Some(receipt.seq),
-            keys: Some(receipt.keys_destroyed),
+            seq: Some(done.seq),
+            keys: Some(done.keys_destroyed),
         };
-        match self.signed_receipt(&by, request.plan, known).await {
+        match self.signed_receipt(by, id, known, Action::Purge).await {
             Ok(signed) => purged.receipt = Some(signed.plan),
             Err(error) => {
                 let reason = error.reason.unwrap_or_default();
                 purged.warning = Some(format!("{}: {reason}", error.message));
             }
         }
-        Ok(purged)
     }
 
     /// Lists plans, newest first.
@@ -272,7 +285,9 @@ impl Service {
                 .plans(context.actor.identity.tenant)
                 .map(|plan| convert::plan(plan, context.now))
                 .collect();
-            plans.reverse();
+            let receipts = directory.erasures().receipts(context.actor.identity.tenant);
+            plans.extend(receipts.filter_map(convert::unplanned));
+            plans.sort_unstable_by_key(|plan| std::cmp::Reverse(plan.id));
             // Cursors ascend while ids fall.
             let place = |plan: &PlanView| {
                 PlanId::from_bytes(plan.id.to_bytes().map(|byte| !byte)).to_string()
@@ -291,12 +306,16 @@ impl Service {
     /// # Errors
     ///
     /// What the deciding or the writer said; `CONFLICT` while nothing is erased by the clock.
-    pub async fn purge_run(&self, mut context: Context, _: PurgeRun) -> Result<Purged, WireError> {
+    pub async fn purge_run(
+        self: Arc<Self>,
+        mut context: Context,
+        _: PurgeRun,
+    ) -> Result<Purged, WireError> {
         // What was shown may be ahead of the machine's clock. Nothing is erased by that.
         context.now = context.now.min(self.ports.clock.wall());
         if context.dry_run {
             let due = self.due_by_why(&context)?;
-            let purged = self.sweep_tenant(context).await?;
+            let (purged, _) = self.sweep_tenant(context).await?;
             return Ok(Purged { due, ..purged });
         }
         if self.ports.clock.erasing().is_none() {
@@ -308,11 +327,20 @@ impl Service {
             self.audit_durably(entry).await?;
             return Err(error);
         }
-        self.sweep_tenant(context).await
+        let (mut purged, receipts) = self.sweep_tenant(context.clone()).await?;
+        for (id, done) in receipts {
+            self.sign_now(&context, id, done, &mut purged).await;
+        }
+        Ok(purged)
     }
 
-    /// Erases what is due at the context's time, in as many transactions as it takes.
-    async fn sweep_tenant(&self, context: Context) -> Result<Purged, WireError> {
+    /// Erases what is due at the context's time, in as many transactions as it takes. Each that erases
+    /// memories has a receipt, which waits to be signed.
+    async fn sweep_tenant(
+        &self,
+        mut context: Context,
+    ) -> Result<(Purged, Vec<(PlanId, Receipt)>), WireError> {
+        let mut receipts = Vec::new();
         let mut total = Purged::default();
         let limit = match context.dry_run {
             true => limits::PLAN_MEMORIES_MAX,
@@ -320,21 +348,27 @@ impl Service {
         };
         loop {
             let found = self.past_time(&context, limit)?;
-            let context = context.clone();
-            let dry_run = context.dry_run;
-            let fallback = draft(&context, Action::Purge, Resource::System);
+            let by = context.clone();
+            let (dry_run, id) = (context.dry_run, self.new_plan_id());
+            // By its request a receipt finds its entry.
+            context.request_id = self.new_request_id();
+            let fallback = draft(&by, Action::Purge, Resource::System);
             let command = Sweep { found, limit };
             let (purged, receipt) = self
                 .writer
                 .run(fallback, move |txn| {
-                    decide::purge::sweep(txn, &context, command)
+                    let plan = decide::purge::sweep(txn, &by, command)?;
+                    unplanned(txn, &by, id, Unplanned::Sweep, plan)
                 })
                 .await?;
+            if purged.memories > 0 && !dry_run {
+                receipts.push((id, receipt));
+            }
             total.memories += purged.memories;
             total.keys_destroyed += receipt.keys_destroyed;
             total.audit_seq = receipt.seq.0;
             if dry_run || (purged.memories as usize) < limit {
-                return Ok(total);
+                return Ok((total, receipts));
             }
         }
     }
@@ -365,7 +399,8 @@ impl Service {
                     .map_err(|error| unreadable(&error))?
             };
             if due {
-                swept += self.sweep_tenant(context).await?.memories;
+                let (purged, _) = self.sweep_tenant(context).await?;
+                swept += purged.memories;
             }
         }
         Ok(swept)

@@ -32,10 +32,14 @@ pub struct ReceiptView {
     pub plan: PlanId,
     /// The tenant.
     pub tenant: TenantId,
-    /// What the plan covered: `subject`, `filter`, `expired` or `records`.
+    /// What the plan covered: `subject`, `filter`, `expired` or `records`; without a plan `sweep`,
+    /// `memory`, `identity` or `tenant`.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the memory or the tenant, where one was erased without a plan.
+    #[serde(default)]
+    pub erased: Option<String>,
     /// When it was planned.
     pub planned_at: UnixMillis,
     /// When it was applied.

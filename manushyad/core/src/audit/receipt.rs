@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
 use super::note::{self, Lines, Malformed, hex, line, parse};
 use super::{canonical, chain, merkle};
-use crate::model::{Action, Hash, Outcome, SignedReceipt};
+use crate::model::{Action, AuditDraft, Hash, Outcome, Resource, SignedReceipt};
 
 /// What the text of every receipt starts with.
 pub const FIRST_LINE: &str = "manushya/receipt/v1";
@@ -43,10 +43,12 @@ pub struct Receipt {
     pub plan: PlanId,
     /// The tenant.
     pub tenant: TenantId,
-    /// What the plan covered, in one word.
+    /// What was covered, in one word.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the one memory or the tenant that was erased, if that is all it is about.
+    pub erased: Option<String>,
     /// Who planned it.
     pub planned_by: IdentityId,
     /// When it was planned.
@@ -106,6 +108,16 @@ impl From<Malformed> for ReceiptError {
     }
 }
 
+/// Whether an entry tells of an erasure that was done: a purge, or the deletion of an identity.
+pub fn is_erasure(draft: &AuditDraft) -> bool {
+    let erases = match draft.action {
+        Action::Purge => true,
+        Action::Delete => draft.resource == Resource::Identity,
+        _ => false,
+    };
+    erases && draft.outcome == Outcome::Ok
+}
+
 /// SHA-256 over tags of the erasure ledger, in its order.
 pub fn tags_hash<'a>(tags: impl IntoIterator<Item = &'a [u8; 16]>) -> Hash {
     let mut hash = Sha256::new();
@@ -126,6 +138,9 @@ impl Receipt {
         line(out, "scope", &self.scope);
         if let Some(subject) = self.subject {
             line(out, "subject", subject);
+        }
+        if let Some(erased) = &self.erased {
+            line(out, "erased", erased);
         }
         line(out, "planned-by", self.planned_by);
         line(out, "planned-at", self.planned_at);
@@ -169,6 +184,7 @@ impl Receipt {
             tenant: lines.value("tenant")?,
             scope: lines.word("scope")?.to_owned(),
             subject: lines.optional("subject")?,
+            erased: lines.named("erased").map(str::to_owned),
             planned_by: lines.value("planned-by")?,
             planned_at: lines.value("planned-at")?,
             applied_by: lines.value("applied-by")?,
@@ -237,8 +253,12 @@ impl Receipt {
         if entry.seq.0 != receipt.audit_seq {
             return Err(ReceiptError::Entry("it stands at another place"));
         }
-        let erased = entry.draft.action == Action::Purge && entry.draft.outcome == Outcome::Ok;
-        if !erased || entry.draft.tenant != Some(receipt.tenant) {
+        // An entry of a tenant's erasure may stand in that tenant.
+        let within = |tenant: TenantId| {
+            tenant == receipt.tenant
+                || (receipt.scope == "tenant" && receipt.erased == Some(tenant.to_string()))
+        };
+        if !is_erasure(&entry.draft) || !entry.draft.tenant.is_some_and(within) {
             return Err(ReceiptError::Entry("it is of no erasure in that tenant"));
         }
         let head = keys

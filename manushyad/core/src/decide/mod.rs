@@ -19,6 +19,7 @@ pub mod limit;
 pub mod memory;
 pub mod policy;
 pub mod purge;
+pub mod receipt;
 mod refusal;
 pub mod replay;
 pub mod retention;

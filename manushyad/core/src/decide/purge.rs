@@ -301,6 +301,7 @@ fn receipt(plan: &PurgePlan, cover: &Cover, context: &Context) -> PurgeReceipt {
         tenant: plan.tenant,
         scope: plan.scope.as_str().to_owned(),
         subject: cover.identity.as_ref().map(|identity| identity.id),
+        erased: None,
         planned_by: plan.planner,
         planned_at: plan.created_at,
         applied_by: context.actor.identity.id,

@@ -9,14 +9,17 @@ use super::text::Kind;
 /// receipt joins it as soon as the keys are destroyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PurgeReceipt {
-    /// The plan; the receipt has no other id.
+    /// The plan, or an id of its own; the receipt has no other.
     pub plan: PlanId,
     /// Its tenant.
     pub tenant: TenantId,
-    /// What the plan covered, in one word: `subject`, `filter`, `expired` or `record`.
+    /// What the plan covered, in one word: `subject`, `filter`, `expired` or `records`; without a plan
+    /// `sweep`, `memory`, `identity` or `tenant`.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the one memory or the tenant, as the scope says, that was erased without a plan.
+    pub erased: Option<[u8; 16]>,
     /// Who planned it.
     pub planned_by: IdentityId,
     /// When it was planned.

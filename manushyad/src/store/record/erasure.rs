@@ -80,6 +80,7 @@ fn write_hold(out: &mut Writer, hold: &Hold) {
 fn write_receipt(out: &mut Writer, receipt: &PurgeReceipt) {
     out.text(&receipt.scope);
     out.option(receipt.subject, |out, id| out.raw(&id.to_bytes()));
+    out.option(receipt.erased, |out, id| out.raw(&id));
     out.raw(&receipt.planned_by.to_bytes());
     out.i64(receipt.planned_at.0);
     out.raw(&receipt.applied_by.to_bytes());
@@ -176,6 +177,7 @@ fn read_receipt(
         tenant,
         scope: bytes.text(limits::LABEL_BYTES_MAX)?.to_owned(),
         subject: bytes.option(identity)?,
+        erased: bytes.option(Reader::array)?,
         planned_by: identity(bytes)?,
         planned_at: moment(bytes)?,
         applied_by: identity(bytes)?,
