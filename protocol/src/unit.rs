@@ -120,6 +120,14 @@ pub fn parse_duration_seconds(text: &str) -> Result<u64, ParseUnitError> {
     Ok(seconds)
 }
 
+/// Writes a duration in the largest unit that fits: what [`parse_duration_seconds`] reads.
+pub fn duration(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let fits = units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = fits.unwrap_or(&(1, "s"));
+    format!("{}{name}", seconds / unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +147,13 @@ mod tests {
         check_duration("-1h", None);
         check_duration("soon", None);
         check_duration("", None);
+    }
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for text in ["7d", "36h", "90m", "61s", "365d"] {
+            assert_eq!(duration(parse_duration_seconds(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use manushya_tests::random::Random;
 use manushya_tests::text::Texts;
 use manushyad::embed::{HashEmbedder, StaticEmbedder};
 use manushyad::index::{
-    AttributeFilter, Collapse, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest, SlotFacts,
-    TenantIndex,
+    AttributeFilter, Collapse, Facts, IndexOptions, Permit, Ranking, Rule, SearchRequest,
+    SlotFacts, TenantIndex,
 };
 use manushyad::port::Embedder;
 

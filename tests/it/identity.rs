@@ -217,30 +217,3 @@ fn delete_takes_only_who_owns_nothing_and_asks_for_the_name() {
     agent(&daemon, "b");
     b.refused(4, &["whoami"]);
 }
-
-#[test]
-fn export_holds_all_but_the_secrets() {
-    let daemon = daemon();
-    let operator = daemon.operator();
-    let agent = agent(&daemon, "a");
-    add(&agent, "one");
-    add(&agent, "two");
-    let file = daemon.home().join("a.json");
-    let _ = operator
-        .run(&[
-            "identity",
-            "export",
-            "a",
-            "--out",
-            &file.display().to_string(),
-        ])
-        .ok();
-    let text = std::fs::read_to_string(&file).unwrap();
-    let export: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(export["identity"]["external_id"], "a");
-    assert_eq!(export["memories"], 2);
-    assert_eq!(export["tokens"].as_array().unwrap().len(), 1);
-    assert!(!text.contains(agent.bearer().unwrap()));
-    use std::os::unix::fs::PermissionsExt as _;
-    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-}

@@ -129,6 +129,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "list"],
         &["purge", "list"],
         &["purge", "hold", "list"],
+        &["purge", "retention", "list"],
         &["backup", "list"],
         &["purge", "verify", &purged],
         &["approval", "list"],
@@ -166,6 +167,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["limit", "set", "memory", "unlimited"],
         &["seal", "--dry-run"],
         &["unseal"],
+        &["identity", "export", "a", "a.jsonl"],
     ];
     for arguments in lists {
         let mut counts = Vec::new();
@@ -201,7 +203,6 @@ fn every_list_and_show_parses_in_every_format() {
         &["audit", "stats"],
         &["memory", "stats"],
         &["config", "show"],
-        &["identity", "export", "a"],
         &["policy", "diff", "admin-all"],
         &["policy", "simulate", &draft, "--since", "7d"],
         &["policy", "simulate", &draft, "--shadow"],

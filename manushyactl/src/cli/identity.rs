@@ -54,7 +54,7 @@ pub enum Identity {
     Disable(IdentityName),
     /// Delete an identity that owns no memories, with its tokens
     Delete(IdentityDelete),
-    /// Show everything held about an identity but its memories
+    /// Write everything held about an identity, signed, or verify what was written
     Export(IdentityExport),
     /// Invite somebody who becomes an identity by a code; it is shown once
     Invite(super::credential::Invite),
@@ -157,10 +157,26 @@ pub struct IdentityDelete {
 #[derive(Args, Debug)]
 pub struct IdentityExport {
     /// Its id or external id
-    pub identity: String,
+    #[arg(required_unless_present = "verify")]
+    pub identity: Option<String>,
+    /// File to write (mode 0600) [default: standard output]
+    #[arg(value_name = "FILE", conflicts_with = "out")]
+    pub path: Option<PathBuf>,
+    /// To whom to encrypt it, as age writes recipients; give it again for more
+    #[arg(long, value_name = "RECIPIENT")]
+    pub recipient: Vec<String>,
     /// Where to.
     #[command(flatten)]
     pub file: OutFile,
+    /// Verify this file, decrypted, or `-`, with --key and nothing else: no daemon, no home
+    #[arg(
+        long, value_name = "FILE", requires = "key",
+        conflicts_with_all = ["identity", "path", "recipient", "out"]
+    )]
+    pub verify: Option<PathBuf>,
+    /// The public key that must have signed it, as text or a file that holds it
+    #[arg(long, value_name = "KEY|FILE", requires = "verify")]
+    pub key: Option<String>,
 }
 
 /// Verbs of `token`.

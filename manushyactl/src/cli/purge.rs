@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::args::{Filter, Paging};
+use super::args::{Filter, Paging, parse_seconds};
 
 /// Verbs of `purge`.
 #[derive(Debug, Subcommand)]
@@ -13,23 +13,60 @@ pub enum Purge {
     Plan(Box<Plan>),
     /// Carry a plan out, for good
     Apply(Apply),
-    /// List plans, newest first
+    /// List plans, and what was erased without one, newest first
     List(Paging),
-    /// Erase what is due: expired memories, and deleted ones past their retention
+    /// Erase what is due: expired memories, and those past their retention
     Run,
-    /// Show the signed receipt of an applied plan
+    /// Show the signed receipt of an erasure
     Receipt(Receipt),
     /// Verify a receipt, and look for survivors of what it says was erased
     Verify(Verify),
     /// Keep things from being erased, whatever else is asked
     #[command(subcommand)]
     Hold(Hold),
+    /// Say how long memories are kept, by type
+    #[command(subcommand)]
+    Retention(Retention),
+}
+
+/// Verbs of `purge retention`.
+#[derive(Debug, Subcommand)]
+pub enum Retention {
+    /// List how long memories are kept: of types with a rule, and of all others
+    List,
+    /// Set how long memories of a type are kept; sweeps erase what is older
+    Set(RetentionSet),
+    /// Take such a rule away
+    Unset(RetentionUnset),
+}
+
+/// Arguments of `purge retention set`.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("how_long").multiple(true).required(true).args(["keep", "keep_deleted"])))]
+pub struct RetentionSet {
+    /// Memories of this type [default: of all types without a rule of their own]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// How long after it was made a memory is erased; left out, never
+    #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
+    pub keep: Option<u64>,
+    /// How long after it was deleted a memory is erased; left out, as configured
+    #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
+    pub keep_deleted: Option<u64>,
+}
+
+/// Arguments of `purge retention unset`.
+#[derive(Args, Debug)]
+pub struct RetentionUnset {
+    /// The rule of this type [default: that of all others]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
 }
 
 /// Arguments of `purge receipt`.
 #[derive(Args, Debug)]
 pub struct Receipt {
-    /// Id of the plan
+    /// Id of the plan, or of what `purge list` shows
     pub plan: String,
     /// File to write it to, for others to verify
     #[arg(long, value_name = "FILE")]

@@ -1,9 +1,8 @@
 //! `backup create verify restore list forget`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data_encoding::BASE64;
 use manushya_protocol::client::Client;
@@ -13,6 +12,7 @@ use manushya_protocol::v1::backup::{BackupCreate, BackupRef};
 use serde::Serialize;
 
 use crate::cli::backup::{Backup, Create};
+use crate::command::sink::{open, partial_name};
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::render::{Column, Row};
@@ -146,20 +146,6 @@ async fn create(arguments: &Create, context: &Context) -> Outcome {
             taken.file,
         )
     })
-}
-
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
-}
-
-fn open(path: &Path) -> Outcome<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(path)
-        .map_err(|error| Stop::unwritable(path, &error))
 }
 
 /// Reads a backup to its end; `told` hears how far it is.

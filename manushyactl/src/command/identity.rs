@@ -10,7 +10,6 @@ use crate::cli::args::object;
 use crate::cli::identity::{self as cli, Identity};
 use crate::context::{Context, call};
 use crate::error::Outcome;
-use crate::ui::json;
 use crate::ui::render::{self, Column, Row};
 
 use super::token;
@@ -21,12 +20,14 @@ use super::token;
 ///
 /// What the daemon answers with.
 pub async fn run(verb: Identity, context: &Context) -> Outcome {
+    // These see to their own connection, or need none.
     let client = match verb {
         Identity::Invite(arguments) => return super::invitation::invite(arguments, context).await,
+        Identity::Export(arguments) => return super::subject::run(&arguments, context).await,
         _ => context.connect().await?,
     };
     match verb {
-        Identity::Invite(_) => Ok(()),
+        Identity::Invite(_) | Identity::Export(_) => Ok(()),
         Identity::Bind(arguments) => {
             let bound = call!(client, identity_bind, binding(arguments)).await?;
             context.note_dry_run();
@@ -58,21 +59,6 @@ pub async fn run(verb: Identity, context: &Context) -> Outcome {
         Identity::Enable(name) => set_active(name.identity, true, &client, context).await,
         Identity::Disable(name) => set_active(name.identity, false, &client, context).await,
         Identity::Delete(arguments) => delete(arguments, &client, context).await,
-        Identity::Export(arguments) => {
-            let request = IdentityRef {
-                identity: arguments.identity,
-            };
-            let export = call!(client, identity_export, request).await?;
-            let text = json::json(&export)?;
-            match &arguments.file.out {
-                None => context.ui.document(&export, || text.clone()),
-                Some(path) => {
-                    token::write_private(path, text.as_bytes())?;
-                    context.ui.note(&format!("written to {}", path.display()));
-                    Ok(())
-                }
-            }
-        }
     }
 }
 

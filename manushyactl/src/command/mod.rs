@@ -16,6 +16,8 @@ pub mod purge;
 pub mod quickstart;
 mod receipt;
 pub mod session;
+pub mod sink;
+mod subject;
 pub mod system;
 pub mod tenant;
 pub mod token;

@@ -4,10 +4,13 @@ use manushya_protocol::client::Client;
 use manushya_protocol::error::ErrorCode;
 use manushya_protocol::id::{MemoryId, PlanId};
 use manushya_protocol::v1::common::Page;
+use manushya_protocol::v1::erasure::{RetentionSet, RetentionUnset, RetentionView};
 use manushya_protocol::v1::memory::MemoryFilter;
-use manushya_protocol::v1::purge::{PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun};
+use manushya_protocol::v1::purge::{
+    PlanView, PurgeApply, PurgeList, PurgePlanCreate, PurgeRun, Purged,
+};
 
-use crate::cli::purge::{self as cli, Purge};
+use crate::cli::purge::{self as cli, Purge, Retention};
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::time;
@@ -39,12 +42,83 @@ pub async fn run(verb: Purge, context: &Context) -> Outcome {
                 .with_timeout(context.patient(PATIENCE));
             let purged = call!(client, purge_run, PurgeRun {}).await?;
             context.note_dry_run();
-            context.ui.item(&purged)
+            match context.dry_run {
+                true => context.ui.told(&purged, || due(&purged)),
+                false => context.ui.item(&purged),
+            }
         }
+        Purge::Retention(verb) => retention(verb, context).await,
         Purge::Receipt(arguments) => receipt::show(&arguments, context).await,
         Purge::Verify(arguments) => receipt::verify(&arguments, context).await,
         Purge::Hold(verb) => receipt::hold(verb, context).await,
     }
+}
+
+/// What a sweep would erase.
+fn due(purged: &Purged) -> String {
+    let things = |n| time::things(n, "memory", "memories");
+    let mut text = format!("{} would go\n", things(purged.memories));
+    for part in &purged.due {
+        text.push_str(&format!(
+            "  {}: {} of type {}, {} of text\n",
+            part.why,
+            things(part.memories),
+            part.kind,
+            time::bytes(part.text_bytes),
+        ));
+    }
+    text
+}
+
+async fn retention(verb: Retention, context: &Context) -> Outcome {
+    let client = context.connect().await?;
+    let client = client.with_timeout(context.patient(PATIENCE));
+    match verb {
+        Retention::List => {
+            let listed = call!(client, retention_list).await?;
+            context.ui.list(&listed.items, None, listed.total)
+        }
+        Retention::Set(arguments) => {
+            let request = RetentionSet {
+                kind: arguments.kind,
+                keep_seconds: arguments.keep,
+                keep_deleted_seconds: arguments.keep_deleted,
+            };
+            if !context.dry_run {
+                // What is older is lost with the next sweep, and nobody asks then.
+                let mut trying = context.clone();
+                trying.dry_run = true;
+                let tried = trying.connect().await?;
+                let tried = tried.with_timeout(context.patient(PATIENCE));
+                let tried = call!(tried, retention_set, request.clone()).await?;
+                if let Some(due) = tried.due.filter(|due| *due > 0) {
+                    let things = time::things(due, "memory", "memories");
+                    let question = format!("The next sweep will erase {things}. Go on?");
+                    context.prompt.confirm(&question)?;
+                }
+            }
+            let set = call!(client, retention_set, request).await?;
+            context.note_dry_run();
+            context.ui.told(&set, || retention_words(&set))
+        }
+        Retention::Unset(arguments) => {
+            let kind = arguments.kind;
+            let done = call!(client, retention_unset, RetentionUnset { kind }).await?;
+            context.note_dry_run();
+            context
+                .ui
+                .told(&done, || format!("{}: {}\n", done.id, done.outcome))
+        }
+    }
+}
+
+fn retention_words(set: &RetentionView) -> String {
+    let keep = set.keep.as_deref().unwrap_or("without an end");
+    let due = time::things(set.due.unwrap_or(0), "memory", "memories");
+    format!(
+        "{}: kept {keep}, deleted ones {}; the next sweep erases {due}\n",
+        set.kind, set.keep_deleted
+    )
 }
 
 /// How long an erasure may take at the least; it rewrites the keystore.

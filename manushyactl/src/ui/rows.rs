@@ -7,7 +7,7 @@ use manushya_protocol::v1::audit::{
 };
 use manushya_protocol::v1::backup::BackupView;
 use manushya_protocol::v1::common::Done;
-use manushya_protocol::v1::erasure::{HoldView, ReceiptView};
+use manushya_protocol::v1::erasure::{HoldView, ReceiptView, RetentionView};
 use manushya_protocol::v1::identity::{IdentityView, TenantView};
 use manushya_protocol::v1::invitation::InvitationView;
 use manushya_protocol::v1::key::KeyView;
@@ -136,14 +136,18 @@ rows! {
             "TOKENS" "tokens" Count, "IDENTITIES" "identities" Count,
             "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
         fields ["plan" "memories" "versions" "tokens" "identities" "keys_destroyed" "audit_seq"
-            "receipt" "warning"];
+            "receipt" "warning" "due"];
     ReceiptView: name "plan",
         columns ["PLAN" "plan" Text, "APPLIED" "applied_at" Age, "MEMORIES" "memories" Count,
             "KEYS DESTROYED" "keys_destroyed" Count, "AUDIT" "audit_seq" Text],
-        fields ["plan" "tenant" "scope" "subject" "planned_at" "applied_at" "memories" "versions"
+        fields ["plan" "tenant" "scope" "subject" "erased" "planned_at" "applied_at" "memories" "versions"
             "tokens" "identities" "tags" "keys_destroyed" "root_epoch" "files_checked"
             "audit_seq" "held_by" "public_key" "checkpoint" "entry" "proof" "note"
             "hand_overs"];
+    RetentionView: name "type",
+        columns ["TYPE" "type" Text, "KEPT" "keep" Text, "DELETED KEPT" "keep_deleted" Text,
+            "SET" "set_at" Age, "BY" "set_by" Text],
+        fields ["type" "keep" "keep_deleted" "origin" "set_by" "set_at" "due"];
     BackupView: name "id",
         columns ["ID" "id" Text, "TAKEN" "created_at" Age, "KEPT UNTIL" "keep_until" Age,
             "RECORDS" "records" Count, "BYTES" "bytes" Count, "RECIPIENTS" "recipients" Text],

@@ -263,8 +263,18 @@ pub struct PlanPurge {
     pub scope: PurgeScope,
     /// The filter as JSON, for [`PurgeScope::Filter`].
     pub filter_json: String,
-    /// What the filter selects, with versions, for [`PurgeScope::Filter`].
+    /// What the filter selects, with versions, for [`PurgeScope::Filter`]; what rules of retention may
+    /// end, for [`PurgeScope::Expired`].
     pub matched: Vec<(MemoryId, u32)>,
+}
+
+/// Erases what is due.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// What rules of retention may end, in a tenant that has any.
+    pub found: Vec<MemoryId>,
+    /// How many memories at the most.
+    pub limit: usize,
 }
 
 /// Carries a plan out.
@@ -274,7 +284,7 @@ pub struct ApplyPurge {
     pub plan: PlanId,
     /// What the caller confirmed.
     pub confirm: String,
-    /// What the filter selects by now, for [`PurgeScope::Filter`].
+    /// What the filter selects by now, for [`PurgeScope::Filter`]; as [`PlanPurge::matched`].
     pub matched: Vec<(MemoryId, u32)>,
 }
 

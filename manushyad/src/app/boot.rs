@@ -259,6 +259,7 @@ pub fn boot(config: Config, lock: &File, given: Option<Unlock>) -> Result<Booted
         proofs: Default::default(),
         handing_over: Default::default(),
         work: Default::default(),
+        exports: Default::default(),
     });
     Ok(Booted {
         service,

@@ -114,6 +114,7 @@ async fn sweep(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
 
 /// Removes keys that have nothing left to verify or to open.
 async fn prune(service: &Service) {
+    service.exports.forget_idle();
     if let Err(error) = service.retire_keys() {
         tracing::error!(code = %error.code, "Replaced keys could not be destroyed.");
     }

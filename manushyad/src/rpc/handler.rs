@@ -23,7 +23,8 @@ use manushya_protocol::v1::backup::{
 use manushya_protocol::v1::common::{Call, Done, Listed};
 use manushya_protocol::v1::embedding::{MemoryReembed, ReembedView};
 use manushya_protocol::v1::erasure::{
-    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView, RetentionSet,
+    RetentionUnset, RetentionView,
 };
 use manushya_protocol::v1::hello::{Hello, Welcome};
 use manushya_protocol::v1::identity::{
@@ -63,6 +64,7 @@ use manushya_protocol::v1::service::{Manushya, Reply};
 use manushya_protocol::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
+use manushya_protocol::v1::subject::{SubjectExport, SubjectExported};
 use manushya_protocol::v1::system::{Diagnosis, Status, WhoAmI};
 use manushya_protocol::v1::token::{
     TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView,
@@ -470,5 +472,9 @@ impl Manushya for Session {
         approval_list(request: ApprovalList) -> Listed<ApprovalView>;
         approval_decide(request: ApprovalDecide) -> ApprovalView;
         key_rotate_audit() -> KeyRotated;
+        subject_export(request: SubjectExport) -> SubjectExported;
+        retention_list() -> Listed<RetentionView>;
+        retention_set(request: RetentionSet) -> RetentionView;
+        retention_unset(request: RetentionUnset) -> Done;
     }
 }

@@ -162,7 +162,7 @@ impl Service {
     }
 }
 
-fn shown(directory: &Directory, approval: &Approval, now: UnixMillis) -> ApprovalView {
+pub(super) fn shown(directory: &Directory, approval: &Approval, now: UnixMillis) -> ApprovalView {
     let name = |id: IdentityId| {
         let identity = directory.identity(approval.tenant, id);
         identity.map_or_else(|| id.to_string(), |found| found.external_id.to_string())

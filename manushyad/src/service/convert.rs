@@ -2,10 +2,11 @@
 
 use manushya_core::command::{AddMemory, UpdateMemory};
 use manushya_core::decide::chain;
+use manushya_core::decide::receipt::Unplanned;
 use manushya_core::directory::Directory;
 use manushya_core::model::{
     Embedding, Identity, Invalid, Kind, Memory, MemoryContent, MemoryKey, Namespace, PlanState,
-    Policy, PurgePlan, Session, Source, Tag, Tenant, Token, TokenState, Trust,
+    Policy, PurgePlan, PurgeReceipt, Session, Source, Tag, Tenant, Token, TokenState, Trust,
 };
 use manushya_core::policy::Mask;
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -214,6 +215,24 @@ pub fn plan(plan: &PurgePlan, now: UnixMillis) -> PlanView {
         state: state.to_owned(),
         applied_at,
     }
+}
+
+/// An erasure without a plan, as an applied plan is shown; none for one that has its plan.
+pub fn unplanned(receipt: &PurgeReceipt) -> Option<PlanView> {
+    let scope = Unplanned::describe(&receipt.scope)?;
+    Some(PlanView {
+        id: receipt.plan,
+        confirm: receipt.plan.to_string(),
+        scope: scope.to_owned(),
+        memories: receipt.memories,
+        versions: receipt.versions,
+        tokens: receipt.tokens,
+        identities: receipt.identities,
+        created_at: receipt.applied_at,
+        expires_at: receipt.applied_at,
+        state: "applied".to_owned(),
+        applied_at: Some(receipt.applied_at),
+    })
 }
 
 fn tags(tags: Vec<String>) -> Result<Vec<Tag>, Invalid> {

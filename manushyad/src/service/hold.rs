@@ -21,7 +21,7 @@ fn name_of(directory: &Directory, tenant: TenantId, id: IdentityId) -> String {
     )
 }
 
-fn view(directory: &Directory, hold: &Hold) -> HoldView {
+pub(super) fn view(directory: &Directory, hold: &Hold) -> HoldView {
     let keeps = match &hold.scope {
         HoldScope::Subject(id) => name_of(directory, hold.tenant, *id),
         HoldScope::Memory(id) => id.to_string(),

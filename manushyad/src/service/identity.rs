@@ -5,6 +5,7 @@ use std::sync::Arc;
 use manushya_core::command::{Context, CreateIdentity, CreateTenant, UpdateIdentity};
 use manushya_core::decide;
 use manushya_core::decide::access::{About, Access, Asking, draft};
+use manushya_core::decide::receipt::{Unplanned, unplanned};
 use manushya_core::model::{Action, ExternalId, Identity, Resource, Role, TenantName, Token};
 use manushya_core::policy::TargetFacts;
 use manushya_core::view::View;
@@ -102,20 +103,26 @@ impl Service {
     ///
     /// What the deciding or the writer said.
     pub async fn tenant_delete(
-        &self,
+        self: Arc<Self>,
         context: Context,
         request: TenantRef,
     ) -> Result<Purged, WireError> {
         let name = TenantName::new(request.name).map_err(|error| convert::invalid(&error))?;
         let fallback = draft(&context, Action::Purge, Resource::System);
-        let ((_, mut purged), receipt) = self
+        let (by, id) = (context.clone(), self.new_plan_id());
+        let ((_, mut purged), done) = self
             .writer
             .run(fallback, move |txn| {
-                decide::tenant::delete(txn, &context, &name)
+                let plan = decide::tenant::delete(txn, &context, &name)?;
+                let what = Unplanned::Tenant(plan.reply.0);
+                unplanned(txn, &context, id, what, plan)
             })
             .await?;
-        purged.audit_seq = receipt.seq.0;
-        purged.keys_destroyed = receipt.keys_destroyed;
+        purged.audit_seq = done.seq.0;
+        purged.keys_destroyed = done.keys_destroyed;
+        if !by.dry_run {
+            self.sign_now(&by, id, done, &mut purged).await;
+        }
         Ok(purged)
     }
 
@@ -271,9 +278,12 @@ impl Service {
         request: IdentityRef,
     ) -> Result<Done, WireError> {
         let fallback = draft(&context, Action::Delete, Resource::Identity);
+        let receipt = self.new_plan_id();
         let identity = self
             .change(fallback, move |txn| {
-                decide::identity::delete(txn, &context, &request.identity)
+                let plan = decide::identity::delete(txn, &context, &request.identity)?;
+                let what = Unplanned::Identity(plan.reply.id);
+                unplanned(txn, &context, receipt, what, plan)
             })
             .await?;
         Ok(Done {

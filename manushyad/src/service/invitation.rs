@@ -26,7 +26,7 @@ use crate::auth::opaque;
 const PREFIX: &str = "me_";
 const DOMAIN: &str = "enrolment-code";
 
-fn show(directory: &Directory, it: &Invitation, now: UnixMillis) -> InvitationView {
+pub(super) fn show(directory: &Directory, it: &Invitation, now: UnixMillis) -> InvitationView {
     InvitationView {
         id: it.id,
         role: it.role.to_string(),

@@ -5,6 +5,7 @@ use manushya_core::decide;
 use manushya_core::decide::Refusal;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::memory::Added;
+use manushya_core::decide::receipt::{Unplanned, unplanned};
 use manushya_core::model::{Action, Memory, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
@@ -374,9 +375,12 @@ impl Service {
             Action::Delete
         };
         let fallback = draft(&context, action, Resource::Memory);
+        let receipt = self.new_plan_id();
         let id = self
             .change(fallback, move |txn| {
-                decide::memory::delete(txn, &context, command)
+                let what = Unplanned::Memory(command.id);
+                let plan = decide::memory::delete(txn, &context, command)?;
+                unplanned(txn, &context, receipt, what, plan)
             })
             .await?;
         let outcome = if request.hard { "purged" } else { "deleted" };

@@ -37,6 +37,7 @@ mod ranking;
 pub mod rate;
 mod recall;
 mod receipt;
+mod retention;
 mod review;
 pub mod room;
 mod rotate;
@@ -46,6 +47,7 @@ mod search;
 mod session;
 #[cfg(test)]
 mod sim;
+pub mod subject;
 mod survivors;
 mod system;
 pub mod tally;
@@ -132,6 +134,8 @@ pub struct Service {
     pub work: work::Work,
     /// Held while another key takes over the audit log, and while a backup takes up keys and state.
     pub handing_over: tokio::sync::Mutex<()>,
+    /// The exports of what is held about somebody.
+    pub exports: subject::Exports,
 }
 
 /// The name that the audit log is signed under.

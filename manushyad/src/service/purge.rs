@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use manushya_core::command::{ApplyPurge, Context, PlanPurge};
+use manushya_core::command::{ApplyPurge, Context, PlanPurge, Sweep};
 use manushya_core::decide;
 use manushya_core::decide::access::{Access, draft};
-use manushya_core::model::{Action, PurgeScope, Resource};
+use manushya_core::decide::receipt::{Unplanned, unplanned};
+use manushya_core::model::{Action, Outcome, PurgeScope, Resource};
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::id::{MemoryId, PlanId};
@@ -19,6 +20,7 @@ use manushya_protocol::v1::purge::{
 use super::permit::{Choice, Permission};
 use super::receipt::Known;
 use super::view::ReadView;
+use super::writer::Receipt;
 use super::{Service, convert, page, unreadable};
 
 /// How many memories one sweep erases in one transaction.
@@ -73,7 +75,10 @@ impl Service {
                 matched = self.matched(&context, filter)?;
                 PurgeScope::Filter
             }
-            (None, None) => PurgeScope::Expired,
+            (None, None) => {
+                matched = self.ended(&context)?;
+                PurgeScope::Expired
+            }
         };
         let now = context.now;
         let command = PlanPurge {
@@ -89,6 +94,12 @@ impl Service {
             })
             .await?;
         Ok(convert::plan(&plan, now))
+    }
+
+    /// What rules of retention end, for a plan, which looks at the versions itself.
+    fn ended(&self, context: &Context) -> Result<Vec<(MemoryId, u32)>, WireError> {
+        let found = self.past_time(context, limits::PLAN_MEMORIES_MAX + 1)?;
+        Ok(found.into_iter().map(|id| (id, 0)).collect())
     }
 
     /// Finds the subject of a purge, for those who may purge it.
@@ -209,6 +220,7 @@ impl Service {
                     })?;
                 self.named(&context, &ids)?
             }
+            Some(plan) if plan.scope == PurgeScope::Expired => self.ended(&context)?,
             _ => Vec::new(),
         };
         let command = ApplyPurge {
@@ -229,18 +241,29 @@ impl Service {
         if by.dry_run {
             return Ok(purged);
         }
+        self.sign_now(&by, request.plan, receipt, &mut purged).await;
+        Ok(purged)
+    }
+
+    /// Signs the receipt of what was just erased. All of it is, whatever becomes of the receipt.
+    pub(super) async fn sign_now(
+        self: &Arc<Self>,
+        by: &Context,
+        id: PlanId,
+        done: Receipt,
+        purged: &mut Purged,
+    ) {
         let known = Known {
-            seq: Some(receipt.seq),
-            keys: Some(receipt.keys_destroyed),
+            seq: Some(done.seq),
+            keys: Some(done.keys_destroyed),
         };
-        match self.signed_receipt(&by, request.plan, known).await {
+        match self.signed_receipt(by, id, known, Action::Purge).await {
             Ok(signed) => purged.receipt = Some(signed.plan),
             Err(error) => {
                 let reason = error.reason.unwrap_or_default();
                 purged.warning = Some(format!("{}: {reason}", error.message));
             }
         }
-        Ok(purged)
     }
 
     /// Lists plans, newest first.
@@ -262,7 +285,9 @@ impl Service {
                 .plans(context.actor.identity.tenant)
                 .map(|plan| convert::plan(plan, context.now))
                 .collect();
-            plans.reverse();
+            let receipts = directory.erasures().receipts(context.actor.identity.tenant);
+            plans.extend(receipts.filter_map(convert::unplanned));
+            plans.sort_unstable_by_key(|plan| std::cmp::Reverse(plan.id));
             // Cursors ascend while ids fall.
             let place = |plan: &PlanView| {
                 PlanId::from_bytes(plan.id.to_bytes().map(|byte| !byte)).to_string()
@@ -280,26 +305,70 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// What the deciding or the writer said.
-    pub async fn purge_run(&self, mut context: Context, _: PurgeRun) -> Result<Purged, WireError> {
+    /// What the deciding or the writer said; `CONFLICT` while nothing is erased by the clock.
+    pub async fn purge_run(
+        self: Arc<Self>,
+        mut context: Context,
+        _: PurgeRun,
+    ) -> Result<Purged, WireError> {
         // What was shown may be ahead of the machine's clock. Nothing is erased by that.
         context.now = context.now.min(self.ports.clock.wall());
+        if context.dry_run {
+            let due = self.due_by_why(&context)?;
+            let (purged, _) = self.sweep_tenant(context).await?;
+            return Ok(Purged { due, ..purged });
+        }
+        if self.ports.clock.erasing().is_none() {
+            let error = WireError::new(ErrorCode::Conflict, "nothing is erased by the clock now")
+                .reason("the machine's clock was set ahead less than a day ago")
+                .hint("look at the time; what is to go all the same: manushyactl purge plan");
+            let mut entry = draft(&context, Action::Purge, Resource::System);
+            entry.outcome = Outcome::Error(error.code);
+            self.audit_durably(entry).await?;
+            return Err(error);
+        }
+        let (mut purged, receipts) = self.sweep_tenant(context.clone()).await?;
+        for (id, done) in receipts {
+            self.sign_now(&context, id, done, &mut purged).await;
+        }
+        Ok(purged)
+    }
+
+    /// Erases what is due at the context's time, in as many transactions as it takes. Each that erases
+    /// memories has a receipt, which waits to be signed.
+    async fn sweep_tenant(
+        &self,
+        mut context: Context,
+    ) -> Result<(Purged, Vec<(PlanId, Receipt)>), WireError> {
+        let mut receipts = Vec::new();
         let mut total = Purged::default();
+        let limit = match context.dry_run {
+            true => limits::PLAN_MEMORIES_MAX,
+            false => SWEEP_MEMORIES,
+        };
         loop {
-            let context = context.clone();
-            let dry_run = context.dry_run;
-            let fallback = draft(&context, Action::Purge, Resource::System);
+            let found = self.past_time(&context, limit)?;
+            let by = context.clone();
+            let (dry_run, id) = (context.dry_run, self.new_plan_id());
+            // By its request a receipt finds its entry.
+            context.request_id = self.new_request_id();
+            let fallback = draft(&by, Action::Purge, Resource::System);
+            let command = Sweep { found, limit };
             let (purged, receipt) = self
                 .writer
                 .run(fallback, move |txn| {
-                    decide::purge::sweep(txn, &context, SWEEP_MEMORIES)
+                    let plan = decide::purge::sweep(txn, &by, command)?;
+                    unplanned(txn, &by, id, Unplanned::Sweep, plan)
                 })
                 .await?;
+            if purged.memories > 0 && !dry_run {
+                receipts.push((id, receipt));
+            }
             total.memories += purged.memories;
             total.keys_destroyed += receipt.keys_destroyed;
             total.audit_seq = receipt.seq.0;
-            if dry_run || (purged.memories as usize) < SWEEP_MEMORIES {
-                return Ok(total);
+            if dry_run || (purged.memories as usize) < limit {
+                return Ok((total, receipts));
             }
         }
     }
@@ -324,11 +393,14 @@ impl Service {
                 ..self.daemon_context(operator)
             };
             let due = {
+                let found = self.past_time(&context, 1)?;
                 let view = self.view()?;
-                decide::purge::is_due(&view, &context).map_err(|error| unreadable(&error))?
+                decide::purge::is_due(&view, &context, &found)
+                    .map_err(|error| unreadable(&error))?
             };
             if due {
-                swept += self.purge_run(context, PurgeRun::default()).await?.memories;
+                let (purged, _) = self.sweep_tenant(context).await?;
+                swept += purged.memories;
             }
         }
         Ok(swept)

@@ -134,7 +134,7 @@ fn kind_of(method: &str) -> LimitName {
     let noun = method.split('_').next().unwrap_or(method);
     match (noun, method) {
         (_, "identity_invite") => LimitName::Invitation,
-        ("identity", _) => LimitName::Identity,
+        ("identity" | "subject", _) => LimitName::Identity,
         ("memory", _) => LimitName::Memory,
         ("policy", _) => LimitName::Policy,
         ("token" | "api" | "key", _) => LimitName::Credential,
@@ -147,7 +147,10 @@ fn kind_of(method: &str) -> LimitName {
 
 /// Whether a method takes memories elsewhere, page by page.
 fn exports(method: &str) -> bool {
-    matches!(method, "memory_export" | "identity_export")
+    matches!(
+        method,
+        "memory_export" | "identity_export" | "subject_export"
+    )
 }
 
 /// What a refused call would have done, for the audit log.
@@ -164,8 +167,8 @@ fn action_of(method: &str) -> Action {
         "delete" | "revoke" | "unbind" => Action::Delete,
         "restore" => Action::Restore,
         "plan" => Action::Purge,
-        "jwt" | "root" | "data" | "passphrase" | "seal" | "unseal" | "set" | "reset" | "decide"
-        | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
+        "jwt" | "root" | "data" | "passphrase" | "seal" | "unseal" | "set" | "unset" | "reset"
+        | "decide" | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
         _ => Action::Read,
     }
 }

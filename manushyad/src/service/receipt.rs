@@ -6,18 +6,16 @@ use std::sync::Arc;
 
 use data_encoding::{BASE64, HEXLOWER};
 use manushya_core::audit::checkpoint::{Origin, VerifierKey};
-use manushya_core::audit::receipt::BACKUPS_MAX;
-use manushya_core::audit::{HeldBy, Receipt, canonical, chain as entry_chain, merkle};
+use manushya_core::audit::receipt::{BACKUPS_MAX, is_erasure};
+use manushya_core::audit::{HeldBy, Receipt, chain as entry_chain};
 use manushya_core::command::Context;
 use manushya_core::decide::access::{Access, draft};
 use manushya_core::decide::tenant::DEFAULT_TENANT;
-use manushya_core::model::{
-    Action, ErasureRecord, Hash, Outcome, PurgeReceipt, Resource, SignedReceipt,
-};
+use manushya_core::model::{Action, ErasureRecord, PurgeReceipt, Resource, SignedReceipt};
 use manushya_core::plan::Write;
 use manushya_core::view::View;
 use manushya_protocol::error::{ErrorCode, WireError};
-use manushya_protocol::id::{PlanId, TenantId};
+use manushya_protocol::id::{MemoryId, PlanId, TenantId};
 use manushya_protocol::unit::AuditSeq;
 use manushya_protocol::v1::erasure::{HeldByView, ReceiptRef, ReceiptView};
 
@@ -28,9 +26,8 @@ use super::{Service, unreadable};
 use crate::port::Cipher;
 use crate::store::{ErasedKind, ErasedRow, StoreError, erased_tag, tags_hash};
 
-/// How many rows or bytes of entries one read of the store takes.
+/// How many rows of the ledger one read of the store takes.
 const CHUNK_ROWS: usize = 65_536;
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// What is kept in the folder of the keys.
 const KEY_FILES: &[&str] = &[
@@ -76,7 +73,8 @@ pub(super) struct Known {
 }
 
 impl Service {
-    /// Signs the receipt of an applied plan, if that has not been done, and returns it.
+    /// Signs the receipt of an erasure, if that has not been done, and returns it. The caller does
+    /// `action` with that: erases, or reads what nobody has signed yet.
     ///
     /// # Errors
     ///
@@ -86,6 +84,7 @@ impl Service {
         context: &Context,
         plan: PlanId,
         known: Known,
+        action: Action,
     ) -> Result<ReceiptView, WireError> {
         let tenant = context.actor.identity.tenant;
         let record = {
@@ -101,7 +100,7 @@ impl Service {
                 ErrorCode::NotFound,
                 format!("there is no receipt of plan {plan}"),
             )
-            .reason("a receipt is made when a plan is applied")
+            .reason("a receipt is made when something is erased")
             .hint("manushyactl purge list")
         })?;
         if record.signed.is_some() {
@@ -120,10 +119,9 @@ impl Service {
         };
         let view = self.receipt_view(&finished)?;
         let context = context.clone();
-        let fallback = draft(&context, Action::Purge, Resource::System);
+        let fallback = draft(&context, action, Resource::System);
         self.change(fallback, move |txn| {
-            let mut access =
-                Access::begin(txn.directory(), &context, Action::Purge, Resource::System)?;
+            let mut access = Access::begin(txn.directory(), &context, action, Resource::System)?;
             access.require()?;
             access.audit.resource_id = Some(plan.to_bytes());
             let write = Write::PutErasure(Arc::new(ErasureRecord::Receipt(finished)));
@@ -140,10 +138,7 @@ impl Service {
     ) -> Result<SignedReceipt, WireError> {
         let view = self.view()?;
         let failed = |error: StoreError| unreadable(&error);
-        let (entry, leaves) = entry_and_leaves(&view, record, known.seq)?;
-        let seq = canonical::decode(&entry)
-            .map_err(|error| WireError::new(ErrorCode::Integrity, error.to_string()))?
-            .seq;
+        let (seq, entry) = entry_of(&view, record, known.seq)?;
         let erased = erased_under(&view, seq).map_err(failed)?;
         let files_checked = self.check_key_files().map_err(survives)?;
         if self.survivors_in_index(&erased) > 0 {
@@ -172,6 +167,7 @@ impl Service {
             tenant: record.tenant,
             scope: record.scope.clone(),
             subject: record.subject,
+            erased: erased_text(record),
             planned_by: record.planned_by,
             planned_at: record.planned_at,
             applied_by: record.applied_by,
@@ -190,16 +186,18 @@ impl Service {
             audit_entry: entry_chain::entry_hash(&entry),
             held_by,
         };
-        let key = self.log_signer()?.key;
-        let origin = origin()?;
-        let index = usize::try_from(seq.0 - 1).unwrap_or(usize::MAX);
-        let proof = merkle::inclusion_proof(&leaves, index)
-            .ok_or_else(|| WireError::new(ErrorCode::Internal, "the entry has no proof"))?;
+        let proved = self.prove(&view, seq, &entry)?;
+        let hash = |text: &String| {
+            let bytes = BASE64.decode(text.as_bytes()).ok()?;
+            <[u8; 32]>::try_from(bytes).ok()
+        };
+        let proof: Option<Vec<[u8; 32]>> = proved.proof.iter().map(hash).collect();
         Ok(SignedReceipt {
-            note: receipt.sign(&origin, &key),
+            note: receipt.sign(&origin()?, &self.log_signer()?.key),
             entry,
-            checkpoint: super::audit::checkpoint(&view.published.head)?.sign(&key),
-            proof: proof.into_iter().map(|hash| hash.0).collect(),
+            checkpoint: proved.checkpoint,
+            proof: proof
+                .ok_or_else(|| WireError::new(ErrorCode::Internal, "the entry has no proof"))?,
         })
     }
 
@@ -208,7 +206,7 @@ impl Service {
         Ok(self.log_keys()?.to_vec())
     }
 
-    fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
+    pub(super) fn receipt_view(&self, record: &PurgeReceipt) -> Result<ReceiptView, WireError> {
         let signed = record
             .signed
             .as_ref()
@@ -226,6 +224,7 @@ impl Service {
             tenant: receipt.tenant,
             scope: receipt.scope,
             subject: receipt.subject,
+            erased: receipt.erased,
             planned_at: receipt.planned_at,
             applied_at: receipt.applied_at,
             memories: receipt.memories,
@@ -283,7 +282,7 @@ impl Service {
             Ok(access.plan(Vec::new(), 1, ()))
         })
         .await?;
-        self.signed_receipt(&context, request.plan, Known::default())
+        self.signed_receipt(&context, request.plan, Known::default(), Action::Read)
             .await
     }
 
@@ -376,50 +375,44 @@ pub(super) fn erased_under(view: &ReadView, seq: AuditSeq) -> Result<Erased, Sto
     Ok(Erased::new(found))
 }
 
-/// The audit entry of an erasure, and the leaves of the log as far as its published head.
-fn entry_and_leaves(
+/// The audit entry of an erasure, if the log has it.
+fn entry_of(
     view: &ReadView,
     record: &PurgeReceipt,
     seq: Option<AuditSeq>,
-) -> Result<(Vec<u8>, Vec<Hash>), WireError> {
-    let size = view.published.head.size();
-    let mut leaves = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    let mut entry = None;
-    let mut from = AuditSeq(1);
-    while from.0 <= size {
-        let chunk = view
-            .snapshot
-            .audit(from, CHUNK_BYTES, CHUNK_ROWS)
-            .map_err(|error| unreadable(&error))?;
-        let Some((last, _)) = chunk.last() else { break };
-        from = AuditSeq(last.0 + 1);
-        for (at, bytes) in chunk.into_iter().filter(|(at, _)| at.0 <= size) {
-            leaves.push(entry_chain::entry_hash(&bytes));
-            let wanted = match seq {
-                Some(seq) => at == seq,
-                None => entry.is_none() && is_of(&bytes, record),
-            };
-            if wanted {
-                entry = Some(bytes);
+) -> Result<(AuditSeq, Vec<u8>), WireError> {
+    let mut found = None;
+    if let Some(seq) = seq {
+        let bytes = view.snapshot.audit_one(seq);
+        found = bytes
+            .map_err(|error| unreadable(&error))?
+            .map(|it| (seq, it));
+    } else {
+        let all = (AuditSeq(1), AuditSeq(view.published.head.size()));
+        let read = view.each_entry(all, |entry, bytes| {
+            // By its request, since that alone erased.
+            let draft = &entry.draft;
+            if draft.request_id == record.request_id && is_erasure(draft) {
+                found = Some((entry.seq, bytes.to_vec()));
             }
-        }
+            Ok(found.is_none())
+        });
+        read.map_err(|error| unreadable(&error))?;
     }
-    let entry = entry.ok_or_else(|| {
+    found.ok_or_else(|| {
         WireError::new(
             ErrorCode::Integrity,
             "the audit log has no entry of the erasure",
         )
         .hint("manushyactl audit verify")
-    })?;
-    Ok((entry, leaves))
+    })
 }
 
-/// Whether an entry is that of the erasure: by its request, since that alone erased.
-fn is_of(bytes: &[u8], record: &PurgeReceipt) -> bool {
-    canonical::decode(bytes).is_ok_and(|entry| {
-        let draft = &entry.draft;
-        draft.request_id == record.request_id
-            && draft.action == Action::Purge
-            && draft.outcome == Outcome::Ok
+/// The id of what was erased by itself, as its noun is written.
+fn erased_text(record: &PurgeReceipt) -> Option<String> {
+    let id = record.erased?;
+    Some(match record.scope.as_str() {
+        "tenant" => TenantId::from_bytes(id).to_string(),
+        _ => MemoryId::from_bytes(id).to_string(),
     })
 }

@@ -70,7 +70,7 @@ impl Service {
         })
         .await?;
         // A receipt that a crash left unsigned is signed now.
-        self.signed_receipt(&context, plan, Known::default())
+        self.signed_receipt(&context, plan, Known::default(), Action::Read)
             .await?;
         let tenant = context.actor.identity.tenant;
         let record = {

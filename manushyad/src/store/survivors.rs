@@ -41,9 +41,16 @@ impl Snapshot {
     /// [`StoreError`] if the tables cannot be read.
     pub fn survivors(&self, is_erased: IsErased<'_>) -> Result<u64, StoreError> {
         let mut found = 0;
+        // Rows of one tenant follow each other.
+        let mut last: Option<(TenantId, bool)> = None;
         let mut memory = |tenant: &[u8], id: [u8; 16]| {
             let tenant = TenantId::from_bytes(part(tenant, 0));
-            found += u64::from(is_erased(ErasedKind::Memory, tenant, id));
+            let gone = match last {
+                Some((of, gone)) if of == tenant => gone,
+                _ => is_erased(ErasedKind::Tenant, tenant, tenant.to_bytes()),
+            };
+            last = Some((tenant, gone));
+            found += u64::from(gone || is_erased(ErasedKind::Memory, tenant, id));
         };
         for row in self.memories.iter()? {
             let key = row?.0;

@@ -33,10 +33,14 @@ pub struct ReceiptView {
     pub plan: PlanId,
     /// The tenant.
     pub tenant: TenantId,
-    /// What the plan covered: `subject`, `filter`, `expired` or `records`.
+    /// What the plan covered: `subject`, `filter`, `expired` or `records`; without a plan `sweep`,
+    /// `memory`, `identity` or `tenant`.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the memory or the tenant, where one was erased without a plan.
+    #[serde(default)]
+    pub erased: Option<String>,
     /// When it was planned.
     pub planned_at: UnixMillis,
     /// When it was applied.
@@ -133,4 +137,47 @@ pub struct HoldView {
     pub set_by: String,
     /// When it was set.
     pub created_at: UnixMillis,
+}
+
+/// Sets how long memories are kept, in the place of what was set for the same type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionSet {
+    /// Of which type; none for what no rule of a type speaks of.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// How long after it was made a memory is erased, in seconds; none for no end.
+    #[serde(default)]
+    pub keep_seconds: Option<u64>,
+    /// How long after it was deleted a memory is erased, in seconds; none for what is configured.
+    #[serde(default)]
+    pub keep_deleted_seconds: Option<u64>,
+}
+
+/// Takes such a rule away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionUnset {
+    /// Of which type; none for the rule of all others.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// How long memories are kept, as it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionView {
+    /// Of which type; `*` for all others.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How long after it was made a memory is erased, as `90d`; none for no end.
+    pub keep: Option<String>,
+    /// How long after it was deleted a memory is erased.
+    pub keep_deleted: String,
+    /// `set`, or `configuration`.
+    pub origin: String,
+    /// Who set it.
+    pub set_by: Option<String>,
+    /// When it was set.
+    pub set_at: Option<UnixMillis>,
+    /// How many memories of the tenant the next sweep will erase; only where a rule was just set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<u64>,
 }

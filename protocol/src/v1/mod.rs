@@ -23,5 +23,6 @@ pub mod seal;
 #[cfg(feature = "rpc")]
 pub mod service;
 pub mod session;
+pub mod subject;
 pub mod system;
 pub mod token;

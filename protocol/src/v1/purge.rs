@@ -77,12 +77,29 @@ pub struct Purged {
     pub keys_destroyed: u64,
     /// Place of its entry in the audit log.
     pub audit_seq: u64,
+    /// What it was, by why and by type; only in a dry run of a sweep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<DueView>,
     /// The plan whose receipt was signed.
     #[serde(default)]
     pub receipt: Option<PlanId>,
     /// Why no receipt could be signed, although all of this was erased.
     #[serde(default)]
     pub warning: Option<String>,
+}
+
+/// How many memories a sweep would erase, of one type and for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueView {
+    /// `expired`, `deleted` (and kept long enough) or `retention`.
+    pub why: String,
+    /// Their type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How many.
+    pub memories: u64,
+    /// How many bytes their texts have.
+    pub text_bytes: u64,
 }
 
 /// Lists plans, newest first.

@@ -12,7 +12,8 @@ use crate::v1::backup::{BackupChunk, BackupCreate, BackupRef, BackupStarted, Bac
 use crate::v1::common::{Call, Done, Listed};
 use crate::v1::embedding::{MemoryReembed, ReembedView};
 use crate::v1::erasure::{
-    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView,
+    HoldAdd, HoldRef, HoldView, PurgeVerified, PurgeVerify, ReceiptRef, ReceiptView, RetentionSet,
+    RetentionUnset, RetentionView,
 };
 use crate::v1::hello::{Hello, Welcome};
 use crate::v1::identity::{
@@ -45,6 +46,7 @@ use crate::v1::seal::Unseal;
 use crate::v1::session::{
     SessionList, SessionOpen, SessionRef, SessionRefresh, SessionTokens, SessionView,
 };
+use crate::v1::subject::{SubjectExport, SubjectExported};
 use crate::v1::system::{Diagnosis, Status, WhoAmI};
 use crate::v1::token::{TokenInspect, TokenIssue, TokenIssued, TokenList, TokenRevoke, TokenView};
 
@@ -286,4 +288,12 @@ pub trait Manushya {
     async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
     /// Lets another key sign the log from here on, vouched for by the one that signs now.
     async fn key_rotate_audit(call: Call) -> Reply<KeyRotated>;
+    /// Reads everything held about an identity.
+    async fn subject_export(call: Call, request: SubjectExport) -> Reply<SubjectExported>;
+    /// Lists how long memories are kept.
+    async fn retention_list(call: Call) -> Reply<Listed<RetentionView>>;
+    /// Sets how long memories of a type are kept.
+    async fn retention_set(call: Call, request: RetentionSet) -> Reply<RetentionView>;
+    /// Takes such a rule away.
+    async fn retention_unset(call: Call, request: RetentionUnset) -> Reply<Done>;
 }

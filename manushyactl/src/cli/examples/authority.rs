@@ -54,7 +54,12 @@ pub(super) const ALL: &[Example] = &[
     ),
     (
         "identity export",
-        &["manushyactl identity export agent-a --out agent-a.json"],
+        &[
+            "manushyactl identity export agent-a agent-a.age --recipient \
+             age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+            "manushyactl identity export agent-a | jq -c 'select(.part == \"memories\").data.text'",
+            "age -d -i my.key agent-a.age | manushyactl identity export --verify - --key auditor.pub",
+        ],
     ),
     (
         "token issue",

@@ -46,7 +46,7 @@ pub(super) const ALL: &[Example] = &[
         "key rotate",
         &[
             "manushyactl key rotate data",
-            "manushyactl key rotate audit && manushyactl audit key > auditor.pub",
+            "manushyactl key rotate audit",
         ],
     ),
     (
@@ -71,7 +71,25 @@ pub(super) const ALL: &[Example] = &[
         &["manushyactl purge apply prg_0r3k9c2v1g7hm0q8d4n5s6t7u0 --confirm=agent-a"],
     ),
     ("purge list", &["manushyactl purge list"]),
-    ("purge run", &["manushyactl purge run"]),
+    (
+        "purge run",
+        &["manushyactl purge run --dry-run", "manushyactl purge run"],
+    ),
+    (
+        "purge retention list",
+        &["manushyactl purge retention list"],
+    ),
+    (
+        "purge retention set",
+        &[
+            "manushyactl purge retention set --type log --keep 90d --keep-deleted 7d",
+            "manushyactl purge retention set --keep 730d --dry-run -o json | jq .due",
+        ],
+    ),
+    (
+        "purge retention unset",
+        &["manushyactl purge retention unset --type log"],
+    ),
     (
         "purge receipt",
         &[

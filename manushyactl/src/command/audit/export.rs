@@ -1,9 +1,6 @@
 //! `audit export` and `audit stats`.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use manushya_protocol::client::Client;
 use manushya_protocol::unit::AuditSeq;
@@ -15,14 +12,12 @@ use serde::Serialize;
 use super::cef;
 use super::pages::PATIENCE;
 use crate::cli::audit::{Export, Select, Stats};
+use crate::command::sink::{Partial, Sink};
 use crate::config::Format;
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
 use crate::ui::render::{self, Row as _};
 use crate::ui::{json, time};
-
-#[cfg(feature = "embedded")]
-use crate::embedded::Encrypted;
 
 /// What an export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,41 +56,6 @@ impl Shape {
     }
 }
 
-/// Where an export goes: as it is, or encrypted.
-enum Sink {
-    Plain(Box<dyn Write + Send>),
-    #[cfg(feature = "embedded")]
-    Encrypted(Encrypted),
-}
-
-impl Sink {
-    fn new(out: Box<dyn Write + Send>, recipients: &[String]) -> Outcome<Self> {
-        if recipients.is_empty() {
-            return Ok(Self::Plain(out));
-        }
-        #[cfg(feature = "embedded")]
-        return Encrypted::new(recipients, out).map(Self::Encrypted);
-        #[cfg(not(feature = "embedded"))]
-        return Err(crate::command::system::no_daemon());
-    }
-
-    fn write(&mut self, text: &str) -> std::io::Result<()> {
-        match self {
-            Self::Plain(out) => out.write_all(text.as_bytes()),
-            #[cfg(feature = "embedded")]
-            Self::Encrypted(out) => out.write(text.as_bytes()),
-        }
-    }
-
-    fn finish(self) -> std::io::Result<()> {
-        match self {
-            Self::Plain(mut out) => out.flush(),
-            #[cfg(feature = "embedded")]
-            Self::Encrypted(out) => out.finish(),
-        }
-    }
-}
-
 /// What was exported.
 #[derive(Debug, Serialize)]
 struct Told<'a> {
@@ -123,21 +83,13 @@ pub async fn export(arguments: &Export, context: &Context) -> Outcome {
     let filter = filter(&arguments.select);
     // Before a file is made: who may not read the log leaves none behind.
     let first = page(&client, &filter, AuditSeq(0), None).await?;
+    let recipients = &arguments.recipient;
     let Some(path) = arguments.file.out.as_deref() else {
-        if !arguments.recipient.is_empty() && std::io::stdout().is_terminal() {
-            return Err(Stop::usage("an encrypted export is no text for a terminal")
-                .hint("--out FILE, or send it on with a pipe"));
-        }
-        let sink = Sink::new(Box::new(std::io::stdout()), &arguments.recipient)?;
+        let sink = Sink::stdout(recipients)?;
         let write = stream(&client, &filter, first, (shape, sink), |_| ()).await?;
         return write.map(drop).map_err(Stop::from);
     };
-    let partial = partial_name(path);
-    let file = open(&partial)?;
-    let synced = file
-        .try_clone()
-        .map_err(|error| Stop::unwritable(path, &error))?;
-    let sink = Sink::new(Box::new(BufWriter::new(file)), &arguments.recipient)?;
+    let (file, sink) = Partial::create(path, recipients)?;
     let mut progress = context.ui.progress("export", Some(first.to.0));
     let to = first.to;
     let written = stream(&client, &filter, first, (shape, sink), |at: AuditSeq| {
@@ -145,20 +97,9 @@ pub async fn export(arguments: &Export, context: &Context) -> Outcome {
     })
     .await;
     progress.finish();
-    // What is not whole must not lie about under the name of an export.
-    let entries = written.and_then(|written| {
-        written
-            .and_then(|entries| synced.sync_all().map(|()| entries))
-            .and_then(|entries| std::fs::rename(&partial, path).map(|()| entries))
-            .map_err(|error| Stop::unwritable(path, &error))
-    });
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(stop) => {
-            let _ = std::fs::remove_file(&partial);
-            return Err(stop);
-        }
-    };
+    let entries = written?
+        .and_then(|entries| file.keep().map(|()| entries))
+        .map_err(|error| Stop::unwritable(path, &error))?;
     let told = Told {
         entries,
         to,
@@ -215,20 +156,6 @@ async fn stream(
         }
         read = page(client, filter, read.after, Some(read.to)).await?;
     }
-}
-
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
-}
-
-fn open(path: &Path) -> Outcome<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(path)
-        .map_err(|error| Stop::unwritable(path, &error))
 }
 
 /// How many names of a kind are told to people.

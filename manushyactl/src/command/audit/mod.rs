@@ -6,7 +6,7 @@ mod offline;
 mod pages;
 mod prove;
 mod tail;
-mod verify;
+pub mod verify;
 pub mod witness;
 
 use manushya_protocol::unit::AuditSeq;

@@ -132,7 +132,7 @@ fn recompute(
 }
 
 /// An error and its causes on one line.
-pub(super) fn reasons(error: &dyn Error) -> String {
+pub fn reasons(error: &dyn Error) -> String {
     let mut reasons = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -224,7 +224,7 @@ fn remember(path: &Path, key: &str, context: &Context) {
 }
 
 /// A key that is given as text or as a file.
-pub(super) fn parse_key(given: &str) -> Outcome<VerifierKey> {
+pub fn parse_key(given: &str) -> Outcome<VerifierKey> {
     let wrong = |error: manushya_core::audit::NoteError| {
         Stop::usage("--key is no public key").reason(error.to_string())
     };

@@ -8,10 +8,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::{BASE64, HEXLOWER};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use manushya_protocol::unit::AuditSeq;
 use sha2::{Digest, Sha256};
 
+use super::note;
 use crate::model::Hash;
 
 /// The longest signed checkpoint that is read, in bytes; longer text is refused unread.
@@ -243,12 +244,7 @@ impl Checkpoint {
 
     /// Signs it as the log it names. The same checkpoint and key give the same text.
     pub fn sign(&self, key: &SigningKey) -> String {
-        let text = self.text();
-        let verifier = VerifierKey::new(self.origin.clone(), key.verifying_key());
-        let mut bytes = verifier.id().to_vec();
-        bytes.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
-        let signature = BASE64.encode(&bytes);
-        format!("{text}\n{SIGNATURE_PREFIX}{} {signature}\n", self.origin)
+        note::sign(&self.text(), &self.origin, key)
     }
 
     /// Verifies a signed checkpoint and only then reads it.
@@ -264,12 +260,7 @@ impl Checkpoint {
         if actual > NOTE_BYTES_MAX {
             return Err(NoteError::TooLong { actual });
         }
-        let at = text
-            .find("\n\n")
-            .ok_or(NoteError::Malformed("no blank line ends the text"))?;
-        let (body, lines) = (&text[..=at], &text[at + 2..]);
-        key.verify_lines(body, lines)?;
-        let checkpoint = Self::parse(body)?;
+        let checkpoint = Self::parse(note::verified(text, key)?)?;
         if checkpoint.origin != key.origin {
             return Err(NoteError::OtherLog(key.origin.clone()));
         }

@@ -14,9 +14,11 @@ pub mod examine;
 pub mod handover;
 pub mod log;
 pub mod merkle;
+mod note;
 pub mod receipt;
 #[cfg(test)]
 mod strategy;
+pub mod subject;
 pub mod tree;
 pub mod verify;
 
@@ -28,5 +30,6 @@ pub use examine::{Examiner, Notes, read_notes};
 pub use handover::{HandOver, HandOverError, Keys};
 pub use log::{Head, HeadError};
 pub use receipt::{HeldBy, Receipt, ReceiptError};
+pub use subject::{ExportCheck, ExportError, ExportManifest, ExportPart};
 pub use tree::{Leaves, Tree};
 pub use verify::{Broken, FrameError, Summary, Verifier, What, push_frame, split_frames};

@@ -5,18 +5,16 @@
 //! [`FIRST_LINE`], which no checkpoint starts with, so that neither is taken for the other.
 //! The format is written down in `docs/formats/receipt.md`.
 
-use std::fmt::{Display, Write as _};
-use std::str::FromStr;
-
-use data_encoding::{BASE64, HEXLOWER};
-use ed25519_dalek::{Signer, SigningKey};
+use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
 use manushya_protocol::id::{BackupId, IdentityId, PlanId, TenantId};
 use manushya_protocol::unit::UnixMillis;
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{Checkpoint, NoteError, Origin, SIGNATURE_PREFIX, VerifierKey};
+use super::checkpoint::{Checkpoint, NoteError, Origin, VerifierKey};
+use super::note::{self, Lines, Malformed, hex, line, parse};
 use super::{canonical, chain, merkle};
-use crate::model::{Action, Hash, Outcome, SignedReceipt};
+use crate::model::{Action, AuditDraft, Hash, Outcome, Resource, SignedReceipt};
 
 /// What the text of every receipt starts with.
 pub const FIRST_LINE: &str = "manushya/receipt/v1";
@@ -45,10 +43,12 @@ pub struct Receipt {
     pub plan: PlanId,
     /// The tenant.
     pub tenant: TenantId,
-    /// What the plan covered, in one word.
+    /// What was covered, in one word.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the one memory or the tenant that was erased, if that is all it is about.
+    pub erased: Option<String>,
     /// Who planned it.
     pub planned_by: IdentityId,
     /// When it was planned.
@@ -102,6 +102,22 @@ pub enum ReceiptError {
     Proof,
 }
 
+impl From<Malformed> for ReceiptError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error.0)
+    }
+}
+
+/// Whether an entry tells of an erasure that was done: a purge, or the deletion of an identity.
+pub fn is_erasure(draft: &AuditDraft) -> bool {
+    let erases = match draft.action {
+        Action::Purge => true,
+        Action::Delete => draft.resource == Resource::Identity,
+        _ => false,
+    };
+    erases && draft.outcome == Outcome::Ok
+}
+
 /// SHA-256 over tags of the erasure ledger, in its order.
 pub fn tags_hash<'a>(tags: impl IntoIterator<Item = &'a [u8; 16]>) -> Hash {
     let mut hash = Sha256::new();
@@ -109,11 +125,6 @@ pub fn tags_hash<'a>(tags: impl IntoIterator<Item = &'a [u8; 16]>) -> Hash {
         hash.update(tag);
     }
     Hash(hash.finalize().into())
-}
-
-fn line(text: &mut String, name: &str, value: impl Display) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{name}: {value}");
 }
 
 impl Receipt {
@@ -127,6 +138,9 @@ impl Receipt {
         line(out, "scope", &self.scope);
         if let Some(subject) = self.subject {
             line(out, "subject", subject);
+        }
+        if let Some(erased) = &self.erased {
+            line(out, "erased", erased);
         }
         line(out, "planned-by", self.planned_by);
         line(out, "planned-at", self.planned_at);
@@ -163,16 +177,14 @@ impl Receipt {
     ///
     /// [`ReceiptError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, ReceiptError> {
-        let mut lines = Lines(text.split_terminator('\n'));
-        if lines.0.next() != Some(FIRST_LINE) {
-            return Err(ReceiptError::Malformed("it does not start as one"));
-        }
+        let mut lines = Lines::after(FIRST_LINE, text)?;
         let receipt = Self {
             home: hex(lines.word("home")?)?,
             plan: lines.value("plan")?,
             tenant: lines.value("tenant")?,
             scope: lines.word("scope")?.to_owned(),
             subject: lines.optional("subject")?,
+            erased: lines.named("erased").map(str::to_owned),
             planned_by: lines.value("planned-by")?,
             planned_at: lines.value("planned-at")?,
             applied_by: lines.value("applied-by")?,
@@ -192,7 +204,7 @@ impl Receipt {
             checked_at: lines.value("checked-at")?,
             audit_seq: lines.value("audit-seq")?,
             audit_entry: Hash(hex(lines.word("audit-entry")?)?),
-            held_by: lines.backups()?,
+            held_by: backups(&mut lines)?,
         };
         // One receipt has one text, so that nothing is signed that is not shown.
         if receipt.to_text() != text {
@@ -203,12 +215,7 @@ impl Receipt {
 
     /// Signs it in the name of the audit log. The same receipt and key give the same note.
     pub fn sign(&self, origin: &Origin, key: &SigningKey) -> String {
-        let text = self.to_text();
-        let verifier = VerifierKey::new(origin.clone(), key.verifying_key());
-        let mut bytes = verifier.id().to_vec();
-        bytes.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
-        let signature = BASE64.encode(&bytes);
-        format!("{text}\n{SIGNATURE_PREFIX}{origin} {signature}\n")
+        note::sign(&self.to_text(), origin, key)
     }
 
     /// Verifies a signed receipt against one of `keys`, with the proof of its audit entry, and
@@ -237,12 +244,7 @@ impl Receipt {
         if note.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::Malformed("it is too long"));
         }
-        let end = note
-            .find("\n\n")
-            .ok_or(ReceiptError::Malformed("no blank line ends its text"))?;
-        let (text, lines) = (&note[..=end], &note[end + 2..]);
-        key.verify_lines(text, lines)?;
-        let receipt = Self::parse(text)?;
+        let receipt = Self::parse(note::verified(note, key)?)?;
         if chain::entry_hash(&signed.entry) != receipt.audit_entry {
             return Err(ReceiptError::Entry("its hash is another"));
         }
@@ -251,8 +253,12 @@ impl Receipt {
         if entry.seq.0 != receipt.audit_seq {
             return Err(ReceiptError::Entry("it stands at another place"));
         }
-        let erased = entry.draft.action == Action::Purge && entry.draft.outcome == Outcome::Ok;
-        if !erased || entry.draft.tenant != Some(receipt.tenant) {
+        // An entry of a tenant's erasure may stand in that tenant.
+        let within = |tenant: TenantId| {
+            tenant == receipt.tenant
+                || (receipt.scope == "tenant" && receipt.erased == Some(tenant.to_string()))
+        };
+        if !is_erasure(&entry.draft) || !entry.draft.tenant.is_some_and(within) {
             return Err(ReceiptError::Entry("it is of no erasure in that tenant"));
         }
         let head = keys
@@ -268,66 +274,27 @@ impl Receipt {
     }
 }
 
-/// The lines of a receipt, in their order.
-struct Lines<'a>(std::str::SplitTerminator<'a, char>);
-
-impl<'a> Lines<'a> {
-    fn named(&mut self, name: &str) -> Option<&'a str> {
-        let mut ahead = self.0.clone();
-        let value = ahead.next()?.strip_prefix(name)?.strip_prefix(": ")?;
-        self.0 = ahead;
-        Some(value)
-    }
-
-    fn word(&mut self, name: &'static str) -> Result<&'a str, ReceiptError> {
-        self.named(name)
-            .ok_or(ReceiptError::Malformed("a line is missing or out of place"))
-    }
-
-    fn value<T: FromStr>(&mut self, name: &'static str) -> Result<T, ReceiptError> {
-        parse(self.word(name)?)
-    }
-
-    fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, ReceiptError> {
-        self.named(name).map(parse).transpose()
-    }
-
-    fn backups(&mut self) -> Result<Vec<HeldBy>, ReceiptError> {
-        let mut found = Vec::new();
-        while let Some(value) = self.named("backup") {
-            let words: Vec<&str> = value.split(' ').collect();
-            let [backup, "taken", taken, "until", until] = words[..] else {
-                return Err(ReceiptError::Malformed(
-                    "a backup is not told in five words",
-                ));
-            };
-            if found.len() == BACKUPS_MAX {
-                return Err(ReceiptError::Malformed("it names too many backups"));
-            }
-            found.push(HeldBy {
-                backup: parse(backup)?,
-                taken_at: parse(taken)?,
-                keep_until: match until {
-                    "unknown" => None,
-                    moment => Some(parse(moment)?),
-                },
-            });
+/// The backups that its lines name.
+fn backups(lines: &mut Lines<'_>) -> Result<Vec<HeldBy>, Malformed> {
+    let mut found = Vec::new();
+    while let Some(value) = lines.named("backup") {
+        let words: Vec<&str> = value.split(' ').collect();
+        let [backup, "taken", taken, "until", until] = words[..] else {
+            return Err(Malformed("a backup is not told in five words"));
+        };
+        if found.len() == BACKUPS_MAX {
+            return Err(Malformed("it names too many backups"));
         }
-        Ok(found)
+        found.push(HeldBy {
+            backup: parse(backup)?,
+            taken_at: parse(taken)?,
+            keep_until: match until {
+                "unknown" => None,
+                moment => Some(parse(moment)?),
+            },
+        });
     }
-}
-
-fn parse<T: FromStr>(text: &str) -> Result<T, ReceiptError> {
-    text.parse()
-        .map_err(|_| ReceiptError::Malformed("a value is not of its kind"))
-}
-
-fn hex<const N: usize>(text: &str) -> Result<[u8; N], ReceiptError> {
-    HEXLOWER
-        .decode(text.as_bytes())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(ReceiptError::Malformed("a value is not hexadecimal"))
+    Ok(found)
 }
 
 #[cfg(test)]

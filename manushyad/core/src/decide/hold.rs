@@ -7,6 +7,7 @@ use manushya_protocol::id::{HoldId, IdentityId, MemoryId, TenantId};
 
 use super::access::Access;
 use super::refusal::Refusal;
+use super::retention;
 use crate::command::Context;
 use crate::model::{
     Action, ErasureKey, ErasureRecord, Hold, HoldScope, Resource, check_description,
@@ -174,13 +175,18 @@ pub(super) fn without_held(
     Ok(free)
 }
 
-/// What is due and no hold keeps, at most `limit`, the longest due first.
+/// What is due and no hold keeps, at most `limit`, the longest due first. In a tenant with rules of
+/// retention, what is due is among `found`.
 pub(super) fn free_and_due(
     view: &impl View,
     context: &Context,
+    found: &[MemoryId],
     limit: usize,
 ) -> Result<Vec<(MemoryId, u32)>, ViewError> {
     let tenant = context.actor.identity.tenant;
+    if retention::any(view.directory(), tenant) {
+        return retention::free_and_over(view, view.directory(), context, found, limit);
+    }
     // Held ones stay due, so as many as there are may stand before the first that is free.
     let most = if any(view, tenant) { usize::MAX } else { limit };
     let due = view.due(tenant, context.now, most)?;

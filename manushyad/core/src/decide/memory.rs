@@ -9,6 +9,7 @@ use super::access::Access;
 use super::duplicate;
 use super::limit::check_room;
 use super::refusal::Refusal;
+use super::retention;
 use super::review::{is_held_back, provenance, require_manager};
 use crate::command::{AddMemory, Context, DeleteMemory, UpdateMemory};
 use crate::directory::Directory;
@@ -57,8 +58,8 @@ pub struct Added {
     pub supersedes: Vec<MemoryId>,
 }
 
-/// When the sweeper has to look at a memory: at the end of its retention if it is deleted, at its
-/// expiry otherwise.
+/// When the sweeper has to look at a memory: at the end of its retention as configured if it is
+/// deleted, at its expiry otherwise. Rules of retention are looked at beside this.
 pub fn due(memory: &Memory, context: &Context) -> Option<UnixMillis> {
     let retained = memory
         .deleted_at
@@ -421,7 +422,8 @@ pub fn restore(view: &impl View, context: &Context, id: MemoryId) -> Result<Plan
             "manushyactl memory get",
         ));
     };
-    let retention_ended = deleted_at.plus_seconds(context.retention_seconds) <= context.now;
+    let kept = retention::kept_deleted(view.directory(), context, &memory);
+    let retention_ended = deleted_at.plus_seconds(kept) <= context.now;
     if retention_ended || memory.is_expired(context.now) {
         return Err(access.not_found(id));
     }

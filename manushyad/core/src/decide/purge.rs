@@ -12,7 +12,7 @@ use super::access::Access;
 use super::hold;
 use super::identity::{erasing_writes, not_erasable};
 use super::refusal::Refusal;
-use crate::command::{ApplyPurge, Context, PlanPurge};
+use crate::command::{ApplyPurge, Context, PlanPurge, Sweep};
 use crate::directory::Directory;
 use crate::model::{
     Action, ErasureRecord, Identity, PlanState, PurgePlan, PurgeReceipt, PurgeScope, Resource,
@@ -62,10 +62,11 @@ fn cover(
             directory.identity(tenant, *id).cloned(),
         ),
         PurgeScope::Filter | PurgeScope::Records => (matched, None),
-        PurgeScope::Expired => (
-            hold::free_and_due(view, context, limits::PLAN_MEMORIES_MAX)?,
-            None,
-        ),
+        PurgeScope::Expired => {
+            let found: Vec<MemoryId> = matched.iter().map(|(id, _)| *id).collect();
+            let most = limits::PLAN_MEMORIES_MAX;
+            (hold::free_and_due(view, context, &found, most)?, None)
+        }
     };
     memories.sort_unstable();
     memories.dedup();
@@ -300,6 +301,7 @@ fn receipt(plan: &PurgePlan, cover: &Cover, context: &Context) -> PurgeReceipt {
         tenant: plan.tenant,
         scope: plan.scope.as_str().to_owned(),
         subject: cover.identity.as_ref().map(|identity| identity.id),
+        erased: None,
         planned_by: plan.planner,
         planned_at: plan.created_at,
         applied_by: context.actor.identity.id,
@@ -320,16 +322,16 @@ fn erasing(tenant: TenantId, memories: &[(MemoryId, u32)]) -> Vec<Write> {
         .collect()
 }
 
-/// Erases what is due in the context's tenant: expired memories, and deleted ones past their
-/// retention; drops tokens and plans that ended long ago. At most `limit` memories a call.
+/// Erases what is due in the context's tenant: expired memories, deleted ones past their retention,
+/// and those that a rule of retention ends; drops tokens and plans that ended long ago.
 ///
 /// # Errors
 ///
 /// A refusal.
-pub fn sweep(view: &impl View, context: &Context, limit: usize) -> Result<Plan<Purged>, Refusal> {
+pub fn sweep(view: &impl View, context: &Context, command: Sweep) -> Result<Plan<Purged>, Refusal> {
     let access = begin(view, context, &PurgeScope::Expired)?;
     let tenant = context.actor.identity.tenant;
-    let memories = match hold::free_and_due(view, context, limit) {
+    let memories = match hold::free_and_due(view, context, &command.found, command.limit) {
         Ok(memories) => memories,
         Err(error) => return Err(access.broken(error)),
     };
@@ -370,7 +372,7 @@ fn ended(directory: &Directory, context: &Context) -> impl Iterator<Item = Write
 /// # Errors
 ///
 /// [`ViewError`] if the store cannot be read.
-pub fn is_due(view: &impl View, context: &Context) -> Result<bool, ViewError> {
-    let memories = hold::free_and_due(view, context, 1)?;
+pub fn is_due(view: &impl View, context: &Context, found: &[MemoryId]) -> Result<bool, ViewError> {
+    let memories = hold::free_and_due(view, context, found, 1)?;
     Ok(!memories.is_empty() || ended(view.directory(), context).next().is_some())
 }

@@ -8,7 +8,7 @@ use manushya_protocol::id::{BackupId, HoldId, IdentityId, MemoryId, PlanId, Tena
 use manushya_protocol::unit::UnixMillis;
 
 use crate::model::{
-    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, Kind, PurgeReceipt, Retention,
+    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, Keep, Kind, PurgeReceipt, Retention,
 };
 
 /// What is kept about erasures. Cheap to clone.
@@ -96,13 +96,20 @@ impl Erasures {
         })
     }
 
-    /// How long a memory of this type is kept at the most in a tenant, in seconds.
-    pub fn retention(&self, tenant: TenantId, kind: &Kind) -> Option<u64> {
-        let of = |kind| match self.get(tenant, ErasureKey::Retention(kind))? {
-            ErasureRecord::Retention(retention) => Some(retention.seconds),
+    /// The retention of a type, or of all types.
+    pub fn retention(&self, tenant: TenantId, kind: Option<&Kind>) -> Option<&Retention> {
+        match self.get(tenant, ErasureKey::Retention(kind.cloned()))? {
+            ErasureRecord::Retention(retention) => Some(retention),
             _ => None,
-        };
-        of(Some(kind.clone())).or_else(|| of(None))
+        }
+    }
+
+    /// How long memories of this type are kept in a tenant, as far as a rule says.
+    pub fn keep(&self, tenant: TenantId, kind: &Kind) -> Keep {
+        let of = |kind| self.retention(tenant, kind).map(|it| it.keep);
+        of(Some(kind))
+            .unwrap_or_default()
+            .or(of(None).unwrap_or_default())
     }
 
     /// The backups filed under a tenant, oldest first.

@@ -9,14 +9,17 @@ use super::text::Kind;
 /// receipt joins it as soon as the keys are destroyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PurgeReceipt {
-    /// The plan; the receipt has no other id.
+    /// The plan, or an id of its own; the receipt has no other.
     pub plan: PlanId,
     /// Its tenant.
     pub tenant: TenantId,
-    /// What the plan covered, in one word: `subject`, `filter`, `expired` or `record`.
+    /// What the plan covered, in one word: `subject`, `filter`, `expired` or `records`; without a plan
+    /// `sweep`, `memory`, `identity` or `tenant`.
     pub scope: String,
     /// The identity that was erased, if one was.
     pub subject: Option<IdentityId>,
+    /// The id of the one memory or the tenant, as the scope says, that was erased without a plan.
+    pub erased: Option<[u8; 16]>,
     /// Who planned it.
     pub planned_by: IdentityId,
     /// When it was planned.
@@ -91,15 +94,35 @@ pub struct Hold {
     pub created_at: UnixMillis,
 }
 
+/// How long memories are kept, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// From its creation until a memory is erased; none stands for no end.
+    pub live: Option<u64>,
+    /// From its deletion until a memory is erased; none stands for what the configuration says.
+    pub deleted: Option<u64>,
+}
+
+impl Keep {
+    /// What holds where this says nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            live: self.live.or(other.live),
+            deleted: self.deleted.or(other.deleted),
+        }
+    }
+}
+
 /// How long memories of one type are kept at the most, in one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// The tenant.
     pub tenant: TenantId,
-    /// The type of memory; none stands for all types without a rule of their own.
+    /// The type of memory; none stands for what the rules of single types say nothing about.
     pub kind: Option<Kind>,
-    /// How long after its creation a memory is erased, in seconds.
-    pub seconds: u64,
+    /// How long.
+    pub keep: Keep,
     /// Who set it.
     pub set_by: IdentityId,
     /// When it was set.

@@ -21,7 +21,8 @@ pub use approval::{
 pub use audit::{AuditActor, AuditDraft, AuditEntry, Decision, Hash, Outcome};
 pub use credential::{ApiKey, Limits, Link, LoginSession, TokenKind, Uses};
 pub use erasure::{
-    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, PurgeReceipt, Retention, SignedReceipt,
+    Backup, ErasureKey, ErasureRecord, Hold, HoldScope, Keep, PurgeReceipt, Retention,
+    SignedReceipt,
 };
 pub use extension::{
     AlertKind, DELEGATION_STEPS_MAX, DelegationStep, EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_MAX,

@@ -432,7 +432,11 @@ impl World {
         };
         let decided = Decided::default();
         let fates = self.submit(&decided, &context, |txn, context| {
-            purge::sweep(txn, context, 100)
+            let command = manushya_core::command::Sweep {
+                limit: 100,
+                ..Default::default()
+            };
+            purge::sweep(txn, context, command)
         });
         let before = self.model.clone();
         self.turn(&decided, fates.into_iter().collect());

@@ -1,7 +1,7 @@
 //! Receipts, holds, retentions and backups as bytes.
 
 use manushya_core::model::{
-    Backup, ErasureRecord, Hold, HoldScope, Kind, PurgeReceipt, Retention, SignedReceipt,
+    Backup, ErasureRecord, Hold, HoldScope, Keep, Kind, PurgeReceipt, Retention, SignedReceipt,
 };
 use manushya_protocol::id::{BackupId, HoldId, IdentityId, MemoryId, PlanId, RequestId, TenantId};
 use manushya_protocol::limits;
@@ -38,7 +38,8 @@ pub(in crate::store) fn encode_erasure(
         ErasureRecord::Receipt(it) => write_receipt(&mut out, it),
         ErasureRecord::Retention(it) => {
             out.option(it.kind.as_ref(), |out, kind| out.text(kind.as_str()));
-            out.u64(it.seconds);
+            out.option(it.keep.live, |out, seconds| out.u64(seconds));
+            out.option(it.keep.deleted, |out, seconds| out.u64(seconds));
             out.raw(&it.set_by.to_bytes());
             out.i64(it.updated_at.0);
         }
@@ -79,6 +80,7 @@ fn write_hold(out: &mut Writer, hold: &Hold) {
 fn write_receipt(out: &mut Writer, receipt: &PurgeReceipt) {
     out.text(&receipt.scope);
     out.option(receipt.subject, |out, id| out.raw(&id.to_bytes()));
+    out.option(receipt.erased, |out, id| out.raw(&id));
     out.raw(&receipt.planned_by.to_bytes());
     out.i64(receipt.planned_at.0);
     out.raw(&receipt.applied_by.to_bytes());
@@ -119,7 +121,10 @@ pub(in crate::store) fn decode_erasure(
         schema::Kind::Retention => ErasureRecord::Retention(Retention {
             tenant,
             kind: bytes_mut.option(|bytes| Ok(Kind::new(bytes.text(limits::LABEL_BYTES_MAX)?)?))?,
-            seconds: bytes_mut.u64()?,
+            keep: Keep {
+                live: bytes_mut.option(Reader::u64)?,
+                deleted: bytes_mut.option(Reader::u64)?,
+            },
             set_by: identity(bytes_mut)?,
             updated_at: moment(bytes_mut)?,
         }),
@@ -172,6 +177,7 @@ fn read_receipt(
         tenant,
         scope: bytes.text(limits::LABEL_BYTES_MAX)?.to_owned(),
         subject: bytes.option(identity)?,
+        erased: bytes.option(Reader::array)?,
         planned_by: identity(bytes)?,
         planned_at: moment(bytes)?,
         applied_by: identity(bytes)?,

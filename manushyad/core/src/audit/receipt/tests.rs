@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::Head;
-use crate::model::{AuditActor, AuditDraft, Decision, Extensions, Resource};
+use crate::model::{AuditActor, Decision, Extensions};
 
 fn draft(seq: u64, action: Action) -> AuditDraft {
     AuditDraft {
@@ -52,6 +52,7 @@ fn receipt(size: u64, at: u64, action: Action) -> (Receipt, SignedReceipt, Verif
         tenant: TenantId::from_bytes([2; 16]),
         scope: "subject".to_owned(),
         subject: Some(IdentityId::from_bytes([3; 16])),
+        erased: None,
         planned_by: IdentityId::from_bytes([4; 16]),
         planned_at: UnixMillis(1_700_000_000_000),
         applied_by: IdentityId::from_bytes([4; 16]),

@@ -117,7 +117,9 @@ impl Command {
                 purge::apply(view, context, it).map(|plan| done(plan, Reply::Purged))
             }
             Self::Sweep(limit) => {
-                purge::sweep(view, context, limit).map(|plan| done(plan, Reply::Purged))
+                let found = Vec::new();
+                let sweep = crate::command::Sweep { found, limit };
+                purge::sweep(view, context, sweep).map(|plan| done(plan, Reply::Purged))
             }
             _ => self
                 .decide_identity(view, context)

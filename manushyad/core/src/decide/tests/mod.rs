@@ -14,6 +14,7 @@ mod memories;
 mod pairs;
 mod policies;
 mod purges;
+mod retentions;
 mod reviews;
 mod sequence;
 mod sessions;

@@ -243,7 +243,7 @@ fn sweep_takes_what_is_due_and_nothing_else() {
     for (waited, due) in [(59, false), (1, true)] {
         s.world.wait(waited);
         let daemon = s.world.by_daemon(s.here);
-        assert_eq!(purge::is_due(&s.world.model, &daemon).unwrap(), due);
+        assert_eq!(purge::is_due(&s.world.model, &daemon, &[]).unwrap(), due);
         s.world.run(&daemon, Command::Sweep(10)).unwrap();
         assert_eq!(s.world.model.memories.contains_key(&(s.here, id)), !due);
     }
@@ -264,7 +264,7 @@ fn sweep_is_due_for_ended_tokens_and_lapsed_plans() {
     ] {
         s.world.wait(waited);
         let daemon = s.world.by_daemon(s.here);
-        if purge::is_due(&s.world.model, &daemon).unwrap() {
+        if purge::is_due(&s.world.model, &daemon, &[]).unwrap() {
             s.world.run(&daemon, Command::Sweep(10)).unwrap();
         }
         let model = &s.world.model;
@@ -275,5 +275,5 @@ fn sweep_is_due_for_ended_tokens_and_lapsed_plans() {
         );
     }
     let daemon = s.world.by_daemon(s.here);
-    assert!(!purge::is_due(&s.world.model, &daemon).unwrap());
+    assert!(!purge::is_due(&s.world.model, &daemon, &[]).unwrap());
 }
