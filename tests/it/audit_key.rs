@@ -200,8 +200,9 @@ fn client_takes_a_signed_hand_over_and_no_other_key() {
     fs::remove_dir_all(home.join("data")).unwrap();
     let daemon = Daemon::start_in(&programs(), home);
     let operator = daemon.operator();
-    for _ in 0..20 {
-        add(&agent(&daemon, "a"), "something to grow");
+    let a = agent(&daemon, "a");
+    for n in 0..20 {
+        add(&a, &format!("something to grow, {n}"));
     }
     for command in [["audit", "verify"], ["audit", "head"]] {
         let refused = operator.refused(9, &command);

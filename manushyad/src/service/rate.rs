@@ -167,8 +167,10 @@ fn action_of(method: &str) -> Action {
         "delete" | "revoke" | "unbind" => Action::Delete,
         "restore" => Action::Restore,
         "plan" => Action::Purge,
-        "jwt" | "root" | "data" | "passphrase" | "seal" | "unseal" | "set" | "unset" | "reset"
-        | "decide" | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
+        "jwt" | "audit" | "root" | "data" | "passphrase" | "seal" | "unseal" | "set" | "unset"
+        | "reset" | "decide" | "reembed" | "shutdown" | "run" | "forget" | "release" => {
+            Action::Manage
+        }
         _ => Action::Read,
     }
 }
