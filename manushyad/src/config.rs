@@ -23,6 +23,13 @@ pub use self::search::SearchOptions;
 
 /// What the passphrase is called among the credentials of a systemd service.
 const CREDENTIAL: &str = "manushya-passphrase";
+/// How much room is kept for when the disk is full.
+const DISK_RESERVE_MIB: u64 = 8;
+
+/// The setting `disk_reserve_mib`, in bytes.
+fn reserve_bytes(mib: Option<u64>) -> u64 {
+    mib.unwrap_or(DISK_RESERVE_MIB).saturating_mul(1 << 20)
+}
 
 /// What the caller of the daemon gives: flags that win over everything else.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +75,7 @@ struct RawDaemon {
     passphrase_file: Option<PathBuf>,
     lock_memory: Option<bool>,
     erasure_ledger: Option<PathBuf>,
+    disk_reserve_mib: Option<u64>,
     log: Option<String>,
     log_format: Option<String>,
     embedder: Option<String>,
@@ -146,6 +154,8 @@ pub struct Config {
     pub lock_memory: bool,
     /// Where the copy of the erasure ledger lies.
     pub erasure_ledger: PathBuf,
+    /// How much room is kept for when the disk is full, in bytes; none if zero.
+    pub disk_reserve_bytes: u64,
     /// What is logged, as a filter of the crate `tracing-subscriber`.
     pub log: String,
     /// How the log is written; by default text on a terminal and JSON elsewhere.
@@ -275,6 +285,7 @@ impl Config {
             .unwrap_or_else(|| home.state.join("erasures.ledger"));
         Ok(Self {
             erasure_ledger,
+            disk_reserve_bytes: reserve_bytes(daemon.disk_reserve_mib),
             retention_seconds: at("retention", None, daemon.retention)
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,
             audit_reads: at("audit_reads", None, daemon.audit_reads)

@@ -1,6 +1,7 @@
 //! The operating system: its clock and randomness as the ports have them, and what it keeps private.
 
 mod clock;
+mod reserve;
 
 use std::io;
 use std::sync::OnceLock;
@@ -9,6 +10,7 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 pub use clock::{Hands, Jump, Left, Machine, SystemClock};
+pub use reserve::{Reserve, Room, is_full};
 
 use crate::port::Entropy;
 

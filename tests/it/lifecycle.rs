@@ -107,17 +107,13 @@ fn damaged_store_is_refused_and_not_served() {
         add(&agent, &format!("thought {n}"));
     }
     let home = first.kill();
-    let files = manushya_tests::scan::files(&home.join("data"));
-    let store = files
-        .iter()
-        .max_by_key(|path| path.metadata().unwrap().len())
-        .unwrap();
-    let mut bytes = std::fs::read(store).unwrap();
+    let store = home.join("data/store.redb");
+    let mut bytes = std::fs::read(&store).unwrap();
     // Every page loses some bits, so that no luck is left.
     for at in (5000..bytes.len()).step_by(1021) {
         bytes[at] ^= 0x5a;
     }
-    std::fs::write(store, bytes).unwrap();
+    std::fs::write(&store, bytes).unwrap();
     let mut child = spawn(&programs(), &home);
     let status = wait(&mut child, PATIENCE);
     assert_eq!(status.code(), Some(9), "{}", home.read_log());
@@ -128,12 +124,7 @@ fn emptied_data_under_an_old_keystore_is_not_taken_for_a_new_home() {
     let first = daemon();
     add(&agent(&first, "a"), "x");
     let home = first.stop();
-    let files = manushya_tests::scan::files(&home.join("data"));
-    let store = files
-        .iter()
-        .max_by_key(|path| path.metadata().unwrap().len())
-        .unwrap();
-    std::fs::remove_file(store).unwrap();
+    std::fs::remove_file(home.join("data/store.redb")).unwrap();
     let mut child = spawn(&programs(), &home);
     let status = wait(&mut child, PATIENCE);
     assert_ne!(status.code(), Some(0), "{}", home.read_log());

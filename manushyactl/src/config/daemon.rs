@@ -35,6 +35,7 @@ pub const KEYS: &[(&str, Option<&str>, Option<&str>)] = &[
     ("limits", Some("MANUSHYA_LIMITS"), Some("local")),
     ("passphrase_file", None, None),
     ("lock_memory", None, Some("true")),
+    ("disk_reserve_mib", None, Some("8")),
     ("log", Some("MANUSHYA_LOG"), Some("info")),
     ("log_format", Some("MANUSHYA_LOG_FORMAT"), None),
     ("embedder", Some("MANUSHYA_EMBEDDER"), Some("static")),

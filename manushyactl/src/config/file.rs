@@ -74,6 +74,8 @@ pub const TEMPLATE: &str = r#"# Manushya. Flags and MANUSHYA_* variables win ove
 #passphrase_file = "/run/credentials/manushya-passphrase"
 # Whether the daemon's memory is kept out of swap, where the kernel allows it.
 #lock_memory = true
+# How many MiB are kept for the audit log and a clean stop when the disk is full; 0 for none.
+#disk_reserve_mib = 8
 # Where the copy of the erasure ledger lies; by default in the state folder. Best on another disk.
 #erasure_ledger = "/mnt/other/erasures.ledger"
 # What is logged: error, warn, info, debug or a filter such as "info,manushyad=debug".

@@ -25,7 +25,7 @@ use crate::auth::TokenKeys;
 use crate::config::{Config, EmbedderChoice};
 use crate::embed::{HashEmbedder, HttpEmbedder, StaticEmbedder};
 use crate::jobs;
-use crate::os::{Left, OsEntropy, SystemClock};
+use crate::os::{Left, OsEntropy, Reserve, SystemClock};
 use crate::port::{AnyEmbedder, Embedder, Ports};
 use crate::service::audit;
 use crate::service::indexes::Indexes;
@@ -178,7 +178,10 @@ fn model(_: &Path) -> Result<AnyEmbedder, WireError> {
 }
 
 fn open_store(config: &Config, vault: Arc<Vault>) -> Result<(Store, Opened), WireError> {
-    let (store, opened) = Store::open(&store_path(config), vault, false).map_err(|error| {
+    let reserve = Reserve::keep(&config.home.data.join("reserve"), config.disk_reserve_bytes);
+    vault.set_reserve(reserve.clone());
+    let opened = Store::open_with(&store_path(config), vault, false, reserve);
+    let (store, opened) = opened.map_err(|error| {
         WireError::new(error.code(), "the store cannot be opened").reason(chain(&error))
     })?;
     if !opened.was_clean && !opened.created {

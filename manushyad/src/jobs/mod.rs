@@ -2,6 +2,7 @@
 //! what waits for it.
 
 pub mod clock;
+mod reserve;
 pub mod snapshot;
 
 use std::io;
@@ -27,6 +28,7 @@ pub struct Jobs {
     sweeper: Task<()>,
     signer: Task<()>,
     watch: Task<()>,
+    reserve: Task<()>,
     gardener: JoinHandle<()>,
     embedder: JoinHandle<()>,
 }
@@ -37,6 +39,7 @@ impl Jobs {
         let _ = self.sweeper.await;
         let _ = self.signer.await;
         let _ = self.watch.await;
+        let _ = self.reserve.await;
         for thread in [self.gardener, self.embedder] {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -64,6 +67,7 @@ pub fn start(
         sweeper,
         signer: tokio::spawn(sign(service.clone(), stop.clone())),
         watch,
+        reserve: tokio::spawn(reserve::watch(service.clone(), stop.clone())),
         gardener: thread("gardener", tend)?,
         embedder: thread("embedder", embed)?,
     })

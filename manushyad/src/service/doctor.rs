@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::writer::chain;
 use super::{Service, unreadable};
+use crate::os::Room;
 
 /// Below this many free bytes the disk counts as nearly full.
 const FREE_BYTES_MIN: u64 = 256 << 20;
@@ -61,6 +62,7 @@ impl Service {
             check_memory(),
             self.check_store(),
             self.check_disk(),
+            self.check_reserve(),
             self.check_queue(),
         ];
         checks.extend(self.check_log());
@@ -207,6 +209,26 @@ impl Service {
             }
             Err(error) => check(id, Verdict::Warning, error.to_string(), None),
         }
+    }
+
+    /// The room that is kept for when the disk is full.
+    fn check_reserve(&self) -> Check {
+        let reserve = self.store.reserve();
+        let mib = reserve.bytes() >> 20;
+        let (verdict, evidence) = match reserve.room() {
+            Room::Held => (Verdict::Ok, format!("{mib} MiB are kept for a full disk")),
+            Room::Off => (Verdict::Ok, "none is kept for a full disk".to_owned()),
+            Room::Given => {
+                let told = "the disk was full, and what was kept was given";
+                (Verdict::Failure, told.to_owned())
+            }
+            Room::Missing => (
+                Verdict::Warning,
+                format!("there is no room to keep {mib} MiB"),
+            ),
+        };
+        let fix = "make room on the disk; it is taken again within seconds";
+        check("disk.reserve", verdict, evidence, Some(fix))
     }
 
     fn check_queue(&self) -> Check {

@@ -101,6 +101,7 @@ impl Service {
                 .fault()
                 .map(|fault| fault.to_string()),
             embedder_down: self.trouble.reason(),
+            disk_reserve: self.store.reserve().room().as_str().to_owned(),
             ..HostStatus::default()
         };
         let tally = self.writer.tally();

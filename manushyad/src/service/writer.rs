@@ -7,6 +7,7 @@
 
 mod books;
 mod ending;
+mod full;
 #[cfg(test)]
 mod hand;
 mod patience;
@@ -40,6 +41,7 @@ use super::ledger::LedgerFile;
 use super::notary::{Notary, Witnessed};
 use super::room::{Place, Room, Share};
 use super::tally::Tally;
+use crate::os::Reserve;
 use crate::store::{Stall, Store, StoreError, Txn};
 
 /// How many commands one transaction takes.
@@ -93,6 +95,7 @@ pub struct Writer {
     room: Arc<Room>,
     tally: Arc<Tally>,
     stall: Stall,
+    reserve: Reserve,
     witnessed: Arc<Witnessed>,
 }
 
@@ -185,6 +188,7 @@ impl Writer {
             room: Arc::default(),
             tally: Arc::default(),
             stall: store.stall(),
+            reserve: store.reserve(),
             witnessed: keepers.notary.witnessed(),
         };
         let state = Thread {
@@ -281,6 +285,7 @@ impl Writer {
         R: Send + 'static,
         F: FnOnce(&Txn) -> Result<Plan<R>, Refusal> + Send + 'static,
     {
+        self.check_room(&fallback).await?;
         self.fate(self.submit(fallback, decide)?).await
     }
 
@@ -299,6 +304,9 @@ impl Writer {
     {
         if commands.is_empty() {
             return Ok(Vec::new());
+        }
+        for (fallback, _) in &commands {
+            self.check_room(fallback).await?;
         }
         let mut receivers = Vec::with_capacity(commands.len());
         // Waits for room: a batch that is refused as a whole would only be sent again.
@@ -500,11 +508,12 @@ impl Thread {
             self.indexes.forget(&batch.writes);
             let done = self.store.shred(&committed.doomed);
             // An erasure is not answered before the ledger outside the data folder has it.
-            let done = done.and_then(|()| self.ledger.lock().catch_up(&self.store));
+            let done = done.and_then(|()| self.note_ledger());
             if let Err(error) = done {
                 return self.give_up(batch.answers, &error, Doubt::MayBeDone);
             }
             batch.keys_destroyed = committed.doomed.len() as u64;
+            self.store.reserve().ease();
         }
         let size = head.size();
         self.published.store(Arc::new(Published {

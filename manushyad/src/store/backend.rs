@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
 
+use crate::os::{Reserve, is_full};
+
 /// How long the disk may take for one operation before those who wait are answered.
 pub const STALL_AFTER: Duration = Duration::from_millis(1900);
 
@@ -74,19 +76,40 @@ impl Stall {
 pub(super) struct Watched<B> {
     inner: B,
     stall: Stall,
+    /// Room for when there is none.
+    reserve: Reserve,
 }
 
 impl Watched<FileBackend> {
     /// Watches a file.
-    pub(super) fn file(file: File, stall: Stall) -> Result<Self, DatabaseError> {
-        Ok(Self::new(FileBackend::new(file)?, stall))
+    pub(super) fn file(file: File, stall: Stall, reserve: Reserve) -> Result<Self, DatabaseError> {
+        let inner = FileBackend::new(file)?;
+        Ok(Self {
+            inner,
+            stall,
+            reserve,
+        })
     }
 }
 
 impl<B: StorageBackend> Watched<B> {
     /// Watches any backend.
+    #[cfg(test)]
     pub(super) fn new(inner: B, stall: Stall) -> Self {
-        Self { inner, stall }
+        Self {
+            inner,
+            stall,
+            reserve: Reserve::default(),
+        }
+    }
+
+    /// Does what may need more room: once more with the room that is kept, if there is none. After a
+    /// failure the database could not go on.
+    fn with_room(&self, operation: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        self.stall.during(|| match operation() {
+            Err(error) if is_full(&error) && self.reserve.give() => operation(),
+            done => done,
+        })
     }
 }
 
@@ -100,7 +123,7 @@ impl<B: StorageBackend> StorageBackend for Watched<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.stall.during(|| self.inner.set_len(len))
+        self.with_room(|| self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -108,7 +131,7 @@ impl<B: StorageBackend> StorageBackend for Watched<B> {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.stall.during(|| self.inner.write(offset, data))
+        self.with_room(|| self.inner.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

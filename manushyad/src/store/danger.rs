@@ -321,7 +321,13 @@ impl Store {
             if created {
                 open::write_genesis(&db, None)?;
             }
-            open::take_over(db, Path::new("danger"), cipher, (created, true), stall)
+            open::take_over(
+                db,
+                Path::new("danger"),
+                cipher,
+                (created, true),
+                (stall, Default::default()),
+            )
         })
     }
 }

@@ -47,6 +47,7 @@ pub use transfer::Record;
 pub use txn::{Committed, Txn};
 pub use verify::StoreReport;
 
+use crate::os::Reserve;
 use crate::port::Cipher;
 
 /// The open database. Clones share it.
@@ -83,6 +84,7 @@ struct Inner {
     state: Mutex<State>,
     closed: AtomicBool,
     stall: Stall,
+    reserve: Reserve,
     readers: Mutex<Readers>,
 }
 
@@ -154,7 +156,26 @@ impl Store {
         cipher: Arc<dyn Cipher>,
         expect_existing: bool,
     ) -> Result<(Self, Opened), StoreError> {
-        open::open(path, cipher, expect_existing)
+        Self::open_with(path, cipher, expect_existing, Reserve::default())
+    }
+
+    /// The same, with room that is kept for when the disk is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_with(
+        path: &Path,
+        cipher: Arc<dyn Cipher>,
+        expect_existing: bool,
+        reserve: Reserve,
+    ) -> Result<(Self, Opened), StoreError> {
+        open::open(path, cipher, expect_existing, reserve)
+    }
+
+    /// The room that is kept for when the disk is full.
+    pub fn reserve(&self) -> Reserve {
+        self.inner.reserve.clone()
     }
 
     /// Tells whether the disk answers.

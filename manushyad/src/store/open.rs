@@ -27,6 +27,7 @@ use super::seal::open_directory;
 use super::{
     Inner, Opened, State, Store, begin_durable, erase, ledger, migrate, read, segment, taken,
 };
+use crate::os::Reserve;
 use crate::port::Cipher;
 
 /// How many bytes of pages are kept in RAM.
@@ -50,6 +51,7 @@ pub(super) fn open(
     path: &Path,
     cipher: Arc<dyn Cipher>,
     expect_existing: bool,
+    reserve: Reserve,
 ) -> Result<(Store, Opened), StoreError> {
     let created = !is_there(path)?;
     if created {
@@ -60,7 +62,7 @@ pub(super) fn open(
         }
         create(path, None)?;
     }
-    shielded(|| open_existing(path, cipher, created))
+    shielded(|| open_existing(path, cipher, created, reserve))
 }
 
 fn is_there(path: &Path) -> Result<bool, StoreError> {
@@ -144,6 +146,7 @@ fn open_existing(
     path: &Path,
     cipher: Arc<dyn Cipher>,
     created: bool,
+    reserve: Reserve,
 ) -> Result<(Store, Opened), StoreError> {
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(StoreError::from_io)?;
     let length = fs::metadata(path).map_err(StoreError::from_io)?.len();
@@ -151,7 +154,7 @@ fn open_existing(
     let stall = Stall::default();
     let file = OpenOptions::new().read(true).write(true).open(path);
     let file = file.map_err(StoreError::from_io)?;
-    let opened = Watched::file(file, stall.clone()).and_then(|backend| {
+    let opened = Watched::file(file, stall.clone(), reserve.clone()).and_then(|backend| {
         let mut builder = builder();
         builder.set_check_integrity_on_open(check);
         builder.create_with_backend(backend)
@@ -164,7 +167,7 @@ fn open_existing(
         }
         other => other.into(),
     })?;
-    take_over(db, path, cipher, (created, check), stall)
+    take_over(db, path, cipher, (created, check), (stall, reserve))
 }
 
 /// Makes a store of an open database. `checked` says that its pages were checked on opening.
@@ -173,7 +176,7 @@ pub(super) fn take_over(
     path: &Path,
     cipher: Arc<dyn Cipher>,
     (created, checked): (bool, bool),
-    stall: Stall,
+    (stall, reserve): (Stall, Reserve),
 ) -> Result<(Store, Opened), StoreError> {
     let (home, was_clean) = read_genesis(&db, path)?;
     if !was_clean && !checked && !db.check_integrity()? {
@@ -195,6 +198,7 @@ pub(super) fn take_over(
         state: Mutex::new(state),
         closed: AtomicBool::new(false),
         stall,
+        reserve,
         readers: Mutex::default(),
     });
     Ok((Store { inner }, opened))

@@ -193,6 +193,6 @@ impl Store {
             });
         }
         open::create(path, Some(home))?;
-        open::open(path, cipher, true)
+        open::open(path, cipher, true, Default::default())
     }
 }

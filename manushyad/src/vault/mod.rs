@@ -29,7 +29,7 @@ mod transfer;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use age::x25519;
 use ed25519_dalek::SigningKey;
@@ -45,6 +45,7 @@ pub use old::OldKeys;
 pub use stream::{AgeWriter, StreamIdentity, check_recipients, is_for_others};
 pub use transfer::SystemKeys;
 
+use crate::os::{Reserve, is_full};
 use crate::port::{Cipher, CipherError};
 use key::Key;
 use keystore::{Keystore, Kind};
@@ -95,6 +96,8 @@ pub struct Vault {
     blind: Arc<Key>,
     snapshot: RwLock<Arc<Key>>,
     disk: Mutex<Disk>,
+    /// Room for when the disk is full.
+    reserve: OnceLock<Reserve>,
 }
 
 /// What the files say; whoever rewrites one holds the lock.
@@ -150,6 +153,23 @@ impl Vault {
         Ok(vault)
     }
 
+    /// Lets the keys be written with the room that is kept for a full disk, if there is no other.
+    pub fn set_reserve(&self, reserve: Reserve) {
+        let _ = self.reserve.set(reserve);
+    }
+
+    /// Replaces a file of the keys.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), VaultError> {
+        match file::replace(&self.dir, name, bytes) {
+            Err(VaultError::Io { source, .. })
+                if is_full(&source) && self.reserve.get().is_some_and(Reserve::give) =>
+            {
+                file::replace(&self.dir, name, bytes)
+            }
+            done => done,
+        }
+    }
+
     fn assemble(
         dir: &Path,
         identity: x25519::Identity,
@@ -180,6 +200,7 @@ impl Vault {
                 keystore,
                 spares: VecDeque::new(),
             }),
+            reserve: OnceLock::new(),
         })
     }
 
@@ -296,7 +317,7 @@ impl Vault {
         }
         let spares: Vec<u64> = disk.spares.iter().copied().collect();
         let removed = disk.keystore.remove(spares.iter().copied());
-        if let Err(error) = file::replace(&self.dir, KEYSTORE, &disk.keystore.encode()) {
+        if let Err(error) = self.replace(KEYSTORE, &disk.keystore.encode()) {
             disk.keystore.put_back(removed);
             return Err(error.into());
         }
@@ -327,7 +348,7 @@ impl Vault {
         if let Some(error) = failure.filter(|_| made.is_empty()) {
             return Err(error);
         }
-        if let Err(error) = file::replace(&self.dir, KEYSTORE, &disk.keystore.encode()) {
+        if let Err(error) = self.replace(KEYSTORE, &disk.keystore.encode()) {
             disk.keystore.remove(made);
             return Err(error);
         }

@@ -15,7 +15,7 @@ use manushya_core::model::DataKeyId;
 use super::error::VaultError;
 use super::keystore::Kind;
 use super::root::{self, RootEpoch};
-use super::{Disk, KEYSTORE, ROOT, Vault, envelope, file};
+use super::{Disk, KEYSTORE, ROOT, Vault, envelope};
 
 impl Vault {
     /// Destroys those of `keys` that exist.
@@ -81,7 +81,7 @@ impl Vault {
     pub(super) fn rewrap(&self, disk: &mut Disk, gone: &HashSet<u64>) -> Result<(), VaultError> {
         let newest = disk.roots.last().expect("there is always a root");
         let next = disk.keystore.rewrapped(newest, |id| gone.contains(&id))?;
-        file::replace(&self.dir, KEYSTORE, &next.encode())?;
+        self.replace(KEYSTORE, &next.encode())?;
         disk.keystore = next;
         disk.spares.retain(|id| !gone.contains(id));
         if let Some((_, key)) = disk.keystore.of_kind(Kind::Snapshot).next() {
@@ -108,7 +108,7 @@ impl Vault {
             &[&self.identity.to_public(), &self.recovery],
             &root::encode(roots),
         )?;
-        file::replace(&self.dir, ROOT, &sealed)
+        self.replace(ROOT, &sealed)
     }
 }
 

@@ -107,6 +107,10 @@ pub struct HostStatus {
     /// When the last of them was written.
     #[serde(default)]
     pub last_alert_at: Option<UnixMillis>,
+    /// How the room stands that is kept for a full disk: `held`, `given` (nothing is added), `missing`
+    /// or `off`.
+    #[serde(default)]
+    pub disk_reserve: String,
     /// What was done since the start.
     #[serde(default)]
     pub activity: crate::v1::live::Activity,

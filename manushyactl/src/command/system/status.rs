@@ -39,6 +39,7 @@ impl Row for Shown<'_> {
         "host.alerts",
         "host.last_alert_at",
         "host.embedder_down",
+        "host.disk_reserve",
         "host.indexes",
     ];
     const NAME: &'static str = "state";
@@ -125,6 +126,7 @@ fn words(status: &Status, socket: &str) -> String {
                 host.audit_reads
             ),
         ));
+        rows.extend(full_disk(host));
         rows.extend(alerts(host));
         rows.push((
             "load".to_owned(),
@@ -136,6 +138,12 @@ fn words(status: &Status, socket: &str) -> String {
         ));
     }
     table::pairs(&rows)
+}
+
+/// The row that tells that the disk is full, if it is.
+fn full_disk(host: &HostStatus) -> Option<(String, String)> {
+    let told = "full: nothing is added until there is room";
+    (host.disk_reserve == "given").then(|| ("disk".to_owned(), told.to_owned()))
 }
 
 /// The row that tells of alerts, if there were any.

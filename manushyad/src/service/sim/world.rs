@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use manushya_core::audit::{Head, Verifier};
 use manushya_core::command::{
-    AddMemory, Context, CreateTenant, DeleteMemory, IssueToken, ReviewMemory, RevokeToken,
+    AddMemory, Context, CreateTenant, DeleteMemory, IssueToken, ReviewMemory, RevokeToken, Sweep,
     UpdateIdentity, UpdateMemory,
 };
 use manushya_core::decide::access::draft;
@@ -432,11 +432,8 @@ impl World {
         };
         let decided = Decided::default();
         let fates = self.submit(&decided, &context, |txn, context| {
-            let command = manushya_core::command::Sweep {
-                limit: 100,
-                ..Default::default()
-            };
-            purge::sweep(txn, context, command)
+            let (found, limit) = (Vec::new(), 100);
+            purge::sweep(txn, context, Sweep { found, limit })
         });
         let before = self.model.clone();
         self.turn(&decided, fates.into_iter().collect());
