@@ -34,7 +34,7 @@ use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use manushya_protocol::v1::key::{
-    JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView,
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRecoverySet, KeyRotateData, KeyRotated, KeyView,
 };
 use manushya_protocol::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use manushya_protocol::v1::live::{Events, EventsSeen};
@@ -470,5 +470,6 @@ impl Manushya for Session {
         approval_list(request: ApprovalList) -> Listed<ApprovalView>;
         approval_decide(request: ApprovalDecide) -> ApprovalView;
         key_rotate_audit() -> KeyRotated;
+        key_recovery_set(request: KeyRecoverySet) -> Done;
     }
 }

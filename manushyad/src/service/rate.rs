@@ -164,8 +164,8 @@ fn action_of(method: &str) -> Action {
         "delete" | "revoke" | "unbind" => Action::Delete,
         "restore" => Action::Restore,
         "plan" => Action::Purge,
-        "jwt" | "root" | "data" | "audit" | "passphrase" | "seal" | "unseal" | "set" | "reset" | "decide"
-        | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
+        "jwt" | "root" | "data" | "audit" | "passphrase" | "seal" | "unseal" | "set" | "reset"
+        | "decide" | "reembed" | "shutdown" | "run" | "forget" | "release" => Action::Manage,
         _ => Action::Read,
     }
 }

@@ -22,7 +22,9 @@ use crate::v1::identity::{
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
+use crate::v1::key::{
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRecoverySet, KeyRotateData, KeyRotated, KeyView,
+};
 use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
@@ -286,4 +288,6 @@ pub trait Manushya {
     async fn policy_shadow_status(call: Call) -> Reply<ShadowStatus>;
     /// Lets another key sign the log from here on, vouched for by the one that signs now.
     async fn key_rotate_audit(call: Call) -> Reply<KeyRotated>;
+    /// Lets another recovery key open the home.
+    async fn key_recovery_set(call: Call, request: KeyRecoverySet) -> Reply<Done>;
 }
