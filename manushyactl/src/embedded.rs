@@ -1,8 +1,10 @@
 //! The daemon inside this binary: the only file that names it.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use manushya_protocol::secret::RecoverySecret;
 
 use crate::cli::backup::Opening;
 use crate::cli::system::DaemonRun;
@@ -18,8 +20,40 @@ pub fn run(context: &Context, arguments: DaemonRun) -> ExitCode {
         config: settings.named_file.clone(),
         socket: (settings.socket.origin != Origin::Default).then(|| settings.socket.value.clone()),
         passphrase_file: arguments.passphrase_file,
+        recovery_recipient: arguments.recovery_recipient,
         log_format: arguments.log_format,
     })
+}
+
+/// Makes a recovery key: its public half, and the secret one.
+pub fn new_recovery_key() -> (String, RecoverySecret) {
+    let key = manushyad::vault::RecoveryKey::generate();
+    (key.recipient(), key.secret())
+}
+
+/// What a recovery came to.
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
+pub struct Recovered(pub manushyad::Recovered);
+
+/// Makes a new identity for the home of this command, with its recovery key.
+///
+/// # Errors
+///
+/// What is in the way.
+pub fn recover(
+    context: &Context,
+    (name, key): (&Path, &[u8]),
+    passphrase_file: Option<PathBuf>,
+) -> Outcome<Recovered> {
+    let settings = &context.settings;
+    let options = manushyad::RunOptions {
+        home: settings.paths.home.clone(),
+        config: settings.named_file.clone(),
+        passphrase_file,
+        ..manushyad::RunOptions::default()
+    };
+    Ok(manushyad::recover(&options, name, key).map(Recovered)?)
 }
 
 /// What a restore or its proof came to.

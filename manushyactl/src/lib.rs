@@ -68,6 +68,7 @@ fn foreground(command: &Command, context: &Context) -> Option<ExitCode> {
             Command::Daemon(cli::system::Daemon::Run(run)) => run.clone(),
             Command::Up(up) if up.foreground => cli::system::DaemonRun {
                 passphrase_file: up.passphrase_file.clone(),
+                recovery_recipient: command::recovery::in_front(context),
                 log_format: None,
             },
             _ => return None,

@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub socket: Option<PathBuf>,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
+    /// The public half of the recovery key of a home that is to be made, as age writes it.
+    pub recovery_recipient: Option<String>,
     /// `text` or `json`.
     pub log_format: Option<String>,
 }
@@ -150,6 +152,8 @@ pub struct Config {
     pub limits: LimitTable,
     /// A file whose first line is the passphrase of the keys.
     pub passphrase_file: Option<PathBuf>,
+    /// The public half of the recovery key of a home that is to be made.
+    pub recovery_recipient: Option<String>,
     /// Whether the memory of the daemon is kept out of swap where the kernel allows it.
     pub lock_memory: bool,
     /// Where the copy of the erasure ledger lies.
@@ -304,6 +308,7 @@ impl Config {
             socket_gid: daemon.socket_gid,
             limits: at("limits", None, daemon.limits)
                 .parse(LimitTable::Local, |text| one_of(text, &tables))?,
+            recovery_recipient: options.recovery_recipient.clone(),
             passphrase_file: (options.passphrase_file.clone())
                 .or(daemon.passphrase_file)
                 .or_else(credential),

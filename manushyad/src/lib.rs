@@ -15,6 +15,7 @@ pub mod vault;
 
 use std::process::ExitCode;
 
+pub use app::recover::{Recovered, recover};
 pub use app::restore::{
     RestoreOptions, RestoreReport, rehearse as rehearse_restore, restore as restore_backup,
     verify as verify_backup,

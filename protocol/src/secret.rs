@@ -90,6 +90,41 @@ impl<'de> Deserialize<'de> for Passphrase {
     }
 }
 
+/// The secret half of a recovery key, as age writes it. Zeroed on drop; `Debug` never shows it.
+///
+/// It serialises in the clear, for the one command that shows a new one; nothing else may serialise it.
+#[derive(Clone)]
+pub struct RecoverySecret(SecretString);
+
+impl RecoverySecret {
+    /// Takes it over.
+    pub fn new(secret: SecretString) -> Self {
+        Self(secret)
+    }
+
+    /// Takes over a text that holds it.
+    pub fn of_text(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// Lends the text to the one place that shows it, and to what opens a home with it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for RecoverySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoverySecret(..)")
+    }
+}
+
+impl Serialize for RecoverySecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

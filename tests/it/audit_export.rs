@@ -99,6 +99,7 @@ fn export_for_a_recipient_opens_with_its_key_alone() {
             "x.age",
         ],
     );
+    let key = crate::recovery_key(&daemon, daemon.home());
     let recipient = std::fs::read_to_string(daemon.home().join("data/keys/recovery.recipient"));
     let recipient = recipient.unwrap().trim().to_owned();
     let told = operator
@@ -130,8 +131,7 @@ fn export_for_a_recipient_opens_with_its_key_alone() {
     assert!(!bytes.windows(needle.len()).any(|part| part == needle));
     assert!(!daemon.home().join("sealed.age.partial").exists());
     // With the recovery key it is the log again, which has grown since.
-    let key = daemon.home().join("data/keys/recovery.age-key");
-    let identity = StreamIdentity::read(&key, &Unlock::Host).unwrap();
+    let identity = StreamIdentity::read(key.as_ref(), &Unlock::Host).unwrap();
     let mut opened = Vec::new();
     let mut reader = identity.open(bytes.as_slice()).unwrap();
     let _ = reader.read_to_end(&mut opened).unwrap();

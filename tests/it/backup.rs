@@ -5,7 +5,7 @@ use std::path::Path;
 use manushya_tests::{Caller, Daemon, Home};
 use serde_json::Value;
 
-use crate::{add, add_with, agent, check_sound, daemon, found, programs, word};
+use crate::{add, add_with, agent, check_sound, daemon, found, programs, recovery_key, word};
 
 /// Takes a backup into the home's folder and returns its path.
 #[track_caller]
@@ -16,13 +16,6 @@ fn take(operator: &Caller, home: &Home, name: &str) -> String {
     let bytes = std::fs::metadata(&path).unwrap().len();
     assert_eq!(taken["bytes"].as_u64(), Some(bytes));
     path
-}
-
-/// The identity file of a home, copied out of it.
-fn recovery_key(home: &Home, to: &Home) -> String {
-    let from = home.join("data/keys/recovery.age-key");
-    let text = std::fs::read_to_string(from).unwrap();
-    to.write("recovery.age-key", &text)
 }
 
 fn all(by: &Caller) -> Vec<Value> {
@@ -97,6 +90,8 @@ fn restore_of_an_old_backup_does_every_later_erasure_again() {
     let gone = add(&a, "to be forgotten");
     let b = agent(&daemon, "agent-b");
     let (kept, single) = (add(&b, "stays"), add(&b, "goes alone"));
+    let elsewhere = Home::new();
+    let identity = recovery_key(&daemon, &elsewhere);
     let path = take(&operator, daemon.home(), "b.age");
     let list = operator.json(&["backup", "list"]);
     assert_eq!(list["total"], 1, "{list}");
@@ -109,8 +104,6 @@ fn restore_of_an_old_backup_does_every_later_erasure_again() {
     let receipt = operator.json(&["purge", "receipt", &plan]);
     assert_eq!(receipt["held_by"][0]["backup"], list["items"][0]["id"]);
     let home = daemon.stop();
-    let elsewhere = Home::new();
-    let identity = recovery_key(&home, &elsewhere);
     std::fs::remove_dir_all(home.join("data")).unwrap();
     let ctl = Caller::new(&programs().ctl, home.path());
     // Without a key there is nothing to open it with.
@@ -162,6 +155,8 @@ fn truncated_altered_and_foreign_backups_are_refused() {
     assert!(!target.join("data/store.redb").exists());
     // A backup of another home, encrypted to this one.
     let second = daemon();
+    let elsewhere = Home::new();
+    let identity = recovery_key(&first, &elsewhere);
     let recipient = std::fs::read_to_string(first.home().join("data/keys/recovery.recipient"));
     let foreign = first.home().join("foreign.age").display().to_string();
     let recipient = recipient.unwrap();
@@ -172,9 +167,8 @@ fn truncated_altered_and_foreign_backups_are_refused() {
         "--recipient",
         recipient.trim(),
     ]);
+    // The identity of the host does not open it, the recovery key does, and that is not enough.
     operator.refused(9, &["backup", "verify", &foreign]);
-    let elsewhere = Home::new();
-    let identity = recovery_key(first.home(), &elsewhere);
     let refused = operator.refused(9, &["backup", "verify", &foreign, "--identity", &identity]);
     assert!(
         word(&refused["message"]).contains("another home"),
@@ -244,6 +238,8 @@ fn restore_sets_aside_what_was_known_of_the_log_and_says_so() {
     let operator = daemon.operator();
     let a = agent(&daemon, "agent-a");
     add(&a, "before");
+    let elsewhere = Home::new();
+    let identity = recovery_key(&daemon, &elsewhere);
     let path = take(&operator, daemon.home(), "b.age");
     for n in 0..20 {
         add(&a, &format!("later {n}"));
@@ -251,7 +247,6 @@ fn restore_sets_aside_what_was_known_of_the_log_and_says_so() {
     // Somebody looks, and remembers.
     let _ = operator.run(&["audit", "verify"]).ok();
     let home = daemon.stop();
-    let identity = recovery_key(&home, &home);
     let data = home.join("data");
     std::fs::rename(&data, home.join("lost")).unwrap();
     let state = home.join("state");

@@ -37,6 +37,7 @@ mod purge;
 mod recall;
 mod receipt;
 mod receipt_unplanned;
+mod recovery;
 mod redact;
 mod restore;
 mod retention;
@@ -105,6 +106,13 @@ fn add_with(by: &Caller, text: &str, arguments: &[&str]) -> String {
     let added = by.json(&[&["memory", "add", text], arguments].concat());
     assert_eq!(added["outcome"], "added", "{added}");
     word(&added["id"])
+}
+
+/// Makes a recovery key for a home and keeps it as a file of another one.
+#[track_caller]
+fn recovery_key(daemon: &Daemon, to: &Home) -> String {
+    let made = daemon.operator().json(&["key", "recovery", "new"]);
+    to.write("recovery.key", &format!("{}\n", word(&made["secret"])))
 }
 
 /// The ids that a search finds, best first.

@@ -4,7 +4,7 @@
 use manushya_tests::{Caller, Daemon, Home};
 use serde_json::Value;
 
-use crate::{add, agent, check_sound, daemon, programs, word};
+use crate::{add, agent, check_sound, daemon, programs, recovery_key, word};
 
 fn take(daemon: &Daemon) -> String {
     let path = daemon.home().join("b.age").display().to_string();
@@ -54,9 +54,9 @@ fn restore_never_replaces_a_home_and_names_the_command_that_works() {
 fn new_home_takes_the_recovery_key_or_says_what_it_lacks() {
     let daemon = daemon();
     add(&agent(&daemon, "a"), "carried over");
+    let elsewhere = Home::new();
+    let recovery = recovery_key(&daemon, &elsewhere);
     let path = take(&daemon);
-    let recovery = daemon.home().join("data/keys/recovery.age-key");
-    let recovery = recovery.display().to_string();
     let (home, ctl) = stranger();
     let refused = ctl.refused(1, &["backup", "restore", &path]);
     assert_eq!(refused["code"], "VAULT_LOCKED");
@@ -79,8 +79,7 @@ fn new_home_takes_the_recovery_key_or_says_what_it_lacks() {
 
     // The key of somebody else is told apart from a backup that was altered.
     let other = crate::daemon();
-    let foreign = other.home().join("data/keys/recovery.age-key");
-    let foreign = foreign.display().to_string();
+    let foreign = recovery_key(&other, other.home());
     let refused = ctl.refused(9, &["backup", "restore", &path, "--identity", &foreign]);
     assert!(
         word(&refused["message"]).contains("does not open"),
@@ -129,9 +128,9 @@ fn old_home_gives_key_signer_and_ledger() {
 fn key_in_the_clear_opens_for_a_home_with_a_passphrase_and_a_locked_one_asks_for_it() {
     let old = daemon();
     add(&agent(&old, "a"), "to be locked from here on");
+    let elsewhere = Home::new();
+    let recovery = recovery_key(&old, &elsewhere);
     let path = take(&old);
-    let recovery = old.home().join("data/keys/recovery.age-key");
-    let recovery = recovery.display().to_string();
     let (home, ctl) = stranger();
     let file = home.write("passphrase", "a staple\n");
     home.configure(&format!("passphrase_file = \"{file}\""));

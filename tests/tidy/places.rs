@@ -65,6 +65,7 @@ const EXPOSE: &[&str] = &[
     "manushyactl/src/command/invitation.rs",
     "manushyactl/src/command/token.rs",
     "manushyactl/src/command/quickstart/",
+    "manushyactl/src/command/recovery.rs",
     "manushyactl/src/command/quickstart.rs",
     "manushyactl/src/context.rs",
     // The same for the dashboard, and where a new token goes to the clipboard.

@@ -16,6 +16,29 @@ pub enum Key {
     /// Lock the identity of this host by a passphrase, or take the lock away
     #[command(subcommand)]
     Passphrase(Passphrase),
+    /// Make a new identity for a home that has lost its own, with the recovery key; the daemon is down
+    Recover(Recover),
+    /// Manage the key that opens the home if its identity is lost
+    #[command(subcommand)]
+    Recovery(Recovery),
+}
+
+/// Arguments of `key recover`.
+#[derive(Args, Debug)]
+pub struct Recover {
+    /// File of the recovery key, as the first start showed it, `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub identity_file: PathBuf,
+    /// File whose first line is to lock the new identity [default: what the configuration names]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Verbs of `key recovery`.
+#[derive(Debug, Subcommand)]
+pub enum Recovery {
+    /// Make another recovery key, show it once, and let the one before open the home no more
+    New,
 }
 
 /// Verbs of `key passphrase`.

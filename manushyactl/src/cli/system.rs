@@ -85,6 +85,9 @@ pub struct DaemonRun {
     /// File that holds the passphrase of the keys
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Public half of the recovery key of a home that is to be made
+    #[arg(long, value_name = "RECIPIENT")]
+    pub recovery_recipient: Option<String>,
     /// `text` or `json`
     #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"])]
     pub log_format: Option<String>,

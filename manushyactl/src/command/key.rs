@@ -1,4 +1,4 @@
-//! `key list rotate jwks passphrase`.
+//! `key list rotate jwks passphrase recovery`.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use manushya_protocol::v1::key::{KeyDataRotated, KeyPassphrase, KeyRotateData, K
 use manushya_protocol::{limits, secret};
 use serde::Serialize;
 
-use crate::cli::key::{Key, Passphrase, Rotatable};
+use super::recovery;
+use crate::cli::key::{Key, Passphrase, Recovery, Rotatable};
 use crate::context::{Context, call, read_text};
 use crate::error::Outcome;
 use crate::ui::render::{Column, Row};
@@ -19,6 +20,9 @@ use crate::ui::{json, time};
 ///
 /// What the daemon answers with.
 pub async fn run(verb: Key, context: &Context) -> Outcome {
+    if let Key::Recover(arguments) = &verb {
+        return recovery::recover(arguments, context);
+    }
     let client = context.connect().await?;
     match verb {
         Key::List => {
@@ -49,6 +53,8 @@ pub async fn run(verb: Key, context: &Context) -> Outcome {
             context.ui.document(&set, || text.clone())
         }
         Key::Passphrase(verb) => passphrase(verb, &client, context).await,
+        Key::Recovery(Recovery::New) => recovery::new(&client, context).await,
+        Key::Recover(arguments) => recovery::recover(&arguments, context),
     }
 }
 

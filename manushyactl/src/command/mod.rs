@@ -15,6 +15,7 @@ pub mod policy;
 pub mod purge;
 pub mod quickstart;
 mod receipt;
+pub mod recovery;
 pub mod session;
 pub mod sink;
 mod subject;

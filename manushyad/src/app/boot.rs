@@ -127,7 +127,7 @@ fn open_vault(config: &Config, given: Option<Unlock>) -> Result<Vault, WireError
     let opened = if Vault::exists(&folder) {
         Vault::open(&folder, unlock)
     } else {
-        Vault::create(&folder, unlock)
+        Vault::create(&folder, unlock, config.recovery_recipient.as_deref())
     };
     opened.map_err(|error| {
         let code = error.code();

@@ -99,6 +99,7 @@ pub async fn open(
     socket: &mut Socket,
     signals: &mut Signals,
 ) -> Result<End, WireError> {
+    booted.service.note_recovered().await?;
     let listener = socket.listener()?;
     let (stopping, stop) = watch::channel(false);
     let door = Door::Open(booted.service.clone());

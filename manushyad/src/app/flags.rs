@@ -28,6 +28,10 @@ struct Flags {
     /// File whose first line is the passphrase of the keys
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Public half of the recovery key (age1...) of a home that is to be made: it opens the home if
+    /// the identity is lost
+    #[arg(long, env = "MANUSHYA_RECOVERY_RECIPIENT", value_name = "RECIPIENT")]
+    recovery_recipient: Option<String>,
     /// How to write the log: text or json
     #[arg(long, env = "MANUSHYA_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<String>,
@@ -41,6 +45,7 @@ pub fn run() -> ExitCode {
         config: flags.config,
         socket: flags.socket,
         passphrase_file: flags.passphrase_file,
+        recovery_recipient: flags.recovery_recipient,
         log_format: flags.log_format,
     })
 }

@@ -3,6 +3,7 @@
 pub mod boot;
 mod era;
 pub mod flags;
+pub mod recover;
 pub mod restore;
 
 pub mod telemetry;

@@ -466,7 +466,13 @@ fn put_in_place(draft: &Path, data: &Path) -> io::Result<()> {
         fs::rename(draft.join("keys"), &keys)?;
     } else {
         for name in ["recovery.recipient", "root.age", "keystore"] {
-            fs::rename(draft.join("keys").join(name), keys.join(name))?;
+            let from = draft.join("keys").join(name);
+            // A home without a recovery key has no file of it.
+            if name != "recovery.recipient" || from.exists() {
+                fs::rename(from, keys.join(name))?;
+            } else if keys.join(name).exists() {
+                fs::remove_file(keys.join(name))?;
+            }
         }
     }
     fs::rename(draft.join("store.redb"), data.join("store.redb"))?;

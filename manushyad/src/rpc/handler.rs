@@ -35,7 +35,7 @@ use manushya_protocol::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
 use manushya_protocol::v1::key::{
-    JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView,
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRecoverySet, KeyRotateData, KeyRotated, KeyView,
 };
 use manushya_protocol::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use manushya_protocol::v1::live::{Events, EventsSeen};
@@ -476,5 +476,6 @@ impl Manushya for Session {
         retention_list() -> Listed<RetentionView>;
         retention_set(request: RetentionSet) -> RetentionView;
         retention_unset(request: RetentionUnset) -> Done;
+        key_recovery_set(request: KeyRecoverySet) -> Done;
     }
 }

@@ -92,22 +92,28 @@ impl Service {
     }
 
     fn check_recovery_key(&self) -> Check {
+        let id = "keys.recovery";
         if self.vault.recovery_key_present() {
             let evidence = "the recovery key lies on this machine, beside what it recovers";
-            let fix = "move keys/recovery.age-key out of the data folder to a safe place offline";
-            return check(
-                "keys.recovery",
-                Verdict::Warning,
-                evidence.to_owned(),
-                Some(fix),
-            );
+            let fix = "move keys/recovery.age-key out of the data folder to a safe place offline, or \
+                       make another: manushyactl key recovery new";
+            return check(id, Verdict::Warning, evidence.to_owned(), Some(fix));
         }
-        check(
-            "keys.recovery",
-            Verdict::Ok,
-            "the recovery key is kept elsewhere".to_owned(),
-            None,
-        )
+        match self.vault.recovery_recipient() {
+            None => check(
+                id,
+                Verdict::Warning,
+                "there is no recovery key: without the identity nothing can be read again"
+                    .to_owned(),
+                Some("manushyactl key recovery new"),
+            ),
+            Some(_) => check(
+                id,
+                Verdict::Ok,
+                "the recovery key is kept elsewhere".to_owned(),
+                None,
+            ),
+        }
     }
 
     fn check_store(&self) -> Check {

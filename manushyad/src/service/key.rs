@@ -145,6 +145,8 @@ impl Service {
             });
         }
         shown.push(show("data", next, "sealing", Some(data)));
+        let recovery = self.vault.recovery_recipient();
+        shown.extend(recovery.map(|it| show("recovery", it, "recovering", None)));
         Ok(shown)
     }
 

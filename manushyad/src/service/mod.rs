@@ -37,6 +37,7 @@ mod ranking;
 pub mod rate;
 mod recall;
 mod receipt;
+pub mod recovered;
 mod retention;
 mod review;
 pub mod room;

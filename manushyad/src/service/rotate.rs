@@ -10,11 +10,13 @@ use manushya_core::model::{Action, AuditDraft, DataKeyId, Decision, KeyEpoch, Ke
 use manushya_core::plan::Write;
 use manushya_protocol::error::{ErrorCode, WireError};
 use manushya_protocol::v1::common::Done;
-use manushya_protocol::v1::key::{KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated};
+use manushya_protocol::v1::key::{
+    KeyDataRotated, KeyPassphrase, KeyRecoverySet, KeyRotateData, KeyRotated,
+};
 
 use super::writer::chain;
 use super::{Service, unreadable};
-use crate::vault::VaultError;
+use crate::vault::{VaultError, check_recipients};
 
 /// How many data keys one step replaces: some thousand records, so that others wait some tenths of a
 /// second at the most.
@@ -216,5 +218,39 @@ impl Service {
             id: "identity".to_owned(),
             outcome: outcome.to_owned(),
         })
+    }
+
+    /// Lets another recovery key open this home, and none before it.
+    ///
+    /// # Errors
+    ///
+    /// What the deciding said, `INVALID_ARGUMENT` if it is none, or `INTERNAL` if the keys cannot be
+    /// written.
+    pub async fn key_recovery_set(
+        &self,
+        context: Context,
+        request: KeyRecoverySet,
+    ) -> Result<Done, WireError> {
+        self.allow_keys(&context).await?;
+        let recipient = request.recipient;
+        check_recipients(std::slice::from_ref(&recipient)).map_err(|error| {
+            WireError::new(ErrorCode::InvalidArgument, "the recovery key is not valid")
+                .reason(error.to_string())
+                .hint("give the public half of an age identity: age1...")
+        })?;
+        let done = |outcome: &str| Done {
+            id: recipient.clone(),
+            outcome: outcome.to_owned(),
+        };
+        if context.dry_run {
+            self.note_keys(context, 0, None).await?;
+            return Ok(done("unchanged"));
+        }
+        let (vault, new) = (self.vault.clone(), recipient.clone());
+        let epoch = self.away(move || vault.replace_recovery(&new)).await?;
+        let kind = KeyKind::Root;
+        self.note_keys(context, 1, Some(KeyEpoch { kind, epoch }))
+            .await?;
+        Ok(done("recovering"))
     }
 }

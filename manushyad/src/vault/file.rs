@@ -131,7 +131,8 @@ pub(super) fn remove_tmp(dir: &Path, name: &str) -> Result<(), VaultError> {
     remove_if_there(&dir.join(format!("{name}{TMP_SUFFIX}")))
 }
 
-fn remove_if_there(path: &Path) -> Result<(), VaultError> {
+/// Removes a file, if it is there.
+pub(super) fn remove_if_there(path: &Path) -> Result<(), VaultError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(VaultError::io("remove", path)(error))

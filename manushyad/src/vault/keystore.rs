@@ -87,7 +87,7 @@ pub(super) struct Keystore {
     mac_key: Key,
     /// The id that the next key gets. Ids below it were given out and never come again.
     next_id: u64,
-    /// The age recipient that the root is also encrypted to.
+    /// The age recipient that the root is also encrypted to; empty if there is none.
     recovery: String,
     entries: BTreeMap<u64, Entry>,
 }
@@ -110,9 +110,14 @@ impl Keystore {
         self.epoch
     }
 
-    /// The age recipient that the root is also encrypted to.
+    /// The age recipient that the root is also encrypted to; empty if there is none.
     pub(super) fn recovery(&self) -> &str {
         &self.recovery
+    }
+
+    /// Sets what [`Keystore::recovery`] returns.
+    pub(super) fn set_recovery(&mut self, recipient: String) {
+        self.recovery = recipient;
     }
 
     /// All keys by rising id.

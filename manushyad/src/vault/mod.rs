@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! identity.age-key   age X25519 identity, in the clear (0600) or locked by a passphrase
-//! root.age           root keys by epoch, encrypted to it and to the recovery recipient
+//! root.age           root keys by epoch, encrypted to it and to the recovery key, if there is one
 //! keystore           every other key, wrapped under the root's epoch, rewritten whole
 //! ```
 //!
@@ -19,6 +19,7 @@ mod jwt;
 mod key;
 mod keystore;
 mod old;
+mod recovery;
 mod root;
 mod rotate;
 mod stream;
@@ -42,6 +43,7 @@ use zeroize::Zeroizing;
 pub use error::VaultError;
 pub use file::replace as replace_file;
 pub use old::OldKeys;
+pub use recovery::RecoveryKey;
 pub use stream::{AgeWriter, StreamIdentity, check_recipients, is_for_others};
 pub use transfer::SystemKeys;
 
@@ -90,7 +92,7 @@ impl Unlock {
 pub struct Vault {
     dir: PathBuf,
     identity: x25519::Identity,
-    recovery: x25519::Recipient,
+    recovery: RwLock<Option<x25519::Recipient>>,
     /// Data keys. Readers never wait for a file.
     data: RwLock<HashMap<DataKeyId, Arc<Key>>>,
     blind: Arc<Key>,
@@ -126,13 +128,19 @@ impl Vault {
     /// erasure.
     pub fn open(dir: &Path, unlock: Unlock) -> Result<Self, VaultError> {
         file::check_dir(dir)?;
+        let path = dir.join(IDENTITY);
+        file::remove_tmp(dir, IDENTITY)?;
+        let bytes = file::read_secret(&path, SMALL_FILE_BYTES_MAX)?;
+        let identity = envelope::read_identity(&path, &bytes, unlock.passphrase())?;
+        Self::open_as(dir, identity)
+    }
+
+    /// As [`Vault::open`], with an identity that does not lie in the folder.
+    fn open_as(dir: &Path, identity: x25519::Identity) -> Result<Self, VaultError> {
+        file::check_dir(dir)?;
         for name in [IDENTITY, ROOT, KEYSTORE, RECOVERY_RECIPIENT] {
             file::remove_tmp(dir, name)?;
         }
-        let path = dir.join(IDENTITY);
-        let bytes = file::read_secret(&path, SMALL_FILE_BYTES_MAX)?;
-        let identity = envelope::read_identity(&path, &bytes, unlock.passphrase())?;
-
         let path = dir.join(ROOT);
         let sealed = file::read_secret(&path, SMALL_FILE_BYTES_MAX)?;
         let bytes =
@@ -173,7 +181,7 @@ impl Vault {
     fn assemble(
         dir: &Path,
         identity: x25519::Identity,
-        recovery: x25519::Recipient,
+        recovery: Option<x25519::Recipient>,
         roots: Vec<RootEpoch>,
         keystore: Keystore,
     ) -> Result<Self, VaultError> {
@@ -191,7 +199,7 @@ impl Vault {
         Ok(Self {
             dir: dir.to_owned(),
             identity,
-            recovery,
+            recovery: RwLock::new(recovery),
             data: RwLock::new(data),
             blind: only(Kind::Blind)?,
             snapshot: RwLock::new(only(Kind::Snapshot)?),
@@ -202,17 +210,6 @@ impl Vault {
             }),
             reserve: OnceLock::new(),
         })
-    }
-
-    /// Whether the recovery key still lies beside what it recovers. The operator should keep it
-    /// elsewhere: here it protects from nothing, and opens the vault for whoever copies the folder.
-    pub fn recovery_key_present(&self) -> bool {
-        self.dir.join(RECOVERY_KEY).exists()
-    }
-
-    /// The public half of the recovery key, as age writes it (`age1...`).
-    pub fn recovery_recipient(&self) -> String {
-        self.recovery.to_string()
     }
 
     /// The epoch of the root key; it rises by one with every erasure.

@@ -15,7 +15,7 @@ use manushya_core::model::DataKeyId;
 use super::error::VaultError;
 use super::keystore::Kind;
 use super::root::{self, RootEpoch};
-use super::{Disk, KEYSTORE, ROOT, Vault, envelope};
+use super::{Disk, KEYSTORE, ROOT, Vault, create, envelope};
 
 impl Vault {
     /// Destroys those of `keys` that exist.
@@ -103,9 +103,10 @@ impl Vault {
     }
 
     fn write_roots(&self, roots: &[RootEpoch]) -> Result<(), VaultError> {
+        let recovery = self.recovery.read();
         let sealed = envelope::encrypt(
             &self.dir.join(ROOT),
-            &[&self.identity.to_public(), &self.recovery],
+            &create::recipients(&self.identity.to_public(), recovery.as_ref()),
             &root::encode(roots),
         )?;
         self.replace(ROOT, &sealed)
@@ -113,7 +114,7 @@ impl Vault {
 }
 
 /// Whether the keystore is wrapped under the newest root.
-fn is_at_newest(disk: &Disk) -> bool {
+pub(super) fn is_at_newest(disk: &Disk) -> bool {
     disk.roots
         .last()
         .is_some_and(|newest| newest.epoch == disk.keystore.epoch())

@@ -135,11 +135,11 @@ impl StreamIdentity {
 
 impl Vault {
     /// To whom a backup of this home is encrypted unless others are named: this host, and whoever
-    /// has the recovery key.
+    /// has the recovery key, if there is one.
     pub fn own_recipients(&self) -> Vec<String> {
-        vec![
-            self.identity.to_public().to_string(),
-            self.recovery.to_string(),
-        ]
+        let host = self.identity.to_public().to_string();
+        std::iter::once(host)
+            .chain(self.recovery_recipient())
+            .collect()
     }
 }

@@ -3,6 +3,7 @@
 mod conformance;
 mod damage;
 mod erasure;
+mod recovery;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,7 +12,6 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::create::recipient_file;
 use super::*;
 
 /// A vault in a folder of its own, which goes when the test ends.
@@ -24,7 +24,7 @@ impl Home {
     pub(super) fn make() -> (Self, Vault) {
         let tmp = tempfile::tempdir().unwrap();
         let dir = tmp.path().join("keys");
-        let vault = Vault::create(&dir, Unlock::Host).unwrap();
+        let vault = Vault::create(&dir, Unlock::Host, None).unwrap();
         (Self { _tmp: tmp, dir }, vault)
     }
 
@@ -238,7 +238,7 @@ fn start_after_an_orderly_end_finds_nothing_unused() {
 fn vault_is_never_made_over_another() {
     let (home, _vault) = Home::make();
     assert!(matches!(
-        Vault::create(&home.dir, Unlock::Host),
+        Vault::create(&home.dir, Unlock::Host, None),
         Err(VaultError::Exists(_))
     ));
     assert!(home.open().is_ok());
@@ -252,7 +252,7 @@ fn vault_is_made_over_what_a_crash_left_of_making_it() {
     fs::create_dir_all(&draft).unwrap();
     fs::write(draft.join(IDENTITY), "half").unwrap();
     assert!(!Vault::exists(&dir));
-    Vault::create(&dir, Unlock::Host).unwrap();
+    Vault::create(&dir, Unlock::Host, None).unwrap();
     assert!(Vault::exists(&dir) && !draft.exists());
 }
 
@@ -282,7 +282,7 @@ fn passphrase_opens_and_no_other_does() {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path().join("keys");
     let unlock = |text: &str| Unlock::Passphrase(SecretString::from(text.to_owned()));
-    let vault = Vault::create(&dir, unlock("correct horse")).unwrap();
+    let vault = Vault::create(&dir, unlock("correct horse"), None).unwrap();
     let tag = vault.blind("d", b"x");
     drop(vault);
     let armored = fs::read_to_string(dir.join(IDENTITY)).unwrap();
@@ -325,34 +325,6 @@ fn passphrase_for_a_key_in_the_clear_is_refused() {
         Vault::open(&home.dir, unlock),
         Err(VaultError::PassphraseUnused(_))
     ));
-}
-
-#[test]
-fn recovery_key_opens_in_place_of_the_lost_identity() {
-    let (home, vault) = Home::make();
-    let key = vault.fresh_key().unwrap();
-    let sealed = vault.seal(key, &place(), b"kept").unwrap();
-    assert!(vault.recovery_key_present());
-    assert!(vault.recovery_recipient().starts_with("age1"));
-    vault.destroy(&[vault.fresh_key().unwrap()]).unwrap();
-    fs::rename(home.dir.join(RECOVERY_KEY), home.dir.join(IDENTITY)).unwrap();
-    assert!(!vault.recovery_key_present());
-    drop(vault);
-    let vault = home.open().unwrap();
-    assert_eq!(&**vault.open(key, &place(), &sealed).unwrap(), b"kept");
-}
-
-#[test]
-fn exchanged_recovery_recipient_is_refused_and_a_lost_one_written_again() {
-    let (home, vault) = Home::make();
-    drop(vault);
-    let good = home.read(RECOVERY_RECIPIENT);
-    let other = x25519::Identity::generate().to_public();
-    home.put(RECOVERY_RECIPIENT, recipient_file(&other).as_bytes());
-    assert!(matches!(home.open(), Err(VaultError::Format { .. })));
-    fs::remove_file(home.dir.join(RECOVERY_RECIPIENT)).unwrap();
-    home.open().unwrap();
-    assert_eq!(home.read(RECOVERY_RECIPIENT), good);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::root::{self, RootEpoch};
 use super::stream::StreamIdentity;
 use super::{
     IDENTITY, KEYSTORE, RECOVERY_RECIPIENT, ROOT, SMALL_FILE_BYTES_MAX, Unlock, Vault, create,
-    envelope, file, keystore,
+    envelope, file, keystore, recovery,
 };
 
 const ENTRY_BYTES: usize = 9 + KEY_BYTES;
@@ -127,12 +127,17 @@ impl Vault {
                 identity
             }
         };
-        let recovery: x25519::Recipient = keys
-            .recovery
-            .parse()
-            .map_err(|_| VaultError::format(dir, "the backup's recovery recipient is none"))?;
-        let shown = create::recipient_file(&recovery);
-        file::replace(dir, RECOVERY_RECIPIENT, shown.as_bytes())?;
+        let recovery = match keys.recovery.is_empty() {
+            true => None,
+            false => Some(recovery::parse(&keys.recovery)?),
+        };
+        match &recovery {
+            None => file::remove_if_there(&dir.join(RECOVERY_RECIPIENT))?,
+            Some(recovery) => {
+                let shown = create::recipient_file(recovery);
+                file::replace(dir, RECOVERY_RECIPIENT, shown.as_bytes())?;
+            }
+        }
         let root = RootEpoch::after(0).map_err(VaultError::Randomness)?;
         let mut keystore = Keystore::empty(&root, keys.recovery.clone());
         for (kind, id, key) in &keys.entries {
@@ -144,7 +149,7 @@ impl Vault {
         keystore.add(Kind::Snapshot)?;
         let sealed = envelope::encrypt(
             &dir.join(ROOT),
-            &[&identity.to_public(), &recovery],
+            &create::recipients(&identity.to_public(), recovery.as_ref()),
             &root::encode(&[root]),
         )?;
         file::write_new(dir, ROOT, &sealed)?;

@@ -10,11 +10,12 @@ use crate::unit::UnixMillis;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyView {
     /// Its name: of a key of tokens that in their headers, of the root its epoch, of the log's key its
-    /// id in signatures, of data keys the number below which none is used.
+    /// id in signatures, of data keys the number below which none is used, of the recovery key its public
+    /// half.
     pub kid: String,
-    /// What it is for: `jwt`, `root`, `audit` or `data`.
+    /// What it is for: `jwt`, `root`, `audit`, `data` or `recovery`.
     pub kind: String,
-    /// `signing`, `wrapping` or `sealing`; or `verifying` until the tokens it signed have ended.
+    /// `signing`, `wrapping`, `sealing` or `recovering`; or `verifying` until the tokens it signed have ended.
     pub state: String,
     /// When it began to sign; absent for the first.
     pub created_at: Option<UnixMillis>,
@@ -53,6 +54,13 @@ pub struct KeyPassphrase {
     /// The passphrase; none takes the lock away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passphrase: Option<Passphrase>,
+}
+
+/// Lets another recovery key open the home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecoverySet {
+    /// Its public half, as age writes it (`age1...`). The secret half stays with who made it.
+    pub recipient: String,
 }
 
 /// Answers a rotation.

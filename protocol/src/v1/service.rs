@@ -23,7 +23,9 @@ use crate::v1::identity::{
 use crate::v1::invitation::{
     Enroll, InvitationList, InvitationRef, InvitationView, Invite, Invited,
 };
-use crate::v1::key::{JwkSet, KeyDataRotated, KeyPassphrase, KeyRotateData, KeyRotated, KeyView};
+use crate::v1::key::{
+    JwkSet, KeyDataRotated, KeyPassphrase, KeyRecoverySet, KeyRotateData, KeyRotated, KeyView,
+};
 use crate::v1::limit::{LimitList, LimitReset, LimitSet, LimitView};
 use crate::v1::live::{Events, EventsSeen};
 use crate::v1::memory::{
@@ -296,4 +298,6 @@ pub trait Manushya {
     async fn retention_set(call: Call, request: RetentionSet) -> Reply<RetentionView>;
     /// Takes such a rule away.
     async fn retention_unset(call: Call, request: RetentionUnset) -> Reply<Done>;
+    /// Lets another recovery key open the home.
+    async fn key_recovery_set(call: Call, request: KeyRecoverySet) -> Reply<Done>;
 }

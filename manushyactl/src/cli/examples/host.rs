@@ -43,6 +43,14 @@ pub(super) const ALL: &[Example] = &[
     ),
     ("key list", &["manushyactl key list"]),
     (
+        "key recover",
+        &[
+            "manushyactl key recover --identity-file /media/usb/recovery.key",
+            "pass show manushya | manushyactl key recover --identity-file -",
+        ],
+    ),
+    ("key recovery new", &["manushyactl key recovery new"]),
+    (
         "key rotate",
         &[
             "manushyactl key rotate data",

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::private_folder;
 use crate::cli::system::Up;
+use crate::command::recovery::{self, RecoveryKey};
 use crate::config::Origin;
 use crate::context::{Context, call};
 use crate::error::{Outcome, Stop};
@@ -37,19 +38,31 @@ struct Running {
     home: Option<String>,
     log: String,
     you: Option<WhoAmI>,
+    /// Only where the home was made by this start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<RecoveryKey>,
 }
 
 impl Row for Running {
     const COLUMNS: &'static [Column] = &[];
-    const FIELDS: &'static [&'static str] =
-        &["state", "version", "pid", "socket", "home", "log", "you"];
+    const FIELDS: &'static [&'static str] = &[
+        "state",
+        "version",
+        "pid",
+        "socket",
+        "home",
+        "log",
+        "you",
+        "recovery.recipient",
+        "recovery.secret",
+    ];
     const NAME: &'static str = "socket";
 }
 
 /// Starts the daemon unless it runs.
 pub async fn run(arguments: &Up, context: &Context) -> Outcome {
     if let Ok(client) = context.connect_with(None).await {
-        return show("already running", &client, context).await;
+        return show("already running", &client, None, context).await;
     }
     if !cfg!(feature = "embedded") {
         return Err(super::no_daemon());
@@ -70,12 +83,15 @@ pub async fn run(arguments: &Up, context: &Context) -> Outcome {
         context.ui.note("dry run: the daemon would be started");
         return Ok(());
     }
-    let mut daemon = spawn(arguments, context)?;
+    let recovery = recovery::for_new_home(context);
+    let recipient = recovery.as_ref().map(RecoveryKey::recipient);
+    let mut daemon = spawn(arguments, recipient, context)?;
     let client = wait(&mut daemon, context).await?;
-    show("started", &client, context).await
+    let recovery = recovery.filter(|key| key.is_of_home(context));
+    show("started", &client, recovery, context).await
 }
 
-fn spawn(arguments: &Up, context: &Context) -> Outcome<Child> {
+fn spawn(arguments: &Up, recovery: Option<&str>, context: &Context) -> Outcome<Child> {
     let failed = |error: std::io::Error| {
         Stop::new(ErrorCode::Internal, "cannot start the daemon").reason(error.to_string())
     };
@@ -99,6 +115,9 @@ fn spawn(arguments: &Up, context: &Context) -> Outcome<Child> {
     command.args(["daemon", "run"]);
     if let Some(file) = &arguments.passphrase_file {
         command.arg("--passphrase-file").arg(absolute(file));
+    }
+    if let Some(recipient) = recovery {
+        command.args(["--recovery-recipient", recipient]);
     }
     command
         // A token is the client's business.
@@ -176,7 +195,12 @@ fn last_lines(context: &Context) -> String {
     }
 }
 
-async fn show(state: &'static str, client: &Client, context: &Context) -> Outcome {
+async fn show(
+    state: &'static str,
+    client: &Client,
+    recovery: Option<RecoveryKey>,
+    context: &Context,
+) -> Outcome {
     let status = call!(client, status).await?;
     // That it runs is not that it serves.
     let sealed = status.state == "sealed";
@@ -188,6 +212,7 @@ async fn show(state: &'static str, client: &Client, context: &Context) -> Outcom
         home: status.home,
         log: context.settings.paths.log().display().to_string(),
         you: client.welcome().caller.clone(),
+        recovery,
     };
     context.ui.told(&running, || words(&running))
 }
@@ -220,5 +245,9 @@ fn words(running: &Running) -> String {
         _ => "manushyactl memory add \"Deploys go out on Tuesdays\"",
     };
     rows.push(("next".to_owned(), next.to_owned()));
-    table::pairs(&rows)
+    let mut text = table::pairs(&rows);
+    if let Some(key) = &running.recovery {
+        text.push_str(&key.words());
+    }
+    text
 }

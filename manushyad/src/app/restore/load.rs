@@ -159,7 +159,17 @@ fn opening(source: &mut Source) -> Result<Opening, WireError> {
 }
 
 /// The head of the log, if the entries that were read come to it and it is signed.
-fn whole_log(verifier: Verifier, start: &Opening) -> Result<Head, WireError> {
+fn whole_log(
+    verifier: Verifier,
+    start: &Opening,
+    known: &[VerifierKey],
+) -> Result<Head, WireError> {
+    if !is_of_home(&verifier, start, known) {
+        return Err(refused(
+            "the backup is of another home",
+            format!("it is signed by {}", start.verifier),
+        ));
+    }
     let head = Head::from_bytes(&start.head)
         .map_err(|error| refused("the backup's audit log is not whole", error.to_string()))?;
     let checkpoint = Checkpoint::verify(&start.manifest.checkpoint, &start.verifier)
@@ -240,13 +250,7 @@ pub(super) fn load(
         ));
     }
     loading.flush()?;
-    if !is_of_home(&loading.verifier, &start, known) {
-        return Err(refused(
-            "the backup is of another home",
-            format!("it is signed by {}", start.verifier),
-        ));
-    }
-    let head = whole_log(loading.verifier, &start)?;
+    let head = whole_log(loading.verifier, &start, known)?;
     let digests = loading.digests;
     let mut txn = store.begin(Directory::default()).map_err(broken)?;
     txn.set_audit_head(&start.head).map_err(broken)?;

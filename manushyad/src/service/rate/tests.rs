@@ -141,6 +141,7 @@ fn methods_fall_under_the_limit_of_their_noun() {
         ("policy_shadow_set", Action::Manage),
         ("key_rotate_root", Action::Manage),
         ("key_rotate_audit", Action::Manage),
+        ("key_recovery_set", Action::Manage),
         ("key_passphrase", Action::Manage),
         ("memory_canary", Action::Update),
         ("identity_unbind", Action::Delete),

@@ -89,20 +89,7 @@ pub(in crate::store) fn decode_gate(
                 retired_at: bytes.option(read_moment)?,
             })
         }
-        Kind::AuditKey => {
-            let epoch = u64::try_from(u128::from_be_bytes(id));
-            GateRecord::AuditKey(AuditKey {
-                tenant,
-                epoch: epoch.map_err(|_| Malformed("an epoch of a key is out of bounds"))?,
-                seq: AuditSeq(bytes.u64()?),
-                created_at: read_moment(&mut bytes)?,
-                from: bytes.array()?,
-                next: NextAuditKey {
-                    public: bytes.array()?,
-                    signature: bytes.array()?,
-                },
-            })
-        }
+        Kind::AuditKey => GateRecord::AuditKey(read_audit_key(tenant, id, &mut bytes)?),
         Kind::Binding => GateRecord::Binding(Binding {
             id: BindingId::from_bytes(id),
             tenant,
@@ -143,4 +130,23 @@ pub(in crate::store) fn decode_gate(
     };
     bytes.finish()?;
     Ok(record)
+}
+
+fn read_audit_key(
+    tenant: TenantId,
+    id: [u8; 16],
+    bytes: &mut Reader<'_>,
+) -> Result<AuditKey, Malformed> {
+    let epoch = u64::try_from(u128::from_be_bytes(id));
+    Ok(AuditKey {
+        tenant,
+        epoch: epoch.map_err(|_| Malformed("an epoch of a key is out of bounds"))?,
+        seq: AuditSeq(bytes.u64()?),
+        created_at: read_moment(bytes)?,
+        from: bytes.array()?,
+        next: NextAuditKey {
+            public: bytes.array()?,
+            signature: bytes.array()?,
+        },
+    })
 }
