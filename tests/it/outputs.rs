@@ -137,6 +137,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["invitation", "list"],
         &["session", "list"],
         &["key", "list"],
+        &["audit", "key", "--all"],
         &["limit", "list"],
         &["limit", "list", "--identity", "a"],
     ];
@@ -161,7 +162,6 @@ fn every_list_and_show_parses_in_every_format() {
         &["identity", "invite", "--role", "agent", "--dry-run"],
         &["key", "rotate", "jwt"],
         &["key", "rotate", "audit"],
-        &["audit", "key", "--all"],
         &["memory", "reembed", "--status"],
         &["limit", "set", "memory", "unlimited"],
         &["seal", "--dry-run"],

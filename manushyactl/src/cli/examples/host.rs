@@ -54,7 +54,7 @@ pub(super) const ALL: &[Example] = &[
         "key rotate",
         &[
             "manushyactl key rotate data",
-            "manushyactl key rotate audit && manushyactl audit key > auditor.pub",
+            "manushyactl key rotate audit",
         ],
     ),
     (
