@@ -139,6 +139,7 @@ fn every_list_and_show_parses_in_every_format() {
         &["invitation", "list"],
         &["session", "list"],
         &["key", "list"],
+        &["audit", "key", "--all"],
         &["limit", "list"],
         &["limit", "list", "--identity", "a"],
     ];

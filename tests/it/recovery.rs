@@ -44,7 +44,11 @@ fn first_up_shows_the_recovery_key_once_and_keeps_it_nowhere() {
         items.iter().any(|it| it["kid"] == recipient.as_str()),
         "{list}"
     );
-    ctl.refused(7, &["key", "recover", "--identity-file", "-"]);
+    let busy = ctl.run_with(
+        &["key", "recover", "--identity-file", "-"],
+        secret.as_bytes(),
+    );
+    assert_eq!(busy.code, 7, "{}", busy.stderr);
     ctl.json(&["down"]);
     let again = ctl.json(&["up"]);
     assert!(again["recovery"].is_null(), "it is shown twice");

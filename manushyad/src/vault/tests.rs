@@ -259,6 +259,9 @@ fn vault_is_made_over_what_a_crash_left_of_making_it() {
 #[test]
 fn files_that_others_can_reach_are_refused() {
     let (home, vault) = Home::make();
+    vault
+        .replace_recovery(&RecoveryKey::generate().recipient())
+        .unwrap();
     drop(vault);
     for name in [IDENTITY, ROOT, KEYSTORE, RECOVERY_RECIPIENT, ""] {
         let path = home.dir.join(name);
