@@ -284,11 +284,9 @@ impl Config {
         ];
         let tables = [LimitTable::Off, LimitTable::Local, LimitTable::Shared]
             .map(|table| (table.as_str(), table));
-        let erasure_ledger = daemon
-            .erasure_ledger
-            .unwrap_or_else(|| home.state.join("erasures.ledger"));
+        let ledger = || home.state.join("erasures.ledger");
         Ok(Self {
-            erasure_ledger,
+            erasure_ledger: daemon.erasure_ledger.unwrap_or_else(ledger),
             disk_reserve_bytes: reserve_bytes(daemon.disk_reserve_mib),
             retention_seconds: at("retention", None, daemon.retention)
                 .parse(limits::RETENTION_SECONDS_DEFAULT, seconds)?,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use manushya_tests::{Caller, Daemon, Home};
 use manushyad::vault::{StreamIdentity, Unlock};
@@ -62,6 +63,8 @@ fn export_has_everything_and_convinces_a_stranger() {
     let operator = daemon.operator();
     let (_, secrets) = much_about_a(&daemon);
     add(&agent(&daemon, "agent-b"), "of somebody else");
+    let elsewhere = Home::new();
+    let key = crate::recovery_key(&daemon, &elsewhere);
     let recipient = std::fs::read_to_string(daemon.home().join("data/keys/recovery.recipient"));
     let file = daemon.home().join("a.age");
     let path = file.display().to_string();
@@ -77,8 +80,7 @@ fn export_has_everything_and_convinces_a_stranger() {
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let sealed = std::fs::read(&file).unwrap();
     assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
-    let key = daemon.home().join("data/keys/recovery.age-key");
-    let opener = StreamIdentity::read(&key, &Unlock::Host).unwrap();
+    let opener = StreamIdentity::read(Path::new(&key), &Unlock::Host).unwrap();
     let mut text = String::new();
     let mut opened = opener.open(sealed.as_slice()).unwrap();
     let _ = opened.read_to_string(&mut text).unwrap();
