@@ -266,7 +266,7 @@ fn verified(manifest: &ExportManifest, key: &str) -> Verified {
 
 fn words(verified: &Verified) -> String {
     let mut text = format!(
-        "ok: {} about {}, exported {} by {}\n    signed by {}\n",
+        "ok: {} about {}, exported {} by {}\n    its signature leads back to {}\n",
         time::things(verified.lines, "line", "lines"),
         verified.subject,
         verified.exported_at,

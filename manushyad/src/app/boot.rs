@@ -133,7 +133,10 @@ fn open_vault(config: &Config, given: Option<Unlock>) -> Result<Vault, WireError
         let code = error.code();
         WireError::new(code, "the keys cannot be opened")
             .reason(chain(&error))
-            .hint("give --passphrase-file if the home has a passphrase; manushyactl doctor")
+            .hint(
+                "give --passphrase-file if the home has a passphrase; if its identity is lost: \
+                 manushyactl key recover",
+            )
     })
 }
 
