@@ -31,6 +31,8 @@ fn rule_ends_what_there_is_already_by_type_and_a_hold_keeps_it() {
         operator.run(&[&["purge", "retention", "set"], arguments, &["-o", "json"]].concat())
     };
     let log = ["--type", "log", "--keep", "1s"];
+    a.refused(5, &["purge", "run", "--dry-run"]);
+    a.refused(5, &["purge", "plan", "--expired"]);
     let tried = set(&[&log[..], &["--dry-run"]].concat()).ok().json();
     assert_eq!(
         (&tried["due"], &tried["keep"]),

@@ -76,6 +76,7 @@ impl Service {
                 PurgeScope::Filter
             }
             (None, None) => {
+                self.may_sweep(&context).await?;
                 matched = self.ended(&context)?;
                 PurgeScope::Expired
             }
@@ -220,7 +221,10 @@ impl Service {
                     })?;
                 self.named(&context, &ids)?
             }
-            Some(plan) if plan.scope == PurgeScope::Expired => self.ended(&context)?,
+            Some(plan) if plan.scope == PurgeScope::Expired => {
+                self.may_sweep(&context).await?;
+                self.ended(&context)?
+            }
             _ => Vec::new(),
         };
         let command = ApplyPurge {
@@ -313,6 +317,7 @@ impl Service {
     ) -> Result<Purged, WireError> {
         // What was shown may be ahead of the machine's clock. Nothing is erased by that.
         context.now = context.now.min(self.ports.clock.wall());
+        self.may_sweep(&context).await?;
         if context.dry_run {
             let due = self.due_by_why(&context)?;
             let (purged, _) = self.sweep_tenant(context).await?;
@@ -332,6 +337,20 @@ impl Service {
             self.sign_now(&context, id, done, &mut purged).await;
         }
         Ok(purged)
+    }
+
+    /// Checks that the caller may erase what is due: for who may not, nothing is looked for, and the clock
+    /// is nobody's business.
+    async fn may_sweep(&self, context: &Context) -> Result<(), WireError> {
+        let refusal = {
+            let view = self.view()?;
+            match decide::purge::may_sweep(&view, context) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            }
+        };
+        self.audit_durably(*refusal.audit).await?;
+        Err(refusal.error)
     }
 
     /// Erases what is due at the context's time, in as many transactions as it takes. Each that erases

@@ -322,6 +322,15 @@ fn erasing(tenant: TenantId, memories: &[(MemoryId, u32)]) -> Vec<Write> {
         .collect()
 }
 
+/// Whether the caller may erase what is due, asked before that is looked for.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn may_sweep(view: &impl View, context: &Context) -> Result<(), Refusal> {
+    begin(view, context, &PurgeScope::Expired).map(drop)
+}
+
 /// Erases what is due in the context's tenant: expired memories, deleted ones past their retention,
 /// and those that a rule of retention ends; drops tokens and plans that ended long ago.
 ///
