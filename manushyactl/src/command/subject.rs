@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use manushya_core::audit::subject::LINE_BYTES_MAX;
-use manushya_core::audit::{ExportCheck, ExportError, ExportManifest};
+use manushya_core::audit::{ExportCheck, ExportError, ExportManifest, VerifierKey};
 use manushya_protocol::client::Client;
 use manushya_protocol::error::ErrorCode;
 use manushya_protocol::exit;
@@ -205,8 +205,8 @@ fn verify(path: &Path, key: &str, context: &Context) -> Outcome {
             Box::new(std::fs::File::open(path).map_err(|error| Stop::unreadable(path, &error))?)
         }
     };
-    let manifest = check(BufReader::new(input), |check| check.finish(&key));
-    let manifest = manifest
+    let checked = check(BufReader::new(input), &key);
+    let (manifest, signed_by) = checked
         .map_err(|error| Stop::unreadable(path, &error))?
         .map_err(|error| {
             Stop::new(ErrorCode::Integrity, "the export is not what was signed")
@@ -215,22 +215,22 @@ fn verify(path: &Path, key: &str, context: &Context) -> Outcome {
                     "it must be decrypted first; if it was, ask for a new one and compare the keys",
                 )
         })?;
-    let verified = verified(&manifest, &key.to_string());
+    let verified = verified(&manifest, &signed_by);
     context.ui.told(&verified, || words(&verified))
 }
 
 /// Reads a file line by line, none of which is kept.
 fn check(
     mut input: impl BufRead,
-    finish: impl FnOnce(ExportCheck) -> Result<ExportManifest, ExportError>,
-) -> std::io::Result<Result<ExportManifest, ExportError>> {
+    key: &VerifierKey,
+) -> std::io::Result<Result<(ExportManifest, VerifierKey), ExportError>> {
     let mut check = ExportCheck::default();
     let mut line = Vec::new();
     loop {
         line.clear();
         let most = LINE_BYTES_MAX as u64 + 2;
         if input.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
-            return Ok(finish(check));
+            return Ok(check.finish(key));
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         if let Err(error) = check.line(text) {
@@ -239,7 +239,7 @@ fn check(
     }
 }
 
-fn verified(manifest: &ExportManifest, key: &str) -> Verified {
+fn verified(manifest: &ExportManifest, key: &VerifierKey) -> Verified {
     Verified {
         subject: manifest.subject.to_string(),
         tenant: manifest.tenant.to_string(),
@@ -260,13 +260,13 @@ fn verified(manifest: &ExportManifest, key: &str) -> Verified {
         sha256: manifest.sha256.to_string(),
         audit_size: manifest.audit_size,
         audit_root: manifest.audit_root.to_string(),
-        signed_by: key.to_owned(),
+        signed_by: key.to_string(),
     }
 }
 
 fn words(verified: &Verified) -> String {
     let mut text = format!(
-        "ok: {} about {}, exported {} by {}\n    its signature leads back to {}\n",
+        "ok: {} about {}, exported {} by {}\n    signed by {}\n",
         time::things(verified.lines, "line", "lines"),
         verified.subject,
         verified.exported_at,

@@ -246,13 +246,16 @@ impl ExportCheck {
         Ok(())
     }
 
-    /// Says what was signed, if it was signed by the `trusted` key, or by one that it vouched for, and is
-    /// what was read.
+    /// Says what was signed, and by which key: the `trusted` one, or one that the hand-overs lead to from
+    /// it. It must be what was read.
     ///
     /// # Errors
     ///
     /// An [`ExportError`] that says what does not hold.
-    pub fn finish(self, trusted: &VerifierKey) -> Result<ExportManifest, ExportError> {
+    pub fn finish(
+        self,
+        trusted: &VerifierKey,
+    ) -> Result<(ExportManifest, VerifierKey), ExportError> {
         let last = self.last.ok_or(ExportError::Cut)?;
         if last.note.len() > MANIFEST_BYTES_MAX {
             return Err(ExportError::Malformed("it is too long"));
@@ -262,11 +265,12 @@ impl ExportCheck {
         let mut signed = None;
         for key in keys.to_vec() {
             match note::verified(&last.note, &key) {
-                Ok(text) => signed = Some(text),
+                Ok(text) => signed = Some((text, key)),
                 Err(error) => refused = error,
             }
         }
-        let manifest = ExportManifest::parse(signed.ok_or(refused)?)?;
+        let (text, key) = signed.ok_or(refused)?;
+        let manifest = ExportManifest::parse(text)?;
         let told = manifest.parts.iter().filter(|part| part.lines > 0);
         let told = told.map(|part| (part.name.clone(), part.lines));
         if Hash(self.hash.finalize().into()) != manifest.sha256 || !told.eq(self.parts) {
@@ -277,7 +281,7 @@ impl ExportCheck {
         if head.size != manifest.audit_size || head.root != manifest.audit_root {
             return Err(ExportError::Head);
         }
-        Ok(manifest)
+        Ok((manifest, key))
     }
 }
 

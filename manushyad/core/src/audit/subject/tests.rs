@@ -57,7 +57,10 @@ fn check(lines: &[String], key: &VerifierKey) -> Result<ExportManifest, ExportEr
     for line in lines {
         check.line(line.as_bytes())?;
     }
-    check.finish(key)
+    check.finish(key).map(|(manifest, by)| {
+        assert_eq!(by, *key);
+        manifest
+    })
 }
 
 proptest! {
@@ -100,7 +103,7 @@ proptest! {
         let mut read = ExportCheck::default();
         let taken = bytes.split(|byte| *byte == b'\n').try_for_each(|line| read.line(line));
         // The spelling of the manifest's own line is free; what it says is not.
-        if let Ok(read) = taken.and_then(|()| read.finish(&key)) {
+        if let Ok((read, _)) = taken.and_then(|()| read.finish(&key)) {
             prop_assert_eq!(read, manifest);
         }
     }
