@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use manushya_tests::{Caller, Daemon, Home};
+use manushya_protocol::error::ErrorCode;
+use manushya_protocol::v1::subject::SubjectExport;
+use manushya_tests::{Caller, Daemon, Home, call};
 use manushyad::vault::{StreamIdentity, Unlock};
 use serde_json::Value;
 
@@ -241,7 +243,8 @@ fn what_another_key_signed_verifies_with_the_first() {
     let text = operator.run(&["identity", "export", "a"]).ok().stdout;
     let path = daemon.home().write("a.jsonl", &text);
     let verify = ["identity", "export", "--verify", &path, "--key", &first];
-    operator.json(&verify);
+    let newest = operator.run(&["audit", "key"]).ok().stdout;
+    assert_eq!(operator.json(&verify)["signed_by"], newest.trim());
     // Without the word of the first key, the one that signed is nobody.
     let (lines, last) = text.trim_end().rsplit_once('\n').unwrap();
     let mut last: Value = serde_json::from_str(last).unwrap();
@@ -250,4 +253,39 @@ fn what_another_key_signed_verifies_with_the_first() {
         .home()
         .write("a.jsonl", &format!("{lines}\n{last}\n"));
     operator.refused(9, &verify);
+}
+
+#[test]
+fn export_ends_where_a_right_is_lost_on_the_way() {
+    let daemon = crate::daemon();
+    let operator = daemon.operator();
+    let a = agent(&daemon, "agent-a");
+    let long = "word ".repeat(12_000);
+    for n in 0..12 {
+        add(&a, &format!("{n} {long}"));
+    }
+    let may = |name: &str, action: &str, resources: &str| {
+        let rule = format!(
+            r#"{{"name":"{name}","role":"clerk","rule":{{"and":[
+            {{"==":[{{"var":"action"}},"{action}"]}},{{"in":[{{"var":"resource"}},{resources}]}}]}}}}"#
+        );
+        let file = daemon.home().write("rule.json", &rule);
+        operator.json(&["policy", "apply", &file]);
+    };
+    may("exports", "export", r#"["identity","memory"]"#);
+    may("reads", "read", r#"["token"]"#);
+    let clerk = identity(&operator, "clerk", "clerk");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ask = |export: Option<String>| {
+        runtime.block_on(async {
+            let client = daemon.client(clerk.bearer()).await.unwrap();
+            let identity = "agent-a".to_owned();
+            call!(client, subject_export, SubjectExport { identity, export }).await
+        })
+    };
+    let first = ask(None).unwrap();
+    assert!(first.manifest.is_none());
+    operator.json(&["policy", "disable", "reads"]);
+    let error = ask(Some(first.export)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Conflict, "{error:?}");
 }

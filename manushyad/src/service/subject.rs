@@ -89,6 +89,14 @@ impl Part {
             Self::Audit => Some(Resource::Audit),
         }
     }
+
+    /// Whether the caller may read what is in it at large.
+    fn is_open(self, view: &ReadView, context: &Context) -> bool {
+        self.reads().is_none_or(|what| {
+            let access = Access::begin(view.directory(), context, Action::Read, what);
+            access.and_then(|mut access| access.require()).is_ok()
+        })
+    }
 }
 
 /// The exports that are being read.
@@ -212,6 +220,16 @@ impl Export {
         now: &ReadView,
         context: &Context,
     ) -> Result<(Vec<String>, bool), WireError> {
+        let parts = PARTS.iter().zip(&self.told);
+        let mut lost = parts.filter(|(part, told)| told.whole && !part.is_open(now, context));
+        if lost.next().is_some() {
+            return Err(WireError::new(
+                ErrorCode::Conflict,
+                "what may be exported has changed since the export began",
+            )
+            .reason("something it has may not be read any more")
+            .hint("start it again"));
+        }
         let (mut lines, mut bytes) = (Vec::new(), 0);
         let mut steps = 0;
         loop {
@@ -228,7 +246,7 @@ impl Export {
             };
             if !self.begun {
                 self.begun = true;
-                let may = part.reads().is_none_or(|what| may_read(now, context, what));
+                let may = part.is_open(now, context);
                 self.told.push(ExportPart {
                     name: part.name().to_owned(),
                     lines: 0,
@@ -275,12 +293,6 @@ impl Export {
             hand_overs: signer.hand_overs()?,
         })
     }
-}
-
-/// Whether the caller may read things of this kind at large.
-fn may_read(view: &ReadView, context: &Context, what: Resource) -> bool {
-    let access = Access::begin(view.directory(), context, Action::Read, what);
-    access.and_then(|mut access| access.require()).is_ok()
 }
 
 fn gone() -> WireError {
